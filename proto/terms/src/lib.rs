@@ -1,0 +1,12 @@
+//! The nouns every party shares: ids, units, terms, licenses, profiles, toolpaths, receipts.
+//!
+//! Nouns only. Nothing here decides, waits, reads a clock or touches a file; every type that is signed has
+//! one canonical byte form, parsed and emitted side by side (`wire`), and the rules for those bytes are in
+//! `proto/spec/statement.md`.
+
+pub mod ids;
+pub mod machine;
+pub mod profile;
+pub mod toolpath;
+pub mod units;
+pub mod wire;

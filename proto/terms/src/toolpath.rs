@@ -1,0 +1,164 @@
+//! The toolpath: what the machine does, in integers, before any dialect.
+//!
+//! A toolpath is a stream of [`Piece`]s: one prologue, then layers in printing order, then one epilogue.
+//! Each piece encodes on its own (`emit`/`parse`), so a device opens a layer without the ones before it.
+//! G-code is made from pieces at the last hop only (`layerlock_device::gcode`).
+//! No field holds text from a user: nothing a seller or buyer types can reach a machine as a command.
+
+use crate::units::{Celsius, Feed, Micrometres, Millis, MmPerMinute, Percent};
+
+/// One independently encoded part of a toolpath.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Comes first, once.
+    Prologue(Prologue),
+    /// One printing height.
+    Layer(Layer),
+    /// Comes last, once.
+    Epilogue(Epilogue),
+}
+
+/// What the machine needs before the first layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prologue {
+    /// The catalogue name of the machine this toolpath was made for.
+    pub machine: String,
+    /// Nozzle temperature for the first layer.
+    pub nozzle: Celsius,
+    /// Bed temperature for the first layer; zero where the bed is not heated.
+    pub bed: Celsius,
+    /// Filament diameter.
+    pub filament_diameter: Micrometres,
+}
+
+/// What is known when slicing has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epilogue {
+    /// Number of layers.
+    pub layers: u32,
+    /// Estimated printing time.
+    pub duration: Millis,
+    /// Filament used, in micrometres of filament.
+    pub filament_um: u64,
+    /// Lowest corner of everything extruded.
+    pub min: Point3,
+    /// Highest corner of everything extruded.
+    pub max: Point3,
+}
+
+/// One printing height.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Counted from zero.
+    pub index: u32,
+    /// Height of the nozzle while this layer prints.
+    pub z: Micrometres,
+    /// Thickness.
+    pub height: Micrometres,
+    /// What the machine does, in order.
+    pub steps: Vec<Step>,
+}
+
+/// One thing the machine does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Moves without extruding, through these points at the travel speed.
+    Travel {
+        /// Points passed, the last one is where the move ends.
+        to: Vec<Point>,
+        /// Speed.
+        speed: MmPerMinute,
+    },
+    /// Extrudes along a path.
+    Extrude(Path),
+    /// Pulls filament back.
+    Retract {
+        /// Filament pulled back (positive).
+        length: Feed,
+        /// Speed.
+        speed: MmPerMinute,
+    },
+    /// Feeds back what was retracted.
+    Prime {
+        /// Filament fed (positive).
+        length: Feed,
+        /// Speed.
+        speed: MmPerMinute,
+    },
+    /// Moves the nozzle to this height.
+    Lift {
+        /// Absolute nozzle height.
+        z: Micrometres,
+        /// Speed.
+        speed: MmPerMinute,
+    },
+    /// Sets the part fan.
+    Fan(Percent),
+    /// Sets the nozzle temperature without waiting.
+    Nozzle(Celsius),
+    /// Sets the bed temperature without waiting.
+    Bed(Celsius),
+}
+
+/// A line of plastic of one width, from where the nozzle is through `points`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path {
+    /// What this line is for.
+    pub feature: Feature,
+    /// Line width.
+    pub width: Micrometres,
+    /// Speed.
+    pub speed: MmPerMinute,
+    /// Where each straight move ends, and the filament fed on it.
+    pub points: Vec<(Point, Feed)>,
+}
+
+/// What an extruded line is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Feature {
+    /// Around the part on the first layer.
+    Skirt = 0,
+    /// The visible wall.
+    OuterPerimeter = 1,
+    /// Walls behind it.
+    InnerPerimeter = 2,
+    /// Solid infill inside the part.
+    SolidInfill = 3,
+    /// Solid infill seen from above.
+    TopSurface = 4,
+    /// Solid infill on the bed or over supports.
+    BottomSurface = 5,
+    /// Solid lines spanning air.
+    Bridge = 6,
+    /// Sparse infill.
+    SparseInfill = 7,
+    /// Narrow gaps between walls.
+    GapFill = 8,
+    /// Thin walls of a single line.
+    ThinWall = 9,
+    /// Removable support.
+    Support = 10,
+    /// The support's layers that touch the part.
+    SupportInterface = 11,
+}
+
+/// A point on the bed, micrometres from the machine's origin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, PartialOrd, Ord)]
+pub struct Point {
+    /// To the right.
+    pub x: i32,
+    /// To the back.
+    pub y: i32,
+}
+
+/// A point in the machine's space, micrometres.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Point3 {
+    /// To the right.
+    pub x: i32,
+    /// To the back.
+    pub y: i32,
+    /// Up.
+    pub z: i32,
+}
