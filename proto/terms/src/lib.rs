@@ -4,9 +4,13 @@
 //! one canonical byte form, parsed and emitted side by side (`wire`), and the rules for those bytes are in
 //! `proto/spec/statement.md`.
 
+pub mod digest;
 pub mod ids;
+pub mod license;
 pub mod machine;
 pub mod profile;
+pub mod receipt;
 pub mod toolpath;
+pub mod trust;
 pub mod units;
 pub mod wire;

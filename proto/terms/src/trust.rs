@@ -1,0 +1,382 @@
+//! The trust chain's nouns: root, service and party certificates, revocations, session proofs.
+//!
+//! Root → service certificates (licensor, vault, checkpoint); licensor → seller and device certificates.
+//! A device is given the root once, at enrolment, and never accepts an older version of anything.
+
+use crate::digest::{Digest, OpenKey, SignKey};
+use crate::ids::{DesignId, DeviceId, SellerId};
+use crate::license::Terms;
+use crate::units::Timestamp;
+use crate::wire::{Malformed, Noun, Reader, Writer};
+
+const MAX_NAME: u32 = 128;
+
+/// Where all trust starts: the offline keys and how many of them must agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    /// Counts up with each rotation.
+    pub version: u32,
+    /// Not trusted at or after this moment.
+    pub expires: Timestamp,
+    /// How many of `keys` must sign.
+    pub threshold: u8,
+    /// The offline keys.
+    pub keys: Vec<SignKey>,
+}
+
+/// What a service key may sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Role {
+    /// Licenses, holds, device and seller certificates, revocations, settlements.
+    Licensor = 1,
+    /// Envelope headers, segments, manifests, job reports.
+    Vault = 2,
+    /// Ledger checkpoints.
+    Checkpoint = 3,
+}
+
+/// Signed by the root: this key serves in this role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceCertificate {
+    /// What the key may sign.
+    pub role: Role,
+    /// The key.
+    pub key: SignKey,
+    /// Not trusted at or after this moment.
+    pub expires: Timestamp,
+}
+
+/// Signed by the licensor: this key speaks for this seller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SellerCertificate {
+    /// The seller.
+    pub seller: SellerId,
+    /// The seller's own key.
+    pub key: SignKey,
+    /// Not trusted at or after this moment.
+    pub expires: Timestamp,
+}
+
+/// Signed by the licensor: these keys are this device's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceCertificate {
+    /// The device.
+    pub device: DeviceId,
+    /// Verifies what the device signs.
+    pub sign: SignKey,
+    /// Keys are wrapped to this.
+    pub open: OpenKey,
+    /// Catalogue name of the machine behind it.
+    pub machine: String,
+    /// Not trusted at or after this moment.
+    pub expires: Timestamp,
+}
+
+/// Signed by the device's own new key: proves that it holds it, and binds both keys to one enrolment code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolmentRequest {
+    /// SHA-256 of the enrolment code.
+    pub code: Digest,
+    /// The device's signing key.
+    pub sign: SignKey,
+    /// The device's opening key.
+    pub open: OpenKey,
+    /// Catalogue name of the machine behind it.
+    pub machine: String,
+}
+
+/// Signed by the licensor: devices that may not print, as of now. Refused past its expiry, so that an old
+/// list can't be replayed for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocations {
+    /// Counts up; an older list is never accepted after a newer one.
+    pub version: u64,
+    /// Not fresh at or after this moment.
+    pub expires: Timestamp,
+    /// The revoked devices, in id order.
+    pub devices: Vec<DeviceId>,
+}
+
+/// Signed by a seller: what is uploaded, under which name and within which terms it may be sold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesignManifest {
+    /// Whose design it is.
+    pub seller: SellerId,
+    /// The design this is a version of.
+    pub design: DesignId,
+    /// SHA-256 of the uploaded bytes: the version's name.
+    pub version: Digest,
+    /// Length of the uploaded bytes.
+    pub length: u64,
+    /// What people call it.
+    pub name: String,
+    /// The widest terms an offer may carry.
+    pub terms: Terms,
+}
+
+/// Signed by a seller: opens calls to one vault for a short time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SellerPass {
+    /// The seller.
+    pub seller: SellerId,
+    /// The vault's service key: a pass for one vault is nothing to another.
+    pub vault: SignKey,
+    /// Void at or after this moment.
+    pub expires: Timestamp,
+}
+
+/// Signed by a device: answers the vault's challenge, which opens a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionProof {
+    /// The device.
+    pub device: DeviceId,
+    /// The vault's challenge.
+    pub challenge: [u8; 32],
+    /// The device's own challenge, answered by [`SessionWelcome`].
+    pub nonce: [u8; 32],
+    /// Counts up with every session; a clone or a restored image shows itself by falling behind.
+    pub counter: u64,
+}
+
+/// Signed by the vault: answers the device's challenge and gives it a moment it can trust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionWelcome {
+    /// The device's challenge.
+    pub nonce: [u8; 32],
+    /// The vault's clock.
+    pub now: Timestamp,
+}
+
+impl Noun for Root {
+    const TYPE: &'static str = "layerlock/root/v1";
+
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let root = Self {
+            version: r.u32("version")?,
+            expires: Timestamp(r.u64("expires")?),
+            threshold: r.u8("threshold")?,
+            keys: r.list("keys", 16, |r| Ok(SignKey(r.array("key")?)))?,
+        };
+        r.finish()?;
+        let distinct = root.keys.iter().enumerate().all(|(i, key)| !root.keys[..i].contains(key));
+        let reachable = root.threshold >= 1 && usize::from(root.threshold) <= root.keys.len();
+        if distinct && reachable { Ok(root) } else { Err(Malformed::Value("threshold")) }
+    }
+
+    fn emit(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.u32(self.version).u64(self.expires.0).u8(self.threshold);
+        w.list(&self.keys, |w, key| drop(w.raw(key.as_bytes())));
+        w.finish()
+    }
+}
+
+impl Role {
+    fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        match r.u8("role")? {
+            1 => Ok(Self::Licensor),
+            2 => Ok(Self::Vault),
+            3 => Ok(Self::Checkpoint),
+            _ => Err(Malformed::Value("role")),
+        }
+    }
+}
+
+impl Noun for ServiceCertificate {
+    const TYPE: &'static str = "layerlock/service-certificate/v1";
+
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let certificate = Self {
+            role: Role::read(&mut r)?,
+            key: SignKey(r.array("key")?),
+            expires: Timestamp(r.u64("expires")?),
+        };
+        r.finish()?;
+        Ok(certificate)
+    }
+
+    fn emit(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.u8(self.role as u8).raw(self.key.as_bytes()).u64(self.expires.0);
+        w.finish()
+    }
+}
+
+impl Noun for SellerCertificate {
+    const TYPE: &'static str = "layerlock/seller-certificate/v1";
+
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let certificate = Self {
+            seller: SellerId::from_bytes(r.array("seller")?),
+            key: SignKey(r.array("key")?),
+            expires: Timestamp(r.u64("expires")?),
+        };
+        r.finish()?;
+        Ok(certificate)
+    }
+
+    fn emit(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.raw(self.seller.as_bytes()).raw(self.key.as_bytes()).u64(self.expires.0);
+        w.finish()
+    }
+}
+
+impl Noun for DeviceCertificate {
+    const TYPE: &'static str = "layerlock/device-certificate/v1";
+
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let certificate = Self {
+            device: DeviceId::from_bytes(r.array("device")?),
+            sign: SignKey(r.array("sign")?),
+            open: OpenKey(r.array("open")?),
+            machine: r.text("machine", MAX_NAME)?,
+            expires: Timestamp(r.u64("expires")?),
+        };
+        r.finish()?;
+        Ok(certificate)
+    }
+
+    fn emit(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.raw(self.device.as_bytes()).raw(self.sign.as_bytes()).raw(self.open.as_bytes());
+        w.bytes(self.machine.as_bytes()).u64(self.expires.0);
+        w.finish()
+    }
+}
+
+impl Noun for EnrolmentRequest {
+    const TYPE: &'static str = "layerlock/enrolment-request/v1";
+
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let request = Self {
+            code: Digest(r.array("code")?),
+            sign: SignKey(r.array("sign")?),
+            open: OpenKey(r.array("open")?),
+            machine: r.text("machine", MAX_NAME)?,
+        };
+        r.finish()?;
+        Ok(request)
+    }
+
+    fn emit(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.raw(self.code.as_bytes()).raw(self.sign.as_bytes()).raw(self.open.as_bytes());
+        w.bytes(self.machine.as_bytes());
+        w.finish()
+    }
+}
+
+impl Noun for Revocations {
+    const TYPE: &'static str = "layerlock/revocations/v1";
+
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let list = Self {
+            version: r.u64("version")?,
+            expires: Timestamp(r.u64("expires")?),
+            devices: r.list("devices", 1_000_000, |r| Ok(DeviceId::from_bytes(r.array("device")?)))?,
+        };
+        r.finish()?;
+        if list.devices.is_sorted_by(|a, b| a < b) { Ok(list) } else { Err(Malformed::Value("devices")) }
+    }
+
+    fn emit(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.u64(self.version).u64(self.expires.0);
+        w.list(&self.devices, |w, id| drop(w.raw(id.as_bytes())));
+        w.finish()
+    }
+}
+
+impl Noun for DesignManifest {
+    const TYPE: &'static str = "layerlock/design/v1";
+
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let manifest = Self {
+            seller: SellerId::from_bytes(r.array("seller")?),
+            design: DesignId::from_bytes(r.array("design")?),
+            version: Digest(r.array("version")?),
+            length: r.u64("length")?,
+            name: r.text("name", MAX_NAME)?,
+            terms: Terms::read(&mut r)?,
+        };
+        r.finish()?;
+        Ok(manifest)
+    }
+
+    fn emit(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.raw(self.seller.as_bytes()).raw(self.design.as_bytes()).raw(self.version.as_bytes());
+        w.u64(self.length).bytes(self.name.as_bytes());
+        self.terms.write(&mut w);
+        w.finish()
+    }
+}
+
+impl Noun for SellerPass {
+    const TYPE: &'static str = "layerlock/seller-pass/v1";
+
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let pass = Self {
+            seller: SellerId::from_bytes(r.array("seller")?),
+            vault: SignKey(r.array("vault")?),
+            expires: Timestamp(r.u64("expires")?),
+        };
+        r.finish()?;
+        Ok(pass)
+    }
+
+    fn emit(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.raw(self.seller.as_bytes()).raw(self.vault.as_bytes()).u64(self.expires.0);
+        w.finish()
+    }
+}
+
+impl Noun for SessionProof {
+    const TYPE: &'static str = "layerlock/session-proof/v1";
+
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let proof = Self {
+            device: DeviceId::from_bytes(r.array("device")?),
+            challenge: r.array("challenge")?,
+            nonce: r.array("nonce")?,
+            counter: r.u64("counter")?,
+        };
+        r.finish()?;
+        Ok(proof)
+    }
+
+    fn emit(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.raw(self.device.as_bytes()).raw(&self.challenge).raw(&self.nonce).u64(self.counter);
+        w.finish()
+    }
+}
+
+impl Noun for SessionWelcome {
+    const TYPE: &'static str = "layerlock/session-welcome/v1";
+
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let welcome = Self { nonce: r.array("nonce")?, now: Timestamp(r.u64("now")?) };
+        r.finish()?;
+        Ok(welcome)
+    }
+
+    fn emit(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.raw(&self.nonce).u64(self.now.0);
+        w.finish()
+    }
+}
