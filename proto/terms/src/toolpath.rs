@@ -7,6 +7,11 @@
 
 use crate::units::{Celsius, Feed, Micrometres, Millis, MmPerMinute, Percent};
 
+mod codec;
+mod rate;
+
+pub use rate::Rate;
+
 /// One independently encoded part of a toolpath.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
@@ -141,6 +146,29 @@ pub enum Feature {
     Support = 10,
     /// The support's layers that touch the part.
     SupportInterface = 11,
+}
+
+impl Feature {
+    /// Every feature, in the order of its number.
+    pub const ALL: [Self; 12] = [
+        Self::Skirt,
+        Self::OuterPerimeter,
+        Self::InnerPerimeter,
+        Self::SolidInfill,
+        Self::TopSurface,
+        Self::BottomSurface,
+        Self::Bridge,
+        Self::SparseInfill,
+        Self::GapFill,
+        Self::ThinWall,
+        Self::Support,
+        Self::SupportInterface,
+    ];
+
+    /// The feature of this number, if there is one.
+    pub fn from_u8(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
 }
 
 /// A point on the bed, micrometres from the machine's origin.

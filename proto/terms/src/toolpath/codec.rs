@@ -1,0 +1,104 @@
+//! The byte form of a piece (`proto/spec/toolpath.md`): small, and each piece readable on its own.
+//!
+//! Points are differences, the filament of a move is predicted from its path's [`Rate`](super::Rate) and only
+//! the error is stored, paths share a table of styles. Every count is held against the bytes that are left
+//! before anything is allocated, and one piece has one byte form. Nothing here compresses or seals.
+
+mod layer;
+mod varint;
+
+use varint::{Input, put};
+
+use super::{Epilogue, Piece, Point3, Prologue};
+use crate::units::{Celsius, Micrometres, Millis};
+use crate::wire::Malformed;
+
+/// First byte of each kind: the format's version in the high half.
+const PROLOGUE: u8 = 0x10;
+const LAYER: u8 = 0x11;
+const EPILOGUE: u8 = 0x12;
+
+/// Longest catalogue name, in bytes.
+const NAME_BOUND: u64 = 64;
+
+impl Piece {
+    /// The piece's one byte form.
+    pub fn emit(&self) -> Vec<u8> {
+        match self {
+            Self::Prologue(prologue) => emit_prologue(prologue),
+            Self::Layer(layer) => layer::emit(layer),
+            Self::Epilogue(epilogue) => emit_epilogue(epilogue),
+        }
+    }
+
+    /// Reads one piece.
+    ///
+    /// # Errors
+    /// [`Malformed`] names the field; anything but exactly what [`Piece::emit`] writes is refused.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut input = Input::new(bytes);
+        let piece = match input.byte("kind")? {
+            PROLOGUE => Self::Prologue(parse_prologue(&mut input)?),
+            LAYER => Self::Layer(layer::parse(&mut input)?),
+            EPILOGUE => Self::Epilogue(parse_epilogue(&mut input)?),
+            _ => return Err(Malformed::Value("kind")),
+        };
+        input.finish()?;
+        Ok(piece)
+    }
+}
+
+fn emit_prologue(prologue: &Prologue) -> Vec<u8> {
+    let mut out = vec![PROLOGUE];
+    put(&mut out, prologue.machine.len() as u64);
+    out.extend_from_slice(prologue.machine.as_bytes());
+    put(&mut out, prologue.nozzle.0.into());
+    put(&mut out, prologue.bed.0.into());
+    varint::put_signed(&mut out, prologue.filament_diameter.0.into());
+    out
+}
+
+fn parse_prologue(input: &mut Input<'_>) -> Result<Prologue, Malformed> {
+    let length = input.bounded("machine", NAME_BOUND)?;
+    let machine = input.take(length, "machine")?;
+    Ok(Prologue {
+        machine: String::from_utf8(machine.to_vec()).map_err(|_| Malformed::Value("machine"))?,
+        nozzle: Celsius(input.fits("nozzle")?),
+        bed: Celsius(input.fits("bed")?),
+        filament_diameter: Micrometres(input.signed_fits("filament diameter")?),
+    })
+}
+
+fn emit_epilogue(epilogue: &Epilogue) -> Vec<u8> {
+    let mut out = vec![EPILOGUE];
+    put(&mut out, epilogue.layers.into());
+    put(&mut out, epilogue.duration.0);
+    put(&mut out, epilogue.filament_um);
+    for corner in [epilogue.min, epilogue.max] {
+        for coordinate in [corner.x, corner.y, corner.z] {
+            varint::put_signed(&mut out, coordinate.into());
+        }
+    }
+    out
+}
+
+fn parse_epilogue(input: &mut Input<'_>) -> Result<Epilogue, Malformed> {
+    Ok(Epilogue {
+        layers: input.fits("layers")?,
+        duration: Millis(input.varint("duration")?),
+        filament_um: input.varint("filament")?,
+        min: parse_corner(input)?,
+        max: parse_corner(input)?,
+    })
+}
+
+fn parse_corner(input: &mut Input<'_>) -> Result<Point3, Malformed> {
+    Ok(Point3 {
+        x: input.signed_fits("corner")?,
+        y: input.signed_fits("corner")?,
+        z: input.signed_fits("corner")?,
+    })
+}
+
+#[cfg(test)]
+mod tests;
