@@ -1,1 +1,3 @@
-//! Under construction.
+//! Slicing: mesh and profile in, toolpath out.
+
+pub mod mesh;
