@@ -144,10 +144,14 @@ impl Terms {
         };
         match &self.devices {
             DeviceScope::Any => w.u8(0).u32(0),
-            DeviceScope::Listed(ids) => w.u8(1).list(ids, |w, id| drop(w.raw(id.as_bytes()))),
+            DeviceScope::Listed(ids) => w.u8(1).list(ids, |w, id| {
+                w.raw(id.as_bytes());
+            }),
         };
         w.u8(self.scale_min.0).u8(self.scale_max.0);
-        w.list(&self.materials, |w, name| drop(w.bytes(name.as_bytes())));
+        w.list(&self.materials, |w, name| {
+            w.bytes(name.as_bytes());
+        });
         match self.failure {
             FailurePolicy::Return => w.u8(0).u8(0),
             FailurePolicy::SpendFrom(share) => w.u8(1).u8(share.0),

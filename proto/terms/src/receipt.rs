@@ -208,7 +208,9 @@ impl Event {
 
     fn write(&self, w: &mut Writer) {
         match self {
-            Self::Checked(manifest) => drop(w.u8(1).raw(manifest.as_bytes())),
+            Self::Checked(manifest) => {
+                w.u8(1).raw(manifest.as_bytes());
+            }
             Self::Progress(extent) => extent.write(w.u8(2)),
             Self::Ended(outcome, extent) => extent.write(w.u8(3).u8(*outcome as u8)),
         }

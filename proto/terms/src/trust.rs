@@ -168,7 +168,9 @@ impl Noun for Root {
     fn emit(&self) -> Vec<u8> {
         let mut w = Writer::new();
         w.u32(self.version).u64(self.expires.0).u8(self.threshold);
-        w.list(&self.keys, |w, key| drop(w.raw(key.as_bytes())));
+        w.list(&self.keys, |w, key| {
+            w.raw(key.as_bytes());
+        });
         w.finish()
     }
 }
@@ -290,7 +292,9 @@ impl Noun for Revocations {
     fn emit(&self) -> Vec<u8> {
         let mut w = Writer::new();
         w.u64(self.version).u64(self.expires.0);
-        w.list(&self.devices, |w, id| drop(w.raw(id.as_bytes())));
+        w.list(&self.devices, |w, id| {
+            w.raw(id.as_bytes());
+        });
         w.finish()
     }
 }
