@@ -1,12 +1,23 @@
 //! Machines: the catalogue of printers a profile can name, with the limits a device holds every command to.
+//!
+//! Also the materials, which decide temperatures and cooling. Everything here is static text and figures:
+//! nothing a seller or buyer types can become part of a machine's start or end sequence.
 
-use crate::units::{Celsius, Micrometres, MmPerMinute};
+use crate::units::{Celsius, Micrometres, MmPerMinute, Percent};
+
+mod catalogue;
+mod material;
+
+pub use catalogue::MACHINES;
+pub use material::{Cooling, MATERIALS, Material};
 
 /// What a machine can do and how it is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Machine {
     /// Catalogue name, as typed on the command line (`prusa-mk3s`).
     pub name: &'static str,
+    /// Maker and model, for people.
+    pub title: &'static str,
     /// Printable size: x, y, z.
     pub volume: [Micrometres; 3],
     /// Nozzle diameter.
@@ -19,10 +30,113 @@ pub struct Machine {
     pub max_bed: Celsius,
     /// Fastest travel.
     pub max_speed: MmPerMinute,
+    /// Acceleration while printing, in millimetres per second squared: what the time estimate reckons with.
+    pub acceleration: u32,
+    /// Where the filament is pushed from, which decides how much is pulled back.
+    pub drive: Drive,
     /// Serial speed to try first.
     pub baud: u32,
     /// G-code lines sent before the first layer, after temperatures are reached. Static text, never a user's.
     pub start: &'static [&'static str],
     /// G-code lines sent after the last layer.
     pub end: &'static [&'static str],
+}
+
+/// Where the filament is pushed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drive {
+    /// At the nozzle.
+    Direct,
+    /// Through a tube.
+    Bowden,
+}
+
+/// A name that is not in the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no {kind} is called `{name}`; did you mean `{nearest}`?")]
+pub struct UnknownName {
+    kind: &'static str,
+    name: String,
+    nearest: &'static str,
+}
+
+impl UnknownName {
+    pub(crate) fn new(kind: &'static str, name: &str, known: impl Iterator<Item = &'static str>) -> Self {
+        let nearest = nearest(name, known).unwrap_or_default();
+        Self { kind, name: name.chars().take(64).collect(), nearest }
+    }
+}
+
+impl Machine {
+    /// The machine of this catalogue name.
+    ///
+    /// # Errors
+    /// [`UnknownName`], with the nearest name there is.
+    pub fn named(name: &str) -> Result<&'static Self, UnknownName> {
+        MACHINES
+            .iter()
+            .find(|machine| machine.name == name)
+            .ok_or_else(|| UnknownName::new("machine", name, MACHINES.iter().map(|machine| machine.name)))
+    }
+}
+
+/// The known name that takes the fewest edits to type instead.
+pub(crate) fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let short: String = name.chars().take(64).collect();
+    known.min_by_key(|candidate| edits(&short, candidate))
+}
+
+/// Levenshtein distance between two short names.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, right) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(left != *right);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// The percentage as a fan's share of 255, as machines take it.
+pub const fn fan_share(percent: Percent) -> u16 {
+    (percent.0 as u16 * 255 + 50) / 100
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_machine_is_found_by_its_name_and_named_once() {
+        for machine in MACHINES {
+            assert_eq!(Machine::named(machine.name), Ok(machine));
+            assert_eq!(MACHINES.iter().filter(|other| other.name == machine.name).count(), 1);
+        }
+        assert!(MACHINES.len() >= 12);
+    }
+
+    #[test]
+    fn an_unknown_machine_is_refused_with_the_nearest_name() {
+        let refused = Machine::named("prusa-mk3").expect_err("not a catalogue name");
+        assert!(refused.to_string().contains("`prusa-mk3s`"), "{refused}");
+    }
+
+    #[test]
+    fn every_machine_can_melt_pla_and_homes_before_it_prints() {
+        for machine in MACHINES {
+            assert!(machine.max_nozzle.0 >= 230, "{}", machine.name);
+            assert!(machine.start.iter().any(|line| line.starts_with("G28")), "{}", machine.name);
+            assert!(machine.end.iter().any(|line| line.starts_with("M104 S0")), "{}", machine.name);
+        }
+    }
+
+    #[test]
+    fn a_full_fan_is_255() {
+        assert_eq!((fan_share(Percent(0)), fan_share(Percent(50)), fan_share(Percent(100))), (0, 128, 255));
+    }
 }

@@ -1,0 +1,318 @@
+//! The table of settings: names, units, ranges and what each does. The documentation is printed from it.
+
+use super::{SettingError, nearest};
+use crate::machine::Machine;
+
+/// The pattern of sparse infill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Infill {
+    /// Parallel lines, turned by 90° each layer.
+    Rectilinear,
+    /// Lines both ways in each layer.
+    Grid,
+    /// A wave that holds equally in every direction.
+    Gyroid,
+}
+
+/// Where each loop begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seam {
+    /// At the back, in line from layer to layer.
+    Rear,
+    /// Where the nozzle is.
+    Nearest,
+    /// In the sharpest inward corner.
+    Corner,
+}
+
+/// Which wall is printed first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The visible wall last.
+    InnerFirst,
+    /// The visible wall first.
+    OuterFirst,
+}
+
+/// What a setting's integer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Micrometres, written in millimetres.
+    Length,
+    /// Micrometres of filament, written in millimetres.
+    Filament,
+    /// Whole percent.
+    Percent,
+    /// Whole percent of a fan.
+    Fan,
+    /// Millimetres per second.
+    Speed,
+    /// Degrees Celsius.
+    Celsius,
+    /// Seconds.
+    Seconds,
+    /// How many.
+    Count,
+    /// `off` or `on`.
+    Switch,
+    /// One of these names.
+    Choice(&'static [&'static str]),
+}
+
+/// An end of a setting's range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The same on every machine.
+    Fixed(i32),
+    /// This share of the machine's nozzle, in percent.
+    Nozzle(i32),
+    /// The machine's highest nozzle temperature.
+    NozzleHeat,
+    /// The machine's highest bed temperature.
+    BedHeat,
+    /// The machine's fastest travel.
+    TopSpeed,
+}
+
+impl Bound {
+    fn on(self, machine: &Machine) -> i32 {
+        match self {
+            Self::Fixed(value) => value,
+            Self::Nozzle(percent) => machine.nozzle.0 * percent / 100,
+            Self::NozzleHeat => machine.max_nozzle.0.into(),
+            Self::BedHeat => machine.max_bed.0.into(),
+            Self::TopSpeed => (machine.max_speed.0 / 60) as i32,
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// Which setting.
+    pub key: Key,
+    /// Its name, as typed.
+    pub name: &'static str,
+    /// What its integer counts.
+    pub unit: Unit,
+    /// The lowest value taken.
+    pub low: Bound,
+    /// The highest value taken.
+    pub high: Bound,
+    /// What it does.
+    pub doc: &'static str,
+}
+
+impl Setting {
+    /// The lowest and highest value taken on this machine.
+    pub fn range(&self, machine: &Machine) -> (i32, i32) {
+        (self.low.on(machine), self.high.on(machine))
+    }
+}
+
+/// Every setting, in the order of its key.
+pub fn settings() -> &'static [Setting] {
+    &SETTINGS
+}
+
+pub(super) fn named(name: &str) -> Result<&'static Setting, SettingError> {
+    SETTINGS.iter().find(|setting| setting.name == name).ok_or_else(|| SettingError::Unknown {
+        name: name.chars().take(64).collect(),
+        nearest: nearest(name, SETTINGS.iter().map(|setting| setting.name)).unwrap_or_default(),
+    })
+}
+
+/// Names a setting in code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(usize)]
+pub enum Key {
+    /// Thickness of every layer but the first.
+    LayerHeight,
+    /// Thickness of the first layer.
+    FirstLayerHeight,
+    /// Width of every line that has no own width below.
+    LineWidth,
+    /// Width of the visible wall's line.
+    OuterLineWidth,
+    /// Width of the first layer's lines inside its walls.
+    FirstLayerLineWidth,
+    /// Walls around each layer.
+    Perimeters,
+    /// Solid layers under each surface seen from above.
+    TopLayers,
+    /// Solid layers over each surface seen from below.
+    BottomLayers,
+    /// How full the inside is; 100 makes every layer solid.
+    InfillDensity,
+    /// How sparse infill runs.
+    InfillPattern,
+    /// How far infill reaches into the innermost wall, as a share of a line.
+    InfillOverlap,
+    /// Where each loop begins: at the back, near the nozzle, or in the sharpest inward corner.
+    Seam,
+    /// Which wall is printed first.
+    PerimeterOrder,
+    /// Single lines where no full wall fits.
+    ThinWalls,
+    /// Thin lines in narrow gaps between walls.
+    GapFill,
+    /// Size of the part against the design's.
+    Scale,
+    /// How much the first layer is pulled in, against the bulge the bed's heat makes.
+    ElephantFoot,
+    /// Lines around the part on the first layer; machines prime themselves before it.
+    SkirtLoops,
+    /// Space between part and skirt.
+    SkirtDistance,
+    /// Width of a flat rim that holds the part to the bed.
+    BrimWidth,
+    /// Nozzle temperature.
+    NozzleTemperature,
+    /// Nozzle temperature of the first layer.
+    FirstNozzleTemperature,
+    /// Bed temperature.
+    BedTemperature,
+    /// Bed temperature of the first layer.
+    FirstBedTemperature,
+    /// Speed of the visible wall.
+    OuterSpeed,
+    /// Speed of the walls behind it.
+    InnerSpeed,
+    /// Speed of solid infill.
+    SolidSpeed,
+    /// Speed of solid infill seen from above.
+    TopSpeed,
+    /// Speed of sparse infill.
+    SparseSpeed,
+    /// Speed of lines spanning air.
+    BridgeSpeed,
+    /// Speed of gap fill and thin walls.
+    ThinSpeed,
+    /// Speed of everything on the first layer.
+    FirstLayerSpeed,
+    /// Speed of moves without extruding.
+    TravelSpeed,
+    /// How slow cooling may make a layer.
+    LeastSpeed,
+    /// A layer that takes less is slowed down to this.
+    LeastLayerTime,
+    /// A layer that takes less gets more fan.
+    FullFanLayerTime,
+    /// Fan on layers that take long enough.
+    FanLeast,
+    /// Fan on layers at the least layer time.
+    FanMost,
+    /// Fan over bridges.
+    FanBridge,
+    /// Layers from the bed without fan; the next few ramp up.
+    FanOffLayers,
+    /// Filament pulled back before a move across open air.
+    RetractLength,
+    /// Speed of pulling back and feeding again.
+    RetractSpeed,
+    /// Moves shorter than this don't retract.
+    RetractTravel,
+    /// How far the nozzle lifts while retracted.
+    ZHop,
+    /// Plastic laid against what the lines' size asks for.
+    Flow,
+}
+
+const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), doc: &'static str) -> Setting {
+    Setting { key, name, unit, low: range.0, high: range.1, doc }
+}
+
+/// Every setting, in the order of its key.
+#[rustfmt::skip]
+pub const SETTINGS: [Setting; 45] = [
+    row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
+        "Thickness of every layer but the first."),
+    row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
+        "Thickness of the first layer."),
+    row(Key::LineWidth, "line-width", Unit::Length, (Bound::Nozzle(75), Bound::Nozzle(200)),
+        "Width of every line that has no own width below."),
+    row(Key::OuterLineWidth, "outer-line-width", Unit::Length, (Bound::Nozzle(75), Bound::Nozzle(200)),
+        "Width of the visible wall's line."),
+    row(Key::FirstLayerLineWidth, "first-layer-line-width", Unit::Length, (Bound::Nozzle(75), Bound::Nozzle(200)),
+        "Width of the first layer's lines inside its walls."),
+    row(Key::Perimeters, "perimeters", Unit::Count, (Bound::Fixed(1), Bound::Fixed(20)),
+        "Walls around each layer."),
+    row(Key::TopLayers, "top-layers", Unit::Count, (Bound::Fixed(0), Bound::Fixed(50)),
+        "Solid layers under each surface seen from above."),
+    row(Key::BottomLayers, "bottom-layers", Unit::Count, (Bound::Fixed(0), Bound::Fixed(50)),
+        "Solid layers over each surface seen from below."),
+    row(Key::InfillDensity, "infill-density", Unit::Percent, (Bound::Fixed(0), Bound::Fixed(100)),
+        "How full the inside is; 100 makes every layer solid."),
+    row(Key::InfillPattern, "infill-pattern", Unit::Choice(&["rectilinear", "grid", "gyroid"]), (Bound::Fixed(0), Bound::Fixed(2)),
+        "How sparse infill runs."),
+    row(Key::InfillOverlap, "infill-overlap", Unit::Percent, (Bound::Fixed(0), Bound::Fixed(50)),
+        "How far infill reaches into the innermost wall, as a share of a line."),
+    row(Key::Seam, "seam", Unit::Choice(&["rear", "nearest", "corner"]), (Bound::Fixed(0), Bound::Fixed(2)),
+        "Where each loop begins: at the back, near the nozzle, or in the sharpest inward corner."),
+    row(Key::PerimeterOrder, "perimeter-order", Unit::Choice(&["inner-first", "outer-first"]), (Bound::Fixed(0), Bound::Fixed(1)),
+        "Which wall is printed first."),
+    row(Key::ThinWalls, "thin-walls", Unit::Switch, (Bound::Fixed(0), Bound::Fixed(1)),
+        "Single lines where no full wall fits."),
+    row(Key::GapFill, "gap-fill", Unit::Switch, (Bound::Fixed(0), Bound::Fixed(1)),
+        "Thin lines in narrow gaps between walls."),
+    row(Key::Scale, "scale", Unit::Percent, (Bound::Fixed(1), Bound::Fixed(10_000)),
+        "Size of the part against the design's."),
+    row(Key::ElephantFoot, "elephant-foot", Unit::Length, (Bound::Fixed(0), Bound::Fixed(500)),
+        "How much the first layer is pulled in, against the bulge the bed's heat makes."),
+    row(Key::SkirtLoops, "skirt-loops", Unit::Count, (Bound::Fixed(0), Bound::Fixed(10)),
+        "Lines around the part on the first layer; machines prime themselves before it."),
+    row(Key::SkirtDistance, "skirt-distance", Unit::Length, (Bound::Fixed(1_000), Bound::Fixed(30_000)),
+        "Space between part and skirt."),
+    row(Key::BrimWidth, "brim-width", Unit::Length, (Bound::Fixed(0), Bound::Fixed(30_000)),
+        "Width of a flat rim that holds the part to the bed."),
+    row(Key::NozzleTemperature, "nozzle-temperature", Unit::Celsius, (Bound::Fixed(150), Bound::NozzleHeat),
+        "Nozzle temperature."),
+    row(Key::FirstNozzleTemperature, "first-layer-nozzle-temperature", Unit::Celsius, (Bound::Fixed(150), Bound::NozzleHeat),
+        "Nozzle temperature of the first layer."),
+    row(Key::BedTemperature, "bed-temperature", Unit::Celsius, (Bound::Fixed(0), Bound::BedHeat),
+        "Bed temperature."),
+    row(Key::FirstBedTemperature, "first-layer-bed-temperature", Unit::Celsius, (Bound::Fixed(0), Bound::BedHeat),
+        "Bed temperature of the first layer."),
+    row(Key::OuterSpeed, "outer-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
+        "Speed of the visible wall."),
+    row(Key::InnerSpeed, "inner-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
+        "Speed of the walls behind it."),
+    row(Key::SolidSpeed, "solid-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
+        "Speed of solid infill."),
+    row(Key::TopSpeed, "top-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
+        "Speed of solid infill seen from above."),
+    row(Key::SparseSpeed, "sparse-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
+        "Speed of sparse infill."),
+    row(Key::BridgeSpeed, "bridge-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
+        "Speed of lines spanning air."),
+    row(Key::ThinSpeed, "thin-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
+        "Speed of gap fill and thin walls."),
+    row(Key::FirstLayerSpeed, "first-layer-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
+        "Speed of everything on the first layer."),
+    row(Key::TravelSpeed, "travel-speed", Unit::Speed, (Bound::Fixed(10), Bound::TopSpeed),
+        "Speed of moves without extruding."),
+    row(Key::LeastSpeed, "least-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
+        "How slow cooling may make a layer."),
+    row(Key::LeastLayerTime, "least-layer-time", Unit::Seconds, (Bound::Fixed(0), Bound::Fixed(120)),
+        "A layer that takes less is slowed down to this."),
+    row(Key::FullFanLayerTime, "full-fan-layer-time", Unit::Seconds, (Bound::Fixed(0), Bound::Fixed(300)),
+        "A layer that takes less gets more fan."),
+    row(Key::FanLeast, "fan-least", Unit::Fan, (Bound::Fixed(0), Bound::Fixed(100)),
+        "Fan on layers that take long enough."),
+    row(Key::FanMost, "fan-most", Unit::Fan, (Bound::Fixed(0), Bound::Fixed(100)),
+        "Fan on layers at the least layer time."),
+    row(Key::FanBridge, "fan-bridge", Unit::Fan, (Bound::Fixed(0), Bound::Fixed(100)),
+        "Fan over bridges."),
+    row(Key::FanOffLayers, "fan-off-layers", Unit::Count, (Bound::Fixed(0), Bound::Fixed(50)),
+        "Layers from the bed without fan; the next few ramp up."),
+    row(Key::RetractLength, "retract-length", Unit::Filament, (Bound::Fixed(0), Bound::Fixed(8_000)),
+        "Filament pulled back before a move across open air."),
+    row(Key::RetractSpeed, "retract-speed", Unit::Speed, (Bound::Fixed(5), Bound::Fixed(120)),
+        "Speed of pulling back and feeding again."),
+    row(Key::RetractTravel, "retract-travel", Unit::Length, (Bound::Fixed(0), Bound::Fixed(50_000)),
+        "Moves shorter than this don't retract."),
+    row(Key::ZHop, "z-hop", Unit::Length, (Bound::Fixed(0), Bound::Fixed(5_000)),
+        "How far the nozzle lifts while retracted."),
+    row(Key::Flow, "flow", Unit::Percent, (Bound::Fixed(50), Bound::Fixed(150)),
+        "Plastic laid against what the lines' size asks for."),
+];
