@@ -1,0 +1,70 @@
+//! What can be wrong with a design or a profile when it is sliced, each with its mend.
+
+use layerlock_terms::units::Micrometres;
+
+/// Said by a sink that takes no more pieces: slicing stops, nothing is wrong with the design.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the toolpath's reader has gone")]
+pub struct SinkClosed;
+
+/// Why a mesh was not sliced.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SliceError {
+    /// There is no triangle.
+    #[error("the mesh has no triangles: export the design again, as a solid")]
+    Empty,
+    /// A triangle names a vertex that does not exist.
+    #[error("triangle {triangle} names vertex {vertex}, there are {vertices}: the file is damaged")]
+    MissingVertex {
+        /// Which triangle, counted from zero.
+        triangle: usize,
+        /// The index it holds.
+        vertex: u32,
+        /// How many vertices there are.
+        vertices: usize,
+    },
+    /// A coordinate is not a number, or beyond ten metres.
+    #[error("vertex {vertex} is not within ten metres of the origin: check the file and its unit")]
+    Unbounded {
+        /// Which vertex, counted from zero.
+        vertex: usize,
+    },
+    /// The part is larger than the machine.
+    #[error(
+        "the part is {} × {} × {}, `{machine}` prints {} × {} × {}: scale it down, turn it or take a larger machine",
+        part[0], part[1], part[2], volume[0], volume[1], volume[2]
+    )]
+    TooLarge {
+        /// The part's size with its skirt and brim, as it would be printed.
+        part: [Micrometres; 3],
+        /// What the machine prints.
+        volume: [Micrometres; 3],
+        /// The machine's catalogue name.
+        machine: &'static str,
+    },
+    /// No layer holds anything a nozzle of this size can print.
+    #[error(
+        "nothing in the part is wide enough for a {nozzle} nozzle: check the file's unit, or scale it up"
+    )]
+    NothingPrintable {
+        /// The machine's nozzle.
+        nozzle: Micrometres,
+    },
+    /// The part does not touch the bed once placed: its lowest layers hold nothing printable.
+    #[error(
+        "nothing printable in the first {missing} below the part's lowest line: turn the part or scale it up"
+    )]
+    NoFirstLayer {
+        /// How much of the part's foot would be lost.
+        missing: Micrometres,
+    },
+    /// The worker threads could not be started.
+    #[error("the operating system refused {threads} threads: ask for fewer")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+    },
+    /// The sink took no more pieces.
+    #[error(transparent)]
+    Closed(#[from] SinkClosed),
+}
