@@ -5,6 +5,7 @@
 //! `proto/spec/statement.md`.
 
 pub mod digest;
+pub mod envelope;
 pub mod ids;
 pub mod license;
 pub mod machine;
