@@ -1,0 +1,52 @@
+//! Every domain-separation label of this crate, as tabled in `proto/spec/glossary.md`.
+//!
+//! A label keeps bytes hashed, derived or signed for one purpose from being taken for another. No label is
+//! a prefix of another, so a label followed by data never reads as a longer label; a test compares this
+//! list with the table and looks for prefixes.
+
+/// Begins what a statement's signature covers.
+pub const STATEMENT: &str = "layerlock/statement/v1";
+/// Begins what a segment's signature covers.
+pub const SEGMENT: &str = "layerlock/segment/v1";
+/// Begins the hash that names an envelope by its header.
+pub const HEADER_HASH: &str = "layerlock/header-hash/v1";
+/// Derives an epoch secret from the job secret.
+pub const EPOCH_SECRET: &str = "layerlock/epoch-secret/v1";
+/// Derives the key that seals an epoch's segments.
+pub const SEGMENT_KEY: &str = "layerlock/segment-key/v1";
+/// Derives the public commitment to an epoch secret.
+pub const EPOCH_COMMITMENT: &str = "layerlock/epoch-commitment/v1";
+/// Begins the HPKE info an epoch secret is wrapped to a device with.
+pub const EPOCH_WRAP: &str = "layerlock/epoch-wrap/v1";
+/// Derives the key that wraps one blob's data key.
+pub const BLOB_WRAP: &str = "layerlock/blob-wrap/v1";
+/// Derives the public commitment to that wrapping key.
+pub const BLOB_COMMITMENT: &str = "layerlock/blob-commitment/v1";
+/// Derives the key that seals a blob's chunks.
+pub const BLOB_CHUNK: &str = "layerlock/blob-chunk/v1";
+/// Begins the hash that names a verifying key.
+pub const KEY_ID: &str = "layerlock/key-id/v1";
+/// Derives the name of a key-encryption key.
+pub const KEK_ID: &str = "layerlock/kek-id/v1";
+/// Begins the hash an API key is stored as.
+pub const API_KEY: &str = "layerlock/api-key/v1";
+/// Begins what a blinded commitment covers.
+pub const LEDGER_COMMITMENT: &str = "layerlock/ledger-commitment/v1";
+
+/// All of the above.
+pub const ALL: [&str; 14] = [
+    STATEMENT,
+    SEGMENT,
+    HEADER_HASH,
+    EPOCH_SECRET,
+    SEGMENT_KEY,
+    EPOCH_COMMITMENT,
+    EPOCH_WRAP,
+    BLOB_WRAP,
+    BLOB_COMMITMENT,
+    BLOB_CHUNK,
+    KEY_ID,
+    KEK_ID,
+    API_KEY,
+    LEDGER_COMMITMENT,
+];

@@ -1,0 +1,210 @@
+//! One function, one formula: the only file that calls a cipher, KDF, KEM or signature.
+//!
+//! Every function is total on the types it takes, keeps no state and has a known-answer test from the RFC
+//! that defines it (`tests/known_answers.rs` by way of [`known_answers`]). What the results mean is decided
+//! by the callers, each beside the page of `proto/spec` it implements.
+
+use chacha20poly1305::ChaCha20Poly1305;
+use chacha20poly1305::aead::{AeadInOut, KeyInit};
+use ed25519_dalek::Signer;
+use hpke::aead::ChaCha20Poly1305 as HpkeCipher;
+use hpke::kdf::HkdfSha256;
+use hpke::kem::X25519HkdfSha256;
+use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
+use rand_core::CryptoRng;
+use ring::{digest, hkdf, hmac};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use layerlock_terms::digest::Digest;
+
+use crate::CannotOpen;
+
+pub(crate) use ed25519_dalek::{SigningKey as Ed25519Secret, VerifyingKey as Ed25519Public};
+
+/// 32 secret bytes, erased on drop.
+pub(crate) type Secret = Zeroizing<[u8; 32]>;
+
+/// An X25519 private key, erased on drop.
+pub(crate) type X25519Secret = <X25519HkdfSha256 as Kem>::PrivateKey;
+
+/// Length of an authentication tag.
+pub(crate) const TAG: usize = 16;
+
+/// Length of a signature.
+pub(crate) const SIGNATURE: usize = 64;
+
+/// SHA-256 (FIPS 180-4) of `bytes`.
+pub fn sha256(bytes: &[u8]) -> Digest {
+    sha256_parts(&[bytes])
+}
+
+/// SHA-256 of the parts, one after another.
+pub(crate) fn sha256_parts(parts: &[&[u8]]) -> Digest {
+    let mut hasher = Hasher::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    hasher.finish()
+}
+
+/// SHA-256 of bytes that come in parts.
+#[derive(Clone)]
+pub struct Hasher(digest::Context);
+
+impl Hasher {
+    /// Begins a hash.
+    #[expect(clippy::new_without_default, reason = "a hash is begun on purpose, not by default")]
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The hash of all bytes taken.
+    pub fn finish(self) -> Digest {
+        let hash = self.0.finish();
+        Digest::from_bytes(hash.as_ref().try_into().expect("SHA-256 gives 32 bytes"))
+    }
+}
+
+/// HMAC-SHA256 (RFC 2104).
+pub(crate) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    parts.iter().for_each(|part| context.update(part));
+    context.sign().as_ref().try_into().expect("HMAC-SHA256 gives 32 bytes")
+}
+
+/// HKDF-SHA256 (RFC 5869): extract with `salt`, expand with the parts of `info` to 32 bytes.
+pub(crate) fn derive(secret: &[u8; 32], salt: &[u8], info: &[&[u8]]) -> Secret {
+    let mut derived = Zeroizing::new([0; 32]);
+    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(secret);
+    let okm = prk.expand(info, hkdf::HKDF_SHA256).expect("32 bytes are within HKDF's bound");
+    okm.fill(&mut derived[..]).expect("the buffer has the length asked for");
+    derived
+}
+
+/// ChaCha20-Poly1305 (RFC 8439), in place; gives the tag. A (key, nonce) pair is used once: callers derive
+/// a fresh key per blob or epoch and count their nonces.
+pub(crate) fn encrypt(key: &[u8; 32], nonce: &[u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; TAG] {
+    ChaCha20Poly1305::new(key.into())
+        .encrypt_inout_detached(nonce.into(), aad, text.into())
+        .expect("texts here are far under ChaCha20's 256 GiB")
+        .into()
+}
+
+/// The reverse of [`encrypt`]; leaves `text` as it was unless the tag is right.
+pub(crate) fn decrypt(
+    key: &[u8; 32],
+    nonce: &[u8; 12],
+    aad: &[u8],
+    text: &mut [u8],
+    tag: &[u8; TAG],
+) -> Result<(), CannotOpen> {
+    ChaCha20Poly1305::new(key.into())
+        .decrypt_inout_detached(nonce.into(), aad, text.into(), tag.into())
+        .map_err(|_| CannotOpen)
+}
+
+/// Ed25519 (RFC 8032) signature of `message`.
+pub(crate) fn sign(key: &Ed25519Secret, message: &[u8]) -> [u8; SIGNATURE] {
+    key.sign(message).to_bytes()
+}
+
+/// Strict Ed25519 verification: canonical scalar, no low-order key or nonce point, no cofactor.
+pub(crate) fn verifies(key: &Ed25519Public, message: &[u8], signature: &[u8; SIGNATURE]) -> bool {
+    key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok()
+}
+
+/// An Ed25519 public key that is canonical and not of low order.
+pub(crate) fn ed25519_public(bytes: &[u8; 32]) -> Option<Ed25519Public> {
+    let mut y = *bytes;
+    y[31] &= 0x7f; // The top bit is the sign of x; −0 exists only for low-order points, refused below.
+    let key = Ed25519Public::from_bytes(bytes).ok()?;
+    (below_p(&y) && !key.is_weak()).then_some(key)
+}
+
+/// Whether these bytes are a canonical X25519 public key whose shared secrets are never all zero.
+pub(crate) fn x25519_is_fit(bytes: &[u8; 32]) -> bool {
+    // Clamping makes every private key a multiple of the cofactor, so one exchange with any of them shows
+    // whether the point is of low order; HPKE refuses the all-zero result (RFC 9180, 7.1.4).
+    let probe = x25519_secret(&[0x42; 32]);
+    below_p(bytes) && hpke_context(&probe, bytes, &[]).is_some()
+}
+
+/// The X25519 private key with these bytes, clamped.
+pub(crate) fn x25519_secret(bytes: &[u8; 32]) -> X25519Secret {
+    X25519Secret::from_bytes(bytes).expect("any 32 bytes clamp to an X25519 private key")
+}
+
+/// The public key of an X25519 private key.
+pub(crate) fn x25519_public(secret: &X25519Secret) -> [u8; 32] {
+    X25519HkdfSha256::sk_to_pk(secret).to_bytes().into()
+}
+
+/// The bytes of an X25519 private key.
+pub(crate) fn x25519_bytes(secret: &X25519Secret) -> Secret {
+    let mut bytes = Zeroizing::new([0; 32]);
+    secret.write_exact(&mut bytes[..]);
+    bytes
+}
+
+/// HPKE (RFC 9180) base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, ChaCha20-Poly1305, single shot:
+/// the encapsulated key and the ciphertext with its tag.
+pub(crate) fn hpke_seal(
+    to: &[u8; 32],
+    info: &[u8],
+    plaintext: &[u8],
+    rng: &mut impl CryptoRng,
+) -> ([u8; 32], Vec<u8>) {
+    let to = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(to).expect("32 bytes are a public key");
+    let (enc, sealed) = hpke::single_shot_seal_with_rng::<HpkeCipher, HkdfSha256, X25519HkdfSha256>(
+        &OpModeS::Base,
+        &to,
+        info,
+        plaintext,
+        &[],
+        rng,
+    )
+    .expect("a wrapping key was probed for low order when it was parsed");
+    (enc.to_bytes().into(), sealed)
+}
+
+/// The reverse of [`hpke_seal`].
+pub(crate) fn hpke_open(
+    secret: &X25519Secret,
+    enc: &[u8; 32],
+    info: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, CannotOpen> {
+    let mut context = hpke_context(secret, enc, info).ok_or(CannotOpen)?;
+    context.open(sealed, &[]).map(Zeroizing::new).map_err(|_| CannotOpen)
+}
+
+/// Whether two byte strings are equal, in time that depends on their lengths only.
+pub(crate) fn equal(left: &[u8], right: &[u8]) -> bool {
+    left.ct_eq(right).into()
+}
+
+/// `N` bytes from the caller's random source.
+pub(crate) fn draw<const N: usize>(rng: &mut impl CryptoRng) -> Zeroizing<[u8; N]> {
+    let mut bytes = Zeroizing::new([0; N]);
+    rng.fill_bytes(&mut bytes[..]);
+    bytes
+}
+
+fn hpke_context(
+    secret: &X25519Secret,
+    enc: &[u8; 32],
+    info: &[u8],
+) -> Option<hpke::aead::AeadCtxR<HpkeCipher, HkdfSha256, X25519HkdfSha256>> {
+    let enc = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(enc).ok()?;
+    hpke::setup_receiver(&OpModeR::Base, secret, &enc, info).ok()
+}
+
+/// Whether a little-endian number is below 2²⁵⁵ − 19, that is, a canonical field element. Public data only.
+fn below_p(bytes: &[u8; 32]) -> bool {
+    let all_ones = bytes[1..31].iter().all(|b| *b == 0xff);
+    bytes[31] < 0x7f || (bytes[31] == 0x7f && !(all_ones && bytes[0] >= 0xed))
+}

@@ -1,0 +1,117 @@
+//! Envelopes: a toolpath sealed for one device and one job, hops 7 to 11 of the road.
+//!
+//! Implements `proto/spec/sealed-toolpath.md`. The vault seals ([`Sealer`]) and hands out epoch secrets
+//! ([`JobSecret`]); a device first checks the whole envelope without any key ([`Checker`], which leaves
+//! [`Checked`]), then opens segment by segment as secrets are released ([`Opener`]), or does both at once
+//! ([`Live`]). Deliberately absent: what a segment's plaintext means, and when an epoch may be released.
+
+mod checker;
+mod epoch;
+mod opener;
+mod sealer;
+mod segment;
+
+use std::fmt;
+
+use layerlock_terms::digest::Digest;
+
+pub use checker::{Checked, Checker};
+pub use epoch::{EpochSecret, JobSecret, WrappedEpoch};
+pub use opener::{Live, Opener};
+pub use sealer::{Misplaced, Sealer};
+pub use segment::{OVERHEAD, Segment, SegmentInfo};
+
+use crate::labels;
+use crate::primitives;
+use crate::statement::Statement;
+
+/// What ends with a segment. A piece is one encoded part of the toolpath (prologue, layer, epilogue).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Ends {
+    /// The piece goes on in the next segment.
+    Nothing = 0,
+    /// A piece.
+    Piece = 1,
+    /// The last piece and with it the toolpath.
+    Toolpath = 2,
+}
+
+/// A segment or manifest that isn't taken, and which one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("segment {index}: {reason}")]
+pub struct Refused {
+    /// Index of the refused segment; for a manifest the number of segments before it.
+    pub index: u32,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a segment or manifest isn't taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The bytes end inside the segment.
+    Truncated,
+    /// Bytes follow the segment's signature.
+    Trailing,
+    /// The sealed part is longer than the header allows.
+    TooLong,
+    /// The sealed part holds nothing.
+    Empty,
+    /// The flags are none of the closed list.
+    UnknownFlags,
+    /// The signature isn't the header's signer's over this segment under this header.
+    BadSignature,
+    /// Another index was due.
+    OutOfOrder,
+    /// The layer skips, goes back, or changes inside a piece.
+    WrongLayer,
+    /// The epoch isn't the layer's.
+    WrongEpoch,
+    /// The epoch's commitment changes inside the epoch.
+    WrongCommitment,
+    /// The toolpath had already ended.
+    AfterFinal,
+    /// The final segment hasn't come.
+    Incomplete,
+    /// The manifest is of another header.
+    WrongHeader,
+    /// The manifest was signed by another key than the header.
+    WrongSigner,
+    /// The manifest's named field isn't what was counted.
+    BadManifest(&'static str),
+    /// The epoch's secret isn't here, or not any more.
+    NoEpochSecret,
+    /// The secret doesn't open the segment.
+    CannotOpen,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Truncated => "the bytes end inside it",
+            Self::Trailing => "bytes follow its signature",
+            Self::TooLong => "it is longer than the header allows",
+            Self::Empty => "it holds nothing",
+            Self::UnknownFlags => "its flags are not known",
+            Self::BadSignature => "its signature does not fit it under this header",
+            Self::OutOfOrder => "another segment was due here",
+            Self::WrongLayer => "its layer skips, goes back or changes inside a piece",
+            Self::WrongEpoch => "its epoch is not its layer's",
+            Self::WrongCommitment => "its commitment is not its epoch's",
+            Self::AfterFinal => "the toolpath had already ended",
+            Self::Incomplete => "the final segment is missing",
+            Self::WrongHeader => "the manifest belongs to another header",
+            Self::WrongSigner => "the manifest's signer is not the header's",
+            Self::BadManifest(field) => return write!(f, "the manifest's `{field}` is not what was counted"),
+            Self::NoEpochSecret => "its epoch's secret has not been released, or was dropped",
+            Self::CannotOpen => "it cannot be opened",
+        })
+    }
+}
+
+/// The hash that names an envelope: of its header's statement, signature included. Every segment, epoch
+/// secret and manifest is bound to it, and through it to job, hold, license, device and profile.
+pub fn header_hash(header: &Statement) -> Digest {
+    primitives::sha256_parts(&[labels::HEADER_HASH.as_bytes(), &header.emit()])
+}
