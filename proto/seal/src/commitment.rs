@@ -32,6 +32,6 @@ impl BlindingFactor {
 
     /// The leaf that stands for `entry` in the public ledger.
     pub fn commit(&self, entry: &[u8]) -> Digest {
-        Digest::from_bytes(primitives::mac(&self.0, &[labels::LEDGER_COMMITMENT.as_bytes(), entry]))
+        Digest(primitives::mac(&self.0, &[labels::LEDGER_COMMITMENT.as_bytes(), entry]))
     }
 }

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use layerlock_terms::digest::{OpenKey, SignKey};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -162,6 +163,34 @@ impl KeyEncryptionKey {
 
     pub(crate) fn secret(&self) -> &Secret {
         &self.0
+    }
+}
+
+impl TryFrom<SignKey> for VerifyingKey {
+    type Error = UnfitKey;
+
+    fn try_from(seen: SignKey) -> Result<Self, UnfitKey> {
+        Self::parse(seen.as_bytes())
+    }
+}
+
+impl From<VerifyingKey> for SignKey {
+    fn from(key: VerifyingKey) -> Self {
+        Self(*key.as_bytes())
+    }
+}
+
+impl TryFrom<OpenKey> for WrappingKey {
+    type Error = UnfitKey;
+
+    fn try_from(seen: OpenKey) -> Result<Self, UnfitKey> {
+        Self::parse(seen.as_bytes())
+    }
+}
+
+impl From<WrappingKey> for OpenKey {
+    fn from(key: WrappingKey) -> Self {
+        Self(*key.as_bytes())
     }
 }
 

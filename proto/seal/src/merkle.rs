@@ -38,5 +38,5 @@ impl Frontier {
 }
 
 fn join(left: &Digest, right: &Digest) -> Digest {
-    sha256_parts(&[&[1], left.as_ref(), right.as_ref()])
+    sha256_parts(&[&[1], left.as_bytes(), right.as_bytes()])
 }

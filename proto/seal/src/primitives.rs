@@ -65,7 +65,7 @@ impl Hasher {
     /// The hash of all bytes taken.
     pub fn finish(self) -> Digest {
         let hash = self.0.finish();
-        Digest::from_bytes(hash.as_ref().try_into().expect("SHA-256 gives 32 bytes"))
+        Digest(hash.as_ref().try_into().expect("SHA-256 gives 32 bytes"))
     }
 }
 

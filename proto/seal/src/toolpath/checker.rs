@@ -92,7 +92,7 @@ impl Checker {
         if new_epoch {
             self.commitments.push(*segment.commitment);
         }
-        self.tree.push(&[segment.frame, sealed.as_ref(), segment.signature]);
+        self.tree.push(&[segment.frame, sealed.as_bytes(), segment.signature]);
         self.sealed_bytes += bytes.len() as u64;
         self.last = Some(info);
         Ok(info)

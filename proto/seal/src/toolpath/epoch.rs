@@ -81,7 +81,7 @@ impl JobSecret {
 
     pub(super) fn epoch(&self, header: &Digest, epoch: u32) -> EpochSecret {
         let info: [&[u8]; 2] = [labels::EPOCH_SECRET.as_bytes(), &epoch.to_be_bytes()];
-        EpochSecret { epoch, secret: primitives::derive(&self.0, header.as_ref(), &info) }
+        EpochSecret { epoch, secret: primitives::derive(&self.0, header.as_bytes(), &info) }
     }
 }
 
@@ -106,7 +106,7 @@ impl EpochSecret {
     }
 
     pub(super) fn key(&self, header: &Digest) -> EpochKey {
-        let derive = |label: &str| primitives::derive(&self.secret, header.as_ref(), &[label.as_bytes()]);
+        let derive = |label: &str| primitives::derive(&self.secret, header.as_bytes(), &[label.as_bytes()]);
         EpochKey { key: derive(labels::SEGMENT_KEY), commitment: *derive(labels::EPOCH_COMMITMENT) }
     }
 }
@@ -139,5 +139,5 @@ impl WrappedEpoch {
 
 /// Binds a wrapped secret to its envelope and epoch.
 fn info(header: &Digest, epoch: u32) -> Vec<u8> {
-    [labels::EPOCH_WRAP.as_bytes(), header.as_ref(), &epoch.to_be_bytes()].concat()
+    [labels::EPOCH_WRAP.as_bytes(), header.as_bytes(), &epoch.to_be_bytes()].concat()
 }

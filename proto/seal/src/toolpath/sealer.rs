@@ -118,7 +118,7 @@ impl Sealer {
         let sealed = primitives::sha256(&out[from..]);
         let signature = self.signer.sign(&segment::signed_bytes(&hash, &frame, &sealed));
         out.extend_from_slice(&signature);
-        self.tree.push(&[&frame, sealed.as_ref(), &signature]);
+        self.tree.push(&[&frame, sealed.as_bytes(), &signature]);
         self.sealed_bytes += (plaintext.len() + OVERHEAD) as u64;
         self.last = Some(info);
         Ok(info)

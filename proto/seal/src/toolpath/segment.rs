@@ -92,12 +92,12 @@ pub(super) fn layer_follows(last: Option<&SegmentInfo>, layer: u32) -> bool {
 
 /// What a segment's signature covers: `label ‖ header hash ‖ frame ‖ SHA-256(ciphertext ‖ tag)`.
 pub(super) fn signed_bytes(header: &Digest, frame: &[u8], sealed: &Digest) -> Vec<u8> {
-    [labels::SEGMENT.as_bytes(), header.as_ref(), frame, sealed.as_ref()].concat()
+    [labels::SEGMENT.as_bytes(), header.as_bytes(), frame, sealed.as_bytes()].concat()
 }
 
 /// What a segment's tag covers beside its ciphertext: `header hash ‖ frame`.
 pub(super) fn associated_data(header: &Digest, frame: &[u8]) -> Vec<u8> {
-    [header.as_ref(), frame].concat()
+    [header.as_bytes(), frame].concat()
 }
 
 /// A segment's nonce: eight zero bytes and its index. An index occurs once in an envelope, and no two
