@@ -150,10 +150,17 @@ pub enum MeshError {
         /// Its name.
         part: PartName,
     },
-    /// Two parts with one name, or with names that differ in case only.
-    #[error("the 3MF holds part {part} twice, so readers may disagree about it; save the model again")]
-    TwinParts {
-        /// The name, as found the second time where known.
+    /// Two parts with one name.
+    #[error(
+        "the 3MF holds two parts of the same name, so readers may disagree about it; save the model again"
+    )]
+    TwinParts,
+    /// Two parts whose names differ in case only.
+    #[error(
+        "the 3MF holds part {part} twice with other capitals, so readers may disagree; save the model again"
+    )]
+    CaseTwins {
+        /// The name, as found the second time.
         part: PartName,
     },
     /// Two directory entries that share bytes of the file.
@@ -272,6 +279,12 @@ pub enum MeshError {
     /// A component or build item that names an object which isn't there.
     #[error("the 3MF uses object {object} but does not define it; save the model again")]
     UnknownObject {
+        /// Object id.
+        object: u32,
+    },
+    /// An object that is placed but holds neither a mesh nor components.
+    #[error("object {object} of the 3MF is placed but has no mesh; save it as a plain mesh")]
+    EmptyObject {
         /// Object id.
         object: u32,
     },
