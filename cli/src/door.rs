@@ -1,0 +1,195 @@
+//! The door of a service: TCP, TLS 1.3 and the limits no framework sets for us.
+//!
+//! A silent connection is closed, whether it stays silent before the handshake, in it or after it; connections
+//! are capped in total and per address; streams per connection, header sizes and frames are bounded. What a
+//! call means is none of the door's business: it is handed a service's routes and serves them.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::Routes;
+use tonic::transport::server::{Connected, Server};
+
+/// How patient and how wide the door is.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Time for the TLS handshake, and again for the first byte after it.
+    pub patience: Duration,
+    /// Open connections in total.
+    pub connections: usize,
+    /// Open connections from one address.
+    pub per_address: usize,
+    /// Concurrent calls on one connection.
+    pub streams: u32,
+    /// Bytes of header in one call.
+    pub header_bytes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            patience: Duration::from_secs(10),
+            connections: 4096,
+            per_address: 1024,
+            streams: 64,
+            header_bytes: 16 * 1024,
+        }
+    }
+}
+
+/// Serves `routes` on `listener` until `shutdown` ends; running calls get to finish.
+///
+/// # Errors
+/// When the transport can't be set up. A connection's own failure ends that connection only.
+pub async fn serve(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    routes: Routes,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let (ready, incoming) = mpsc::channel(16);
+    let accepting = tokio::spawn(accept(listener, tls, limits, ready));
+    let served = Server::builder()
+        .max_concurrent_streams(limits.streams)
+        .http2_max_header_list_size(limits.header_bytes)
+        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .http2_keepalive_timeout(Some(limits.patience))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(ReceiverStream::new(incoming), shutdown)
+        .await;
+    accepting.abort();
+    served
+}
+
+async fn accept(
+    listener: TcpListener,
+    tls: TlsAcceptor,
+    limits: Limits,
+    ready: mpsc::Sender<io::Result<Guest>>,
+) {
+    let total = Arc::new(Semaphore::new(limits.connections));
+    let crowd = Arc::new(Crowd::default());
+    loop {
+        let Ok((socket, address)) = listener.accept().await else {
+            // Out of file descriptors, or the peer was gone before it was let in: pause, never spin.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let (Ok(seat), Some(place)) =
+            (Arc::clone(&total).try_acquire_owned(), crowd.enter(address.ip(), limits.per_address))
+        else {
+            tracing::warn!(%address, "connection refused: too many are open");
+            continue;
+        };
+        let (tls, ready) = (tls.clone(), ready.clone());
+        tokio::spawn(async move {
+            match greet(socket, tls, limits.patience).await {
+                Ok(stream) => {
+                    drop(ready.send(Ok(Guest { stream, address, _seat: seat, _place: place })).await)
+                }
+                Err(error) => tracing::debug!(%address, %error, "connection closed before its first call"),
+            }
+        });
+    }
+}
+
+/// Handshake, then wait for the first byte: a guest that says nothing never reaches the service.
+async fn greet(
+    socket: TcpStream,
+    tls: TlsAcceptor,
+    patience: Duration,
+) -> io::Result<BufReader<TlsStream<TcpStream>>> {
+    socket.set_nodelay(true)?;
+    let mut stream = BufReader::new(timeout(patience, tls.accept(socket)).await??);
+    if timeout(patience, stream.fill_buf()).await??.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(stream)
+}
+
+/// How many connections each address has open.
+#[derive(Default)]
+struct Crowd(Mutex<HashMap<IpAddr, usize>>);
+
+/// One address's claim to one of its connections; given back on drop.
+struct Place {
+    crowd: Arc<Crowd>,
+    address: IpAddr,
+}
+
+impl Crowd {
+    fn enter(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Place> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(address).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Place { crowd: Arc::clone(self), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.crowd.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// A connection that has spoken, with the seat it takes.
+struct Guest {
+    stream: BufReader<TlsStream<TcpStream>>,
+    address: SocketAddr,
+    _seat: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+impl Connected for Guest {
+    type ConnectInfo = SocketAddr;
+
+    fn connect_info(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl AsyncRead for Guest {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Guest {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,8 @@
+//! The one `layerlock` program: serve, demo, slice, and the seller's, buyer's, device's and operator's commands.
+//!
+//! Everything a service is given from outside is made here: sockets, TLS, keys, clocks, folders. Nothing that
+//! decides lives here; a command is a call, a picture or a progress bar.
+
+pub mod door;
+pub mod files;
+pub mod tls;
