@@ -41,6 +41,8 @@ pub enum Event {
 pub struct Extent {
     /// Layers whose every line the machine acknowledged.
     pub layers: u32,
+    /// Layers of the whole toolpath, by its signed manifest; zero while the device has not seen that yet.
+    pub total_layers: u32,
     /// Lines acknowledged.
     pub lines: u64,
     /// Filament fed, micrometres.
@@ -160,11 +162,16 @@ closed_list!(CopyOutcome, "copy", [Spent, Returned]);
 
 impl Extent {
     fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { layers: r.u32("layers")?, lines: r.u64("lines")?, filament_um: r.u64("filament_um")? })
+        Ok(Self {
+            layers: r.u32("layers")?,
+            total_layers: r.u32("total_layers")?,
+            lines: r.u64("lines")?,
+            filament_um: r.u64("filament_um")?,
+        })
     }
 
     fn write(self, w: &mut Writer) {
-        w.u32(self.layers).u64(self.lines).u64(self.filament_um);
+        w.u32(self.layers).u32(self.total_layers).u64(self.lines).u64(self.filament_um);
     }
 }
 
@@ -298,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_receipt_of_every_kind_reads_back_from_its_bytes() {
-        let extent = Extent { layers: 3, lines: 400, filament_um: 5_000 };
+        let extent = Extent { layers: 3, total_layers: 7, lines: 400, filament_um: 5_000 };
         for event in [
             Event::Checked(Digest([9; 32])),
             Event::Progress(extent),
