@@ -32,9 +32,21 @@ pub const KEK_ID: &str = "layerlock/kek-id/v1";
 pub const API_KEY: &str = "layerlock/api-key/v1";
 /// Begins what a blinded commitment covers.
 pub const LEDGER_COMMITMENT: &str = "layerlock/ledger-commitment/v1";
+/// Derives what API keys and enrolment codes are derived from, of a licensor's signing key.
+pub const TOKEN_SOURCE: &str = "layerlock/token-source/v1";
+/// Derives one API key.
+pub const API_KEY_DERIVED: &str = "layerlock/derived-api-key/v1";
+/// Derives one enrolment code.
+pub const ENROLMENT_CODE: &str = "layerlock/enrolment-code/v1";
+/// Begins the hash an enrolment code is named by.
+pub const ENROLMENT_CODE_HASH: &str = "layerlock/enrolment-hash/v1";
+/// Begins the HPKE info an enrolment's answer is wrapped to a device with.
+pub const ENROLMENT_WRAP: &str = "layerlock/enrolment-wrap/v1";
+/// Begins the hash a licensor keeps of an enrolment's answer.
+pub const ENROLMENT_ANSWER: &str = "layerlock/enrolment-answer/v1";
 
 /// All of the above.
-pub const ALL: [&str; 14] = [
+pub const ALL: [&str; 20] = [
     STATEMENT,
     SEGMENT,
     HEADER_HASH,
@@ -49,4 +61,10 @@ pub const ALL: [&str; 14] = [
     KEK_ID,
     API_KEY,
     LEDGER_COMMITMENT,
+    TOKEN_SOURCE,
+    API_KEY_DERIVED,
+    ENROLMENT_CODE,
+    ENROLMENT_CODE_HASH,
+    ENROLMENT_WRAP,
+    ENROLMENT_ANSWER,
 ];

@@ -7,6 +7,7 @@
 
 pub mod blob;
 pub mod commitment;
+pub mod enrolment;
 pub mod keys;
 pub mod labels;
 mod merkle;

@@ -3,12 +3,16 @@
 //! An API key is 256 random bits, so its stored form is one SHA-256: a slow hash stretches what people
 //! choose, and nobody can search 2²⁵⁶. Comparison is constant-time all the same. Deliberately absent: whose
 //! key it is and what it allows.
+//!
+//! A licensor derives keys instead of drawing them ([`TokenSource`]): a repeated request is then answered with
+//! the same key although only its hash was stored.
 
 use std::fmt;
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use crate::keys::SigningKey;
 use crate::labels;
 use crate::primitives::{self, Secret};
 
@@ -21,6 +25,9 @@ pub struct ApiKey(Secret);
 /// What is stored of an API key.
 #[derive(Clone, Copy)]
 pub struct ApiKeyHash([u8; 32]);
+
+/// What a licensor derives its tokens from: asked twice for one context, it gives one token.
+pub struct TokenSource(Secret);
 
 /// Signs the webhooks sent to one endpoint.
 pub struct WebhookSecret(Secret);
@@ -67,6 +74,22 @@ impl ApiKey {
     pub fn hash(&self) -> ApiKeyHash {
         let hash = primitives::sha256_parts(&[labels::API_KEY.as_bytes(), &self.0[..]]);
         ApiKeyHash(*hash.as_bytes())
+    }
+}
+
+impl TokenSource {
+    /// The source that belongs to a licensor's signing key; it tells nothing of that key.
+    pub fn of(key: &SigningKey) -> Self {
+        Self(primitives::derive(&key.to_seed(), &[], &[labels::TOKEN_SOURCE.as_bytes()]))
+    }
+
+    /// The API key for `context`, which names the request that asks for it.
+    pub fn api_key(&self, context: &[u8]) -> ApiKey {
+        ApiKey(primitives::derive(&self.0, context, &[labels::API_KEY_DERIVED.as_bytes()]))
+    }
+
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.0
     }
 }
 
