@@ -1,0 +1,200 @@
+//! The guard's promises, one line of G-code each.
+
+use layerlock_terms::machine::Machine;
+use layerlock_terms::units::{Celsius, Micrometres, MmPerMinute};
+
+use super::*;
+
+const MACHINE: Machine = Machine {
+    name: "bench",
+    volume: [Micrometres(250_000), Micrometres(210_000), Micrometres(210_000)],
+    nozzle: Micrometres(400),
+    filament: Micrometres(1_750),
+    max_nozzle: Celsius(280),
+    max_bed: Celsius(110),
+    max_speed: MmPerMinute(12_000),
+    baud: 115_200,
+    start: &[],
+    end: &[],
+};
+
+/// A guard for a homed machine at printing temperature.
+fn printing() -> Guard {
+    let mut guard = Guard::new(&MACHINE);
+    for line in ["G28", "M109 S210", "G90", "M83"] {
+        guard.admit(line).unwrap();
+    }
+    guard
+}
+
+fn reason(line: &str) -> Reason {
+    printing().admit(line).expect_err(line).reason
+}
+
+fn out_of_bounds(line: &str) -> char {
+    match reason(line) {
+        Reason::OutOfBounds { letter, .. } => letter,
+        other => panic!("{line}: {other}"),
+    }
+}
+
+#[test]
+fn an_ordinary_print_passes_word_for_word() {
+    let mut guard = printing();
+    for line in ["G1 X10.5 Y20 E0.04123 F1800", "G0 Z.3", "M106 S127", "G92 E0", "G1 X-3 Y-3", "M104 S0", "M84"] {
+        assert_eq!(guard.admit(line).unwrap().text(), line);
+    }
+}
+
+#[test]
+fn a_refusal_names_the_line_and_the_reason() {
+    let mut guard = printing();
+    guard.admit("G1 X1").unwrap();
+    let refusal = guard.admit("M104 S299").unwrap_err();
+    assert_eq!(refusal.to_string(), "line 6 is not let through to the machine: M104 S299 is outside 0 to 280");
+}
+
+#[test]
+fn heaters_stay_below_the_machines_maximum() {
+    for line in ["M104 S281", "M109 S281", "M109 R999", "M140 S111", "M190 S111", "M190 R300", "M104 S-1"] {
+        out_of_bounds(line);
+    }
+}
+
+#[test]
+fn positions_stay_in_the_build_volume() {
+    assert_eq!(out_of_bounds("G1 X260.001"), 'X');
+    assert_eq!(out_of_bounds("G1 X-10.001"), 'X');
+    assert_eq!(out_of_bounds("G0 Y221"), 'Y');
+    assert_eq!(out_of_bounds("G1 Z210.1"), 'Z');
+    assert_eq!(out_of_bounds("G1 Z-0.001"), 'Z');
+}
+
+#[test]
+fn relative_moves_cannot_walk_out_of_the_volume() {
+    let mut guard = printing();
+    guard.admit("G91").unwrap();
+    for _ in 0..26 {
+        guard.admit("G1 X10").unwrap();
+    }
+    assert!(matches!(guard.admit("G1 X1").unwrap_err().reason, Reason::OutOfBounds { letter: 'X', .. }));
+}
+
+#[test]
+fn the_origin_of_an_axis_cannot_be_moved() {
+    assert_eq!(reason("G92 X100"), Reason::UnknownParameter { code: "G92".into(), letter: 'X' });
+    assert_eq!(reason("G92"), Reason::MissingParameter('E'));
+    assert!(matches!(reason("G20"), Reason::Forbidden { .. }));
+    assert_eq!(reason("M206 X5"), Reason::UnknownCode("M206".into()));
+}
+
+#[test]
+fn a_refused_line_moves_nothing_in_the_guards_mind() {
+    let mut guard = printing();
+    guard.admit("G91").unwrap();
+    guard.admit("G1 X100").unwrap();
+    guard.admit("G1 X100 Y999").unwrap_err();
+    guard.admit("G1 X160").unwrap();
+}
+
+#[test]
+fn speeds_stay_below_the_machines_fastest() {
+    for line in ["G1 X1 F12001", "G1 X1 F0", "M203 X201", "M220 S101", "M204 P20001"] {
+        out_of_bounds(line);
+    }
+}
+
+#[test]
+fn one_command_feeds_a_sane_length() {
+    assert_eq!(out_of_bounds("G1 E100.1"), 'E');
+    assert_eq!(out_of_bounds("G1 E-100.1"), 'E');
+    let mut absolute = printing();
+    absolute.admit("M82").unwrap();
+    absolute.admit("G1 E90").unwrap();
+    absolute.admit("G1 E180").unwrap();
+    absolute.admit("G1 E300").unwrap_err();
+}
+
+#[test]
+fn filament_is_not_fed_cold() {
+    let mut guard = Guard::new(&MACHINE);
+    guard.admit("G28").unwrap();
+    assert_eq!(guard.admit("G1 E1").unwrap_err().reason, Reason::ColdExtrusion(Fixed::ZERO));
+    guard.admit("M104 S210").unwrap();
+    guard.admit("G1 E1").unwrap();
+}
+
+#[test]
+fn nothing_moves_before_homing() {
+    assert_eq!(Guard::new(&MACHINE).admit("G1 X1").unwrap_err().reason, Reason::NotHomed('X'));
+    let mut let_go = printing();
+    let_go.admit("M84").unwrap();
+    assert_eq!(let_go.admit("G1 Z1").unwrap_err().reason, Reason::NotHomed('Z'));
+}
+
+#[test]
+fn commands_that_keep_break_or_hand_over_the_machine_are_forbidden() {
+    let card = (20..=33).map(|number| format!("M{number}"));
+    let named = "M110 M112 M302 M500 M502 M600 M0 M1 M928 M997 M999".split(' ').map(String::from);
+    for line in card.chain(named) {
+        assert!(matches!(reason(&line), Reason::Forbidden { .. }), "{line}");
+        assert!(matches!(reason(&format!("{line} S1")), Reason::Forbidden { .. }), "{line}");
+    }
+}
+
+#[test]
+fn a_forbidden_code_is_seen_through_its_spellings() {
+    for line in ["M0302 P1", " M302", "M302.0", "M+302"] {
+        assert!(matches!(reason(line), Reason::Forbidden { .. }), "{line}");
+    }
+    for line in ["m302", "M 302", "M302.1", "X1 M302"] {
+        printing().admit(line).expect_err(line);
+    }
+}
+
+#[test]
+fn unknown_codes_and_parameters_are_refused() {
+    assert_eq!(reason("M862"), Reason::UnknownCode("M862".into()));
+    assert_eq!(reason("G2 X1"), Reason::UnknownCode("G2".into()));
+    assert_eq!(reason("T1"), Reason::UnknownCode("T1".into()));
+    assert_eq!(reason("G1 A1"), Reason::UnknownParameter { code: "G1".into(), letter: 'A' });
+    assert_eq!(reason("G1 X1 X2"), Reason::UnknownParameter { code: "G1".into(), letter: 'X' });
+}
+
+#[test]
+fn numbers_a_firmware_might_read_differently_are_refused() {
+    for line in ["G1 X1e3", "G1 X1-2", "G1 X--1", "G1 X1.2.3", "G1 X0x10", "G1 X999999999", "G1 X.", "G1 X1.000001"] {
+        printing().admit(line).expect_err(line);
+    }
+}
+
+#[test]
+fn one_line_is_one_line_of_ascii_that_fits() {
+    assert_eq!(reason("G1 X1\nM104 S299"), Reason::LineBreak);
+    assert_eq!(reason("G1 X1\rM104 S299"), Reason::LineBreak);
+    assert_eq!(reason("G1 X1\u{b0}"), Reason::NotAscii);
+    assert_eq!(reason("G1 X1\0"), Reason::NotAscii);
+    assert_eq!(reason(""), Reason::Empty);
+    assert_eq!(reason("  "), Reason::Empty);
+    assert_eq!(reason("G1 X1 ; wall"), Reason::Decorated(';'));
+    assert_eq!(reason("N5 G1 X1"), Reason::Decorated('N'));
+    assert_eq!(reason("G1 X1*88"), Reason::Decorated('*'));
+    assert_eq!(reason(&format!("G1 X{:0>78}", 1)), Reason::TooLong { length: 82 });
+}
+
+#[test]
+fn what_is_left_of_a_commented_line_is_its_command() {
+    assert_eq!(stripped("G1 X1 ; outer wall"), Some("G1 X1"));
+    assert_eq!(stripped("; only words"), None);
+    assert_eq!(stripped("  "), None);
+}
+
+#[test]
+fn commands_that_take_their_time_say_so() {
+    let pace = |line| printing().admit(line).unwrap().pace();
+    for line in ["G4 P100", "G28", "G29", "M109 S200", "M190 S60", "M400"] {
+        assert_eq!(pace(line), Pace::Long, "{line}");
+    }
+    assert_eq!(pace("M105"), Pace::Report);
+    assert_eq!(pace("G1 X1"), Pace::Prompt);
+}

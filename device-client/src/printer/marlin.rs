@@ -1,0 +1,241 @@
+//! The shell around [`Wire`]: owns the port and the clock, moves bytes, and is otherwise without opinions.
+//!
+//! Serial machines and the simulated one run through this same code; they differ in their [`Port`] alone.
+//! Nothing is reopened here: an error from the port is the end of the connection (rule 30).
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
+
+use crate::guard::Command;
+use crate::printer::port::{Port, speeds};
+use crate::printer::simulated::{Bench, Firmware, Record};
+use crate::printer::wire::{Afterwards, Ending, Wire};
+use crate::printer::{Greeting, LinkStats, Printer, PrinterError, PrinterEvent, Stop, Temperatures};
+
+/// How long a machine may take to start and answer at the first speed (rule 28).
+const START: Duration = Duration::from_secs(10);
+/// How long it may take at each further speed: it has started by then.
+const NEXT_SPEED: Duration = Duration::from_secs(3);
+/// How long the port may refuse bytes before the link counts as lost.
+const WRITE: Duration = Duration::from_secs(5);
+/// How long the safe state may take.
+const SAFE: Duration = Duration::from_secs(60);
+
+/// A machine that speaks Marlin's serial protocol.
+#[derive(Debug)]
+pub struct MarlinPrinter {
+    /// `None` once the job is over and the port closed.
+    port: Option<Port>,
+    wire: Wire,
+    opened: Instant,
+    buffer: Box<[u8; 4096]>,
+    /// Taken from the wire, not yet taken by the port.
+    unwritten: Vec<u8>,
+    /// The machine behind the port, where it is a simulated one.
+    bench: Option<Arc<Mutex<Firmware>>>,
+}
+
+impl MarlinPrinter {
+    /// Opens a serial port, finds its speed where `baud` is not given, and agrees on line numbers.
+    ///
+    /// # Errors
+    /// [`PrinterError::Open`], [`PrinterError::NoAnswer`], or what ended the link during the greeting.
+    pub async fn serial(path: &Path, baud: Option<u32>, machine: u32) -> Result<(Self, Greeting), PrinterError> {
+        let tried = speeds(baud, machine);
+        let mut printer = Self::on(Port::open(path, tried[0])?, START);
+        for (at, &speed) in tried.iter().enumerate() {
+            if at > 0 && !printer.at_speed(speed) {
+                continue;
+            }
+            match printer.greet().await {
+                Err(PrinterError::NoAnswer { .. }) => {}
+                Err(error) => return Err(error),
+                Ok(greeting) => return Ok((printer, Greeting { baud: Some(speed), ..greeting })),
+            }
+        }
+        let tried = tried.iter().map(|speed| format!("{speed} baud")).collect::<Vec<_>>().join(", ");
+        Err(PrinterError::NoAnswer { tried })
+    }
+
+    /// Sets up a simulated machine in this process and connects to it.
+    ///
+    /// # Errors
+    /// What ended the link during the greeting; faults can be part of the bench.
+    pub async fn simulated(bench: Bench) -> Result<(Self, Greeting), PrinterError> {
+        let (port, firmware) = bench.plug_in();
+        let mut printer = Self::on(Port::Memory(port), START);
+        printer.bench = Some(firmware);
+        let greeting = printer.greet().await?;
+        Ok((printer, greeting))
+    }
+
+    fn on(port: Port, patience: Duration) -> Self {
+        let wire = Wire::open(Duration::ZERO, patience);
+        let (opened, buffer, unwritten) = (Instant::now(), Box::new([0; 4096]), Vec::new());
+        Self { port: Some(port), wire, opened, buffer, unwritten, bench: None }
+    }
+
+    fn at_speed(&mut self, speed: u32) -> bool {
+        self.wire = Wire::open(self.now(), NEXT_SPEED);
+        self.port.as_mut().is_some_and(|port| port.change_speed(speed).is_ok())
+    }
+
+    async fn greet(&mut self) -> Result<Greeting, PrinterError> {
+        while self.wire.is_greeting() {
+            self.serve().await?;
+        }
+        self.set_up(&["M115", "M113 S2"]).await?;
+        let reports = self.wire.heard().capabilities.iter().any(|name| name == "AUTOREPORT_TEMP");
+        self.set_up(if reports { &["M155 S2", "M105"] } else { &["M105"] }).await?;
+        let heard = self.wire.heard();
+        let (firmware, capabilities) = (heard.firmware.clone(), heard.capabilities.clone());
+        Ok(Greeting { firmware, capabilities, baud: None })
+    }
+
+    async fn set_up(&mut self, lines: &[&'static str]) -> Result<(), PrinterError> {
+        for line in lines {
+            self.wire.push_own(line, self.now());
+        }
+        self.until_idle().await
+    }
+
+    async fn until_idle(&mut self) -> Result<(), PrinterError> {
+        self.check()?;
+        while !self.wire.is_idle() {
+            self.serve().await?;
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Duration {
+        self.opened.elapsed()
+    }
+
+    fn check(&self) -> Result<(), PrinterError> {
+        match self.wire.ending() {
+            Some(ending) => Err(ending.error(self.wire.heard().stats)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what is to be written, then waits for bytes or the wire's deadline, whichever is first.
+    /// Cancel-safe: bytes read are handed on before the next wait.
+    async fn serve(&mut self) -> Result<(), PrinterError> {
+        self.flush().await?;
+        self.check()?;
+        let deadline = self.wire.deadline().map(|at| self.opened + at);
+        let port = self.port.as_mut().ok_or(PrinterError::Over)?;
+        let read = match deadline {
+            Some(at) => tokio::time::timeout_at(at, port.read(&mut self.buffer[..])).await,
+            None => Ok(port.read(&mut self.buffer[..]).await),
+        };
+        match read {
+            Err(_elapsed) => self.wire.tick(self.now()),
+            Ok(Ok(0)) => return Err(self.lost("end of file")),
+            Ok(Ok(count)) => self.wire.receive(&self.buffer[..count], self.opened.elapsed()),
+            Ok(Err(error)) => return Err(self.lost(&error.to_string())),
+        }
+        self.flush().await?;
+        self.check()
+    }
+
+    /// Cancel-safe: what is taken from the wire stays here until the port has taken it.
+    async fn flush(&mut self) -> Result<(), PrinterError> {
+        self.unwritten.extend(self.wire.take_output());
+        while !self.unwritten.is_empty() {
+            let port = self.port.as_mut().ok_or(PrinterError::Over)?;
+            match tokio::time::timeout(WRITE, port.write(&self.unwritten)).await {
+                Ok(Ok(count)) if count > 0 => drop(self.unwritten.drain(..count)),
+                Ok(Ok(_)) => return Err(self.lost("the port is closed")),
+                Ok(Err(error)) => return Err(self.lost(&error.to_string())),
+                Err(_elapsed) => return Err(self.lost("the port takes no bytes")),
+            }
+        }
+        Ok(())
+    }
+
+    fn lost(&mut self, cause: &str) -> PrinterError {
+        self.port = None;
+        PrinterError::LinkLost { last: self.wire.heard().stats.last_acknowledged, cause: cause.into() }
+    }
+
+    async fn make_safe(&mut self) -> Result<(), PrinterError> {
+        match self.wire.ending().map(Ending::afterwards) {
+            None | Some(Afterwards::SafeState) => {
+                self.wire.make_safe(self.now());
+                let done = tokio::time::timeout(SAFE, self.until_idle()).await;
+                done.unwrap_or(Err(PrinterError::Silent { last: self.stats().last_acknowledged, probes: 0 }))
+            }
+            Some(Afterwards::HeatersOff) => self.halt().await,
+            Some(Afterwards::Nothing) => Ok(()),
+        }
+    }
+
+    async fn halt(&mut self) -> Result<(), PrinterError> {
+        self.wire.halt();
+        let written = self.flush().await;
+        if let Some(port) = &mut self.port {
+            port.pulse_reset();
+        }
+        written
+    }
+}
+
+#[async_trait]
+impl Printer for MarlinPrinter {
+    async fn send(&mut self, command: &Command) -> Result<(), PrinterError> {
+        self.check()?;
+        while !self.wire.has_room_for(command) {
+            self.serve().await?;
+        }
+        self.wire.push(command, self.now());
+        self.flush().await
+    }
+
+    async fn drain(&mut self) -> Result<(), PrinterError> {
+        self.set_up(&["M400", "M105"]).await
+    }
+
+    async fn attend(&mut self) -> Result<PrinterEvent, PrinterError> {
+        loop {
+            if let Some(event) = self.wire.take_event() {
+                return Ok(event);
+            }
+            self.serve().await?;
+        }
+    }
+
+    fn take_event(&mut self) -> Option<PrinterEvent> {
+        self.wire.take_event()
+    }
+
+    async fn stop(&mut self, how: Stop) -> Result<(), PrinterError> {
+        if self.port.is_none() {
+            return Err(PrinterError::Over);
+        }
+        let stopped = match how {
+            Stop::Safe => self.make_safe().await,
+            Stop::Emergency => self.halt().await,
+        };
+        self.port = None;
+        stopped
+    }
+
+    fn stats(&self) -> LinkStats {
+        self.wire.heard().stats
+    }
+
+    fn temperatures(&self) -> Option<Temperatures> {
+        self.wire.heard().temperatures
+    }
+
+    fn record(&self) -> Option<Record> {
+        let firmware = self.bench.as_ref()?.lock().expect("the simulated machine has not panicked");
+        Some(firmware.record().clone())
+    }
+}

@@ -1,0 +1,1 @@
+//! The simulated machine's own habits.

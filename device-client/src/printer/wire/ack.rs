@@ -1,0 +1,128 @@
+//! Acknowledgements and resend requests: what the window and the rewinding rest on (rules 6 to 9, 14 and 15).
+
+use std::time::Duration;
+
+use crate::guard::Pace;
+use crate::printer::PrinterEvent;
+use crate::printer::frame::{LineNumber, Origin};
+use crate::printer::reply::Ack;
+use crate::printer::wire::{Ending, Phase, RESEND_OK, SAME_LINE, WINDOW_LINES, Wire};
+
+/// Lines sent before the share of resends is judged.
+const ENOUGH_LINES: u64 = 100;
+
+impl Wire {
+    pub(super) fn acknowledge(&mut self, ack: Ack, now: Duration) {
+        if let Some(read) = ack.temperatures {
+            self.heard.temperatures = Some(read);
+        }
+        if matches!(self.phase, Phase::Greeting { .. }) {
+            self.phase = Phase::Running;
+            self.life.alive(now);
+            return;
+        }
+        let probes = self.life.alive(now);
+        for _ in 0..ack.count {
+            self.one_ok(ack, probes);
+        }
+    }
+
+    fn one_ok(&mut self, ack: Ack, probes: u32) {
+        let bare = ack.temperatures.is_none() && ack.through.is_none();
+        if bare && self.rewind.swallow > 0 {
+            self.rewind.swallow -= 1;
+            return;
+        }
+        let stale = ack.through.is_some_and(|line| line < self.acked.0);
+        if stale || self.in_flight() == 0 {
+            return;
+        }
+        match (ack.temperatures.is_some(), self.oldest_report()) {
+            (true, Some(report)) => {
+                self.glues_reports = true;
+                self.acknowledge_through(report);
+            }
+            (false, Some(report)) if self.glues_reports && report == self.acked => {}
+            // Where reports aren't glued, the first answer after a second silence belongs to the last probe.
+            (false, Some(_)) if !self.glues_reports && probes > 1 => {
+                self.acknowledge_through(LineNumber(self.cursor.0 - 1));
+            }
+            (_, _) => self.acknowledge_through(self.acked),
+        }
+    }
+
+    fn oldest_report(&self) -> Option<LineNumber> {
+        let report = |n: &u64| self.history.line(LineNumber(*n)).is_some_and(|line| line.pace == Pace::Report);
+        (self.acked.0..self.cursor.0).find(report).map(LineNumber)
+    }
+
+    fn acknowledge_through(&mut self, line: LineNumber) {
+        self.heard.stats.last_acknowledged += self.job_lines(self.acked, LineNumber(line.0 + 1));
+        self.acked = LineNumber(line.0 + 1);
+        self.rewind.long_taken = 0;
+        if self.rewind.line.is_some_and(|asked| asked < self.acked) {
+            self.rewind.echoes = 0;
+        }
+    }
+
+    fn job_lines(&self, from: LineNumber, to: LineNumber) -> u64 {
+        let lines = (from.0..to.0).filter_map(|n| self.history.line(LineNumber(n)));
+        lines.filter(|line| line.origin == Origin::Job).count() as u64
+    }
+
+    pub(super) fn rewind_to(&mut self, line: LineNumber, now: Duration) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.life.alive(now);
+        self.rewind.swallow += 1;
+        self.rewind.until = now + RESEND_OK;
+        if line >= self.cursor {
+            return; // Not written yet, or about to be written again.
+        }
+        if line.0 + WINDOW_LINES < self.acked.0 || self.history.line(line).is_none() {
+            return self.asked_for_long_taken(now);
+        }
+        if self.rewind.line == Some(line) && self.rewind.echoes > 0 {
+            self.rewind.echoes -= 1;
+            return;
+        }
+        self.go_back_to(line);
+    }
+
+    /// A machine that has restarted asks from line 1 whatever it is sent; a digit garbled on the way asks once.
+    /// The numbered probe tells them apart, and nothing long taken is ever sent again.
+    fn asked_for_long_taken(&mut self, now: Duration) {
+        self.rewind.long_taken += 1;
+        if self.rewind.long_taken > 1 {
+            return self.end(Ending::Restarted);
+        }
+        self.rewind.swallow = 0;
+        self.probe(now);
+    }
+
+    fn go_back_to(&mut self, line: LineNumber) {
+        let times = if self.rewind.line == Some(line) { self.rewind.times + 1 } else { 1 };
+        let echoes = self.cursor.0 - line.0 - 1;
+        (self.rewind.line, self.rewind.times, self.rewind.echoes) = (Some(line), times, echoes);
+        if line < self.acked {
+            self.heard.stats.last_acknowledged -= self.job_lines(line, self.acked);
+            self.acked = line;
+        }
+        self.cursor = line;
+        if times >= SAME_LINE {
+            self.end(Ending::Garbled(line));
+        }
+        self.warn_of_resends();
+    }
+
+    fn warn_of_resends(&mut self) {
+        let stats = self.heard.stats;
+        let many = stats.lines_sent >= ENOUGH_LINES && stats.resends * 10 > stats.lines_sent;
+        if many && !self.life.warned {
+            self.life.warned = true;
+            let (resends, lines_sent) = (stats.resends, stats.lines_sent);
+            self.events.push_back(PrinterEvent::ManyResends { resends, lines_sent });
+        }
+    }
+}
