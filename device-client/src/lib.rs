@@ -1,3 +1,5 @@
 //! Under construction.
 
 pub mod gcode;
+pub mod guard;
+pub mod printer;

@@ -122,6 +122,7 @@ const RULES: &[Rule] = &[
     plain("G21", &[]),
     with("G28", Duty::Home, &[("XYZW", Bound::Between(0, 0))]),
     with("G29", Duty::Wait, &[]),
+    with("G34", Duty::Wait, &[]),
     with("G80", Duty::Wait, &[]),
     with("G90", Duty::Absolute, &[]),
     with("G91", Duty::Relative, &[]),

@@ -1,26 +1,24 @@
 //! The guard's promises, one line of G-code each.
 
-use layerlock_terms::machine::Machine;
+use layerlock_terms::machine::{MACHINES, Machine};
 use layerlock_terms::units::{Celsius, Micrometres, MmPerMinute};
 
 use super::*;
 
-const MACHINE: Machine = Machine {
-    name: "bench",
-    volume: [Micrometres(250_000), Micrometres(210_000), Micrometres(210_000)],
-    nozzle: Micrometres(400),
-    filament: Micrometres(1_750),
-    max_nozzle: Celsius(280),
-    max_bed: Celsius(110),
-    max_speed: MmPerMinute(12_000),
-    baud: 115_200,
-    start: &[],
-    end: &[],
-};
+/// A catalogue machine with round limits.
+fn machine() -> Machine {
+    Machine {
+        volume: [250_000, 210_000, 210_000].map(Micrometres),
+        max_nozzle: Celsius(280),
+        max_bed: Celsius(110),
+        max_speed: MmPerMinute(12_000),
+        ..MACHINES[0]
+    }
+}
 
 /// A guard for a homed machine at printing temperature.
 fn printing() -> Guard {
-    let mut guard = Guard::new(&MACHINE);
+    let mut guard = Guard::new(&machine());
     for line in ["G28", "M109 S210", "G90", "M83"] {
         guard.admit(line).unwrap();
     }
@@ -41,7 +39,9 @@ fn out_of_bounds(line: &str) -> char {
 #[test]
 fn an_ordinary_print_passes_word_for_word() {
     let mut guard = printing();
-    for line in ["G1 X10.5 Y20 E0.04123 F1800", "G0 Z.3", "M106 S127", "G92 E0", "G1 X-3 Y-3", "M104 S0", "M84"] {
+    for line in
+        ["G1 X10.5 Y20 E0.04123 F1800", "G0 Z.3", "M106 S127", "G92 E0", "G1 X-3 Y-3", "M104 S0", "M84"]
+    {
         assert_eq!(guard.admit(line).unwrap().text(), line);
     }
 }
@@ -51,7 +51,10 @@ fn a_refusal_names_the_line_and_the_reason() {
     let mut guard = printing();
     guard.admit("G1 X1").unwrap();
     let refusal = guard.admit("M104 S299").unwrap_err();
-    assert_eq!(refusal.to_string(), "line 6 is not let through to the machine: M104 S299 is outside 0 to 280");
+    assert_eq!(
+        refusal.to_string(),
+        "line 6 is not let through to the machine: M104 S299 is outside 0 to 280"
+    );
 }
 
 #[test]
@@ -117,7 +120,7 @@ fn one_command_feeds_a_sane_length() {
 
 #[test]
 fn filament_is_not_fed_cold() {
-    let mut guard = Guard::new(&MACHINE);
+    let mut guard = Guard::new(&machine());
     guard.admit("G28").unwrap();
     assert_eq!(guard.admit("G1 E1").unwrap_err().reason, Reason::ColdExtrusion(Fixed::ZERO));
     guard.admit("M104 S210").unwrap();
@@ -126,7 +129,7 @@ fn filament_is_not_fed_cold() {
 
 #[test]
 fn nothing_moves_before_homing() {
-    assert_eq!(Guard::new(&MACHINE).admit("G1 X1").unwrap_err().reason, Reason::NotHomed('X'));
+    assert_eq!(Guard::new(&machine()).admit("G1 X1").unwrap_err().reason, Reason::NotHomed('X'));
     let mut let_go = printing();
     let_go.admit("M84").unwrap();
     assert_eq!(let_go.admit("G1 Z1").unwrap_err().reason, Reason::NotHomed('Z'));
@@ -163,7 +166,9 @@ fn unknown_codes_and_parameters_are_refused() {
 
 #[test]
 fn numbers_a_firmware_might_read_differently_are_refused() {
-    for line in ["G1 X1e3", "G1 X1-2", "G1 X--1", "G1 X1.2.3", "G1 X0x10", "G1 X999999999", "G1 X.", "G1 X1.000001"] {
+    for line in
+        ["G1 X1e3", "G1 X1-2", "G1 X--1", "G1 X1.2.3", "G1 X0x10", "G1 X999999999", "G1 X.", "G1 X1.000001"]
+    {
         printing().admit(line).expect_err(line);
     }
 }
@@ -197,4 +202,17 @@ fn commands_that_take_their_time_say_so() {
     }
     assert_eq!(pace("M105"), Pace::Report);
     assert_eq!(pace("G1 X1"), Pace::Prompt);
+}
+
+#[test]
+fn every_catalogue_machines_own_start_and_end_pass() {
+    assert!(!MACHINES.is_empty());
+    for machine in MACHINES {
+        let mut guard = Guard::new(machine);
+        for line in
+            ["M140 S60", "M104 S200", "M190 S60", "M109 S200"].iter().chain(machine.start).chain(machine.end)
+        {
+            guard.admit(line).unwrap_or_else(|refusal| panic!("{}: {line}: {refusal}", machine.name));
+        }
+    }
 }

@@ -84,7 +84,8 @@ pub(super) fn words(line: &str) -> impl Iterator<Item = Result<Word, String>> + 
     let mut rest = line.trim_start();
     std::iter::from_fn(move || {
         let letter = rest.chars().next()?;
-        let end = rest[1..].find(|c: char| c == ' ' || c.is_ascii_alphabetic()).map_or(rest.len(), |at| at + 1);
+        let end =
+            rest[1..].find(|c: char| c == ' ' || c.is_ascii_alphabetic()).map_or(rest.len(), |at| at + 1);
         let (word, after) = rest.split_at(end);
         rest = after.trim_start();
         Some(parse(letter, word))

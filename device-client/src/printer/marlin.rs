@@ -45,7 +45,11 @@ impl MarlinPrinter {
     ///
     /// # Errors
     /// [`PrinterError::Open`], [`PrinterError::NoAnswer`], or what ended the link during the greeting.
-    pub async fn serial(path: &Path, baud: Option<u32>, machine: u32) -> Result<(Self, Greeting), PrinterError> {
+    pub async fn serial(
+        path: &Path,
+        baud: Option<u32>,
+        machine: u32,
+    ) -> Result<(Self, Greeting), PrinterError> {
         let tried = speeds(baud, machine);
         let mut printer = Self::on(Port::open(path, tried[0])?, START);
         for (at, &speed) in tried.iter().enumerate() {

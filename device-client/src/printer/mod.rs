@@ -283,7 +283,9 @@ mod tests {
 
     #[test]
     fn a_target_that_names_no_printer_is_refused_with_the_mend() {
-        for text in ["", "serial:", "usb:1", "serial:/dev/ttyS0@fast", "serial:/dev/ttyS0@0", "serial:@250000"] {
+        for text in
+            ["", "serial:", "usb:1", "serial:/dev/ttyS0@fast", "serial:/dev/ttyS0@0", "serial:@250000"]
+        {
             assert!(text.parse::<PrinterTarget>().unwrap_err().to_string().contains("serial:PATH"), "{text}");
         }
     }

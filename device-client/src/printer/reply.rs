@@ -159,7 +159,9 @@ fn state(line: &str) -> Option<Reply> {
     match line {
         "wait" => Some(Reply::Wait),
         "start" => Some(Reply::Start),
-        _ if line.starts_with("FIRMWARE_NAME:") => Some(Reply::Firmware(line["FIRMWARE_NAME:".len()..].into())),
+        _ if line.starts_with("FIRMWARE_NAME:") => {
+            Some(Reply::Firmware(line["FIRMWARE_NAME:".len()..].into()))
+        }
         _ => temperatures(line).map(Reply::Temperatures),
     }
 }
@@ -200,7 +202,17 @@ mod tests {
 
     #[test]
     fn ok_counts_at_the_start_of_a_line_only_glued_or_behind_noise() {
-        for line in [&b"ok"[..], b"ok\r", b"\0ok", b"\x80\xffok", b"ok T:20.0 /0.0", b"okT:20", b"ok N5 P15 B3", b" ok", b"xyz#ok"] {
+        for line in [
+            &b"ok"[..],
+            b"ok\r",
+            b"\0ok",
+            b"\x80\xffok",
+            b"ok T:20.0 /0.0",
+            b"okT:20",
+            b"ok N5 P15 B3",
+            b" ok",
+            b"xyz#ok",
+        ] {
             assert_eq!(oks(line), 1, "{}", line.escape_ascii());
         }
         assert_eq!(oks(b"okok"), 2);
@@ -238,7 +250,9 @@ mod tests {
 
     #[test]
     fn a_temperature_line_in_any_form_is_never_an_ok() {
-        for line in ["T:20.1 /0.0 B:19.8 /60.0 @:0 B@:0", " T:20.1 B:3", "T0:20.1/0.0 B:1", "B:19.8 /60.0 T0:20 /0"] {
+        for line in
+            ["T:20.1 /0.0 B:19.8 /60.0 @:0 B@:0", " T:20.1 B:3", "T0:20.1/0.0 B:1", "B:19.8 /60.0 T0:20 /0"]
+        {
             assert!(matches!(parse(line.as_bytes()), Reply::Temperatures(_)), "{line}");
         }
         let Reply::Temperatures(read) = parse(b"T:20.5 /210.0 B:59.5 /60.0 @:0") else { panic!() };
@@ -305,9 +319,20 @@ mod tests {
             state ^= state << 5;
             state
         };
-        let words = [&b"ok"[..], b"Resend: ", b"T:", b"/", b"\xff", b"N", b"99999999999999999999999", b"//action:", b" "];
+        let words = [
+            &b"ok"[..],
+            b"Resend: ",
+            b"T:",
+            b"/",
+            b"\xff",
+            b"N",
+            b"99999999999999999999999",
+            b"//action:",
+            b" ",
+        ];
         for _ in 0..20_000 {
-            let line: Vec<u8> = (0..next() % 6).flat_map(|_| words[next() as usize % words.len()].to_vec()).collect();
+            let line: Vec<u8> =
+                (0..next() % 6).flat_map(|_| words[next() as usize % words.len()].to_vec()).collect();
             parse(&line);
         }
     }

@@ -70,10 +70,17 @@ pub struct Heard {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
     /// M110 is out, its ok is not in. No other numbered line before (rule 1).
-    Greeting { attempts: u32, next: Duration, give_up: Duration },
+    Greeting {
+        attempts: u32,
+        next: Duration,
+        give_up: Duration,
+    },
     Running,
     /// It has stopped itself; not one byte more, its last words are being collected.
-    Dying { message: String, until: Duration },
+    Dying {
+        message: String,
+        until: Duration,
+    },
     Over(Ending),
 }
 
@@ -221,7 +228,10 @@ impl Wire {
     }
 
     fn bytes_in_flight(&self) -> usize {
-        (self.acked.0..self.cursor.0).filter_map(|n| self.history.line(LineNumber(n))).map(|l| l.bytes.len()).sum()
+        (self.acked.0..self.cursor.0)
+            .filter_map(|n| self.history.line(LineNumber(n)))
+            .map(|l| l.bytes.len())
+            .sum()
     }
 
     fn write_next(&mut self, now: Duration) {

@@ -64,7 +64,11 @@ impl Heater {
 
     fn at(&self, clock: f64) -> f64 {
         let change = self.per_second * (clock - self.since);
-        if self.target > self.from { (self.from + change).min(self.target) } else { (self.from - change).max(self.target) }
+        if self.target > self.from {
+            (self.from + change).min(self.target)
+        } else {
+            (self.from - change).max(self.target)
+        }
     }
 
     fn turn_to(&mut self, target: f64, clock: f64) {
@@ -116,9 +120,11 @@ impl Body {
     fn act(&mut self, code: &str, text: &str, record: &mut Record) -> Deed {
         match code {
             "G0" | "G1" => self.travel(text, record),
-            "G4" => Deed::Waited(parameter(text, 'P').unwrap_or(0.0) / 1000.0 + parameter(text, 'S').unwrap_or(0.0)),
+            "G4" => Deed::Waited(
+                parameter(text, 'P').unwrap_or(0.0) / 1000.0 + parameter(text, 'S').unwrap_or(0.0),
+            ),
             "G28" => self.home(text),
-            "G29" | "G80" => Deed::Waited(LEVELLING),
+            "G29" | "G34" | "G80" => Deed::Waited(LEVELLING),
             "G90" | "G91" => {
                 (self.relative, self.relative_feed) = (code == "G91", code == "G91");
                 Deed::Done(None)
@@ -191,7 +197,9 @@ impl Body {
     }
 
     fn heat(&mut self, code: &str, text: &str, record: &mut Record) -> Deed {
-        let Some(target) = parameter(text, 'S').or_else(|| parameter(text, 'R')) else { return Deed::Done(None) };
+        let Some(target) = parameter(text, 'S').or_else(|| parameter(text, 'R')) else {
+            return Deed::Done(None);
+        };
         let nozzle = matches!(code, "M104" | "M109");
         let most = if nozzle { self.machine.max_nozzle } else { self.machine.max_bed };
         if target > f64::from(most.0) {
@@ -226,8 +234,8 @@ const UNKNOWN: &str = "echo:Unknown command: ";
 
 /// Commands that change settings this body does not model.
 const KNOWN: [&str; 23] = [
-    "G21", "M17", "M73", "M106", "M107", "M108", "M110", "M113", "M117", "M155", "M201", "M203", "M204", "M205",
-    "M220", "M221", "M300", "M410", "M420", "M900", "T0", "M118", "M119",
+    "G21", "M17", "M73", "M106", "M107", "M108", "M110", "M113", "M117", "M155", "M201", "M203", "M204",
+    "M205", "M220", "M221", "M300", "M410", "M420", "M900", "T0", "M118", "M119",
 ];
 
 /// Commands that change nothing a buyer would pay for; not recorded.

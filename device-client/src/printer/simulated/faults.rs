@@ -43,7 +43,13 @@ impl Faults {
 
     /// These faults, each with the line to the machine (counted from zero) that it befalls or precedes the answer to.
     pub fn at(planned: impl IntoIterator<Item = (u64, Fault)>) -> Self {
-        Self { planned: planned.into_iter().collect(), random: Vec::new(), per_mille: 0, state: 1, to_machine: 0 }
+        Self {
+            planned: planned.into_iter().collect(),
+            random: Vec::new(),
+            per_mille: 0,
+            state: 1,
+            to_machine: 0,
+        }
     }
 
     /// Faults of these classes, each befalling `per_mille` lines in a thousand, drawn from `seed`.
@@ -64,7 +70,8 @@ impl Faults {
 
     /// What befalls the next line from the machine.
     pub(super) fn toward_host(&mut self) -> Option<Fault> {
-        let due = self.planned.iter().find(|(line, fault)| **line < self.to_machine && fault.befalls_answers());
+        let due =
+            self.planned.iter().find(|(line, fault)| **line < self.to_machine && fault.befalls_answers());
         match due.map(|(line, _)| *line) {
             Some(line) => self.planned.remove(&line),
             None => self.draw(Fault::befalls_answers),

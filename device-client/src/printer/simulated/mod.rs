@@ -60,7 +60,9 @@ async fn run(firmware: Arc<Mutex<Firmware>>, mut cable: DuplexStream) {
             return;
         }
         received = match wake {
-            Some(at) => tokio::time::timeout_at(started + at, cable.read(&mut buffer)).await.unwrap_or(Ok(usize::MAX)),
+            Some(at) => {
+                tokio::time::timeout_at(started + at, cable.read(&mut buffer)).await.unwrap_or(Ok(usize::MAX))
+            }
             None => cable.read(&mut buffer).await,
         }
         .unwrap_or(0);

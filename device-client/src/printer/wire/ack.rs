@@ -52,7 +52,8 @@ impl Wire {
     }
 
     fn oldest_report(&self) -> Option<LineNumber> {
-        let report = |n: &u64| self.history.line(LineNumber(*n)).is_some_and(|line| line.pace == Pace::Report);
+        let report =
+            |n: &u64| self.history.line(LineNumber(*n)).is_some_and(|line| line.pace == Pace::Report);
         (self.acked.0..self.cursor.0).find(report).map(LineNumber)
     }
 

@@ -37,7 +37,14 @@ pub(super) struct Life {
 
 impl Life {
     pub(super) fn new(now: Duration) -> Self {
-        Self { last_sign: now, tells_busy: false, was_busy: false, with_user: false, probes: 0, warned: false }
+        Self {
+            last_sign: now,
+            tells_busy: false,
+            was_busy: false,
+            with_user: false,
+            probes: 0,
+            warned: false,
+        }
     }
 
     /// A line goes out with none before it: the time for its answer begins.
