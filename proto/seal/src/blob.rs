@@ -124,11 +124,11 @@ impl Header {
         let mut bytes = [0; HEADER];
         bytes[..MAGIC.len()].copy_from_slice(MAGIC);
         bytes[KEK_ID].copy_from_slice(kek.key_id().as_bytes());
-        bytes[SALT].copy_from_slice(&primitives::draw::<32>(rng)[..]);
+        rng.fill_bytes(&mut bytes[SALT]);
         let (key, commitment) = wrapping(kek, place, &bytes[SALT]);
-        bytes[COMMITMENT].copy_from_slice(&commitment[..]);
+        bytes[COMMITMENT].copy_from_slice(commitment.as_bytes());
         let (aad, wrapped) = bytes.split_at_mut(WRAPPED.start);
-        wrapped[..32].copy_from_slice(&data_key[..]);
+        wrapped[..32].copy_from_slice(data_key.as_bytes());
         // The key is fresh with its salt and seals this one text: a zero nonce is used once.
         let tag = primitives::encrypt(&key, &[0; 12], aad, &mut wrapped[..32]);
         wrapped[32..].copy_from_slice(&tag);
@@ -138,21 +138,21 @@ impl Header {
     fn unwrap(&self, kek: &KeyEncryptionKey, place: &Place) -> Result<Secret, CannotOpen> {
         let (key, commitment) = wrapping(kek, place, &self.0[SALT]);
         // The commitment fixes key and place before the cipher, which alone would open under several keys.
-        if !primitives::equal(&commitment[..], &self.0[COMMITMENT]) || self.key_id() != kek.key_id() {
+        if !primitives::equal(commitment.as_bytes(), &self.0[COMMITMENT]) || self.key_id() != kek.key_id() {
             return Err(CannotOpen);
         }
         let mut data_key = Zeroizing::new([0; 32]);
         data_key.copy_from_slice(&self.0[WRAPPED]);
         let tag = self.0[WRAPPED.end..].try_into().expect("a tag ends the header");
         primitives::decrypt(&key, &[0; 12], &self.0[..WRAPPED.start], &mut data_key[..], tag)?;
-        Ok(data_key)
+        Ok(Secret::copy(&data_key[..]).expect("32 bytes"))
     }
 }
 
 impl Sealer {
     /// Begins a blob for `place`, with a fresh data key. The header comes first.
     pub fn new(kek: &KeyEncryptionKey, place: &Place, rng: &mut impl CryptoRng) -> (Self, Header) {
-        let data_key = primitives::draw(rng);
+        let data_key = Secret::draw(rng);
         let header = Header::wrap(kek, place, &data_key, rng);
         (
             Self { chunks: Chunks::new(&data_key, place), rest: Zeroizing::new(Vec::with_capacity(CHUNK)) },

@@ -17,17 +17,17 @@ pub struct BlindingFactor(Secret);
 impl BlindingFactor {
     /// A fresh one; every entry has its own.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(primitives::draw(rng))
+        Self(Secret::draw(rng))
     }
 
     /// The one with these bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(Zeroizing::new(*bytes))
+        Self(Secret::copy(bytes).expect("32 bytes"))
     }
 
     /// The bytes, for the record and the entry's owner.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        self.0.clone()
+        self.0.export()
     }
 
     /// The leaf that stands for `entry` in the public ledger.

@@ -48,7 +48,7 @@ pub struct UnfitKey;
 impl SigningKey {
     /// A fresh key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self::from_seed(&primitives::draw(rng))
+        Self::from_seed(Secret::draw(rng).as_bytes())
     }
 
     /// The key with this RFC 8032 seed.
@@ -101,7 +101,7 @@ impl VerifyingKey {
 impl OpeningKey {
     /// A fresh key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self::from_seed(&primitives::draw(rng))
+        Self::from_seed(Secret::draw(rng).as_bytes())
     }
 
     /// The X25519 private key with these bytes; clamped as RFC 7748 says.
@@ -143,22 +143,23 @@ impl WrappingKey {
 impl KeyEncryptionKey {
     /// A fresh key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(primitives::draw(rng))
+        Self(Secret::draw(rng))
     }
 
     /// The key with these bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(Zeroizing::new(*bytes))
+        Self(Secret::copy(bytes).expect("32 bytes"))
     }
 
     /// The key's bytes, for the key file and nothing else.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        self.0.clone()
+        self.0.export()
     }
 
     /// The key's name: 16 bytes derived from it, which tell nothing of it.
     pub fn key_id(&self) -> KekId {
-        KekId(first_half(&primitives::derive(&self.0, &[], &[labels::KEK_ID.as_bytes()])))
+        let name = primitives::derive(&self.0, &[], &[labels::KEK_ID.as_bytes()]);
+        KekId(first_half(name.as_bytes()))
     }
 
     pub(crate) fn secret(&self) -> &Secret {

@@ -1,7 +1,7 @@
 //! One function, one formula: the only file that calls a cipher, KDF, KEM or signature.
 //!
 //! Every function is total on the types it takes, keeps no state and has a known-answer test from the RFC
-//! that defines it (`tests/known_answers.rs` by way of [`known_answers`]). What the results mean is decided
+//! that defines it (`known_answers`). What the results mean is decided
 //! by the callers, each beside the page of `proto/spec` it implements.
 
 use chacha20poly1305::ChaCha20Poly1305;
@@ -22,17 +22,42 @@ use crate::CannotOpen;
 
 pub(crate) use ed25519_dalek::{SigningKey as Ed25519Secret, VerifyingKey as Ed25519Public};
 
-/// 32 secret bytes, erased on drop.
-pub(crate) type Secret = Zeroizing<[u8; 32]>;
+/// 32 secret bytes, erased on drop. Deliberately without `Debug`, `Clone` and comparison.
+pub(crate) struct Secret(Zeroizing<[u8; 32]>);
 
 /// An X25519 private key, erased on drop.
-pub(crate) type X25519Secret = <X25519HkdfSha256 as Kem>::PrivateKey;
+pub(crate) struct X25519Secret(<X25519HkdfSha256 as Kem>::PrivateKey);
 
 /// Length of an authentication tag.
 pub(crate) const TAG: usize = 16;
 
 /// Length of a signature.
 pub(crate) const SIGNATURE: usize = 64;
+
+impl Secret {
+    /// Fresh from the caller's random source.
+    pub(crate) fn draw(rng: &mut impl CryptoRng) -> Self {
+        let mut bytes = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut bytes[..]);
+        Self(bytes)
+    }
+
+    /// A copy of these bytes, if they are 32.
+    pub(crate) fn copy(bytes: &[u8]) -> Option<Self> {
+        let mut copy = Zeroizing::new([0; 32]);
+        (bytes.len() == copy.len()).then(|| copy.copy_from_slice(bytes))?;
+        Some(Self(copy))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// A copy that may leave the crate: for key files.
+    pub(crate) fn export(&self) -> Zeroizing<[u8; 32]> {
+        self.0.clone()
+    }
+}
 
 /// SHA-256 (FIPS 180-4) of `bytes`.
 pub fn sha256(bytes: &[u8]) -> Digest {
@@ -70,25 +95,25 @@ impl Hasher {
 }
 
 /// HMAC-SHA256 (RFC 2104).
-pub(crate) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+pub(crate) fn mac(key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()));
     parts.iter().for_each(|part| context.update(part));
     context.sign().as_ref().try_into().expect("HMAC-SHA256 gives 32 bytes")
 }
 
 /// HKDF-SHA256 (RFC 5869): extract with `salt`, expand with the parts of `info` to 32 bytes.
-pub(crate) fn derive(secret: &[u8; 32], salt: &[u8], info: &[&[u8]]) -> Secret {
+pub(crate) fn derive(secret: &Secret, salt: &[u8], info: &[&[u8]]) -> Secret {
     let mut derived = Zeroizing::new([0; 32]);
-    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(secret);
+    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(secret.as_bytes());
     let okm = prk.expand(info, hkdf::HKDF_SHA256).expect("32 bytes are within HKDF's bound");
     okm.fill(&mut derived[..]).expect("the buffer has the length asked for");
-    derived
+    Secret(derived)
 }
 
 /// ChaCha20-Poly1305 (RFC 8439), in place; gives the tag. A (key, nonce) pair is used once: callers derive
 /// a fresh key per blob or epoch and count their nonces.
-pub(crate) fn encrypt(key: &[u8; 32], nonce: &[u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; TAG] {
-    ChaCha20Poly1305::new(key.into())
+pub(crate) fn encrypt(key: &Secret, nonce: &[u8; 12], aad: &[u8], text: &mut [u8]) -> [u8; TAG] {
+    ChaCha20Poly1305::new(key.as_bytes().into())
         .encrypt_inout_detached(nonce.into(), aad, text.into())
         .expect("texts here are far under ChaCha20's 256 GiB")
         .into()
@@ -96,13 +121,13 @@ pub(crate) fn encrypt(key: &[u8; 32], nonce: &[u8; 12], aad: &[u8], text: &mut [
 
 /// The reverse of [`encrypt`]; leaves `text` as it was unless the tag is right.
 pub(crate) fn decrypt(
-    key: &[u8; 32],
+    key: &Secret,
     nonce: &[u8; 12],
     aad: &[u8],
     text: &mut [u8],
     tag: &[u8; TAG],
 ) -> Result<(), CannotOpen> {
-    ChaCha20Poly1305::new(key.into())
+    ChaCha20Poly1305::new(key.as_bytes().into())
         .decrypt_inout_detached(nonce.into(), aad, text.into(), tag.into())
         .map_err(|_| CannotOpen)
 }
@@ -135,18 +160,19 @@ pub(crate) fn x25519_is_fit(bytes: &[u8; 32]) -> bool {
 
 /// The X25519 private key with these bytes, clamped.
 pub(crate) fn x25519_secret(bytes: &[u8; 32]) -> X25519Secret {
-    X25519Secret::from_bytes(bytes).expect("any 32 bytes clamp to an X25519 private key")
+    let clamped = <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(bytes);
+    X25519Secret(clamped.expect("any 32 bytes clamp to an X25519 private key"))
 }
 
 /// The public key of an X25519 private key.
 pub(crate) fn x25519_public(secret: &X25519Secret) -> [u8; 32] {
-    X25519HkdfSha256::sk_to_pk(secret).to_bytes().into()
+    X25519HkdfSha256::sk_to_pk(&secret.0).to_bytes().into()
 }
 
 /// The bytes of an X25519 private key.
-pub(crate) fn x25519_bytes(secret: &X25519Secret) -> Secret {
+pub(crate) fn x25519_bytes(secret: &X25519Secret) -> Zeroizing<[u8; 32]> {
     let mut bytes = Zeroizing::new([0; 32]);
-    secret.write_exact(&mut bytes[..]);
+    secret.0.write_exact(&mut bytes[..]);
     bytes
 }
 
@@ -187,20 +213,13 @@ pub(crate) fn equal(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
 }
 
-/// `N` bytes from the caller's random source.
-pub(crate) fn draw<const N: usize>(rng: &mut impl CryptoRng) -> Zeroizing<[u8; N]> {
-    let mut bytes = Zeroizing::new([0; N]);
-    rng.fill_bytes(&mut bytes[..]);
-    bytes
-}
-
 fn hpke_context(
     secret: &X25519Secret,
     enc: &[u8; 32],
     info: &[u8],
 ) -> Option<hpke::aead::AeadCtxR<HpkeCipher, HkdfSha256, X25519HkdfSha256>> {
     let enc = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(enc).ok()?;
-    hpke::setup_receiver(&OpModeR::Base, secret, &enc, info).ok()
+    hpke::setup_receiver(&OpModeR::Base, &secret.0, &enc, info).ok()
 }
 
 /// Whether a little-endian number is below 2²⁵⁵ − 19, that is, a canonical field element. Public data only.

@@ -40,7 +40,7 @@ pub struct NotAnApiKey;
 impl ApiKey {
     /// A fresh key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(primitives::draw(rng))
+        Self(Secret::draw(rng))
     }
 
     /// Reads the text form.
@@ -56,7 +56,7 @@ impl ApiKey {
         for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
             *byte = digit(pair[0])? << 4 | digit(pair[1])?;
         }
-        Ok(Self(bytes))
+        Ok(Self(Secret::copy(&bytes[..]).expect("32 bytes")))
     }
 
     /// The text form, for the owner's eyes.
@@ -64,7 +64,7 @@ impl ApiKey {
         use fmt::Write;
         let mut text = Zeroizing::new(String::with_capacity(PREFIX.len() + 64));
         text.push_str(PREFIX);
-        for byte in self.0.iter() {
+        for byte in self.0.as_bytes() {
             write!(text, "{byte:02x}").expect("writing to a string can't fail");
         }
         text
@@ -72,7 +72,7 @@ impl ApiKey {
 
     /// What to store and look up by.
     pub fn hash(&self) -> ApiKeyHash {
-        let hash = primitives::sha256_parts(&[labels::API_KEY.as_bytes(), &self.0[..]]);
+        let hash = primitives::sha256_parts(&[labels::API_KEY.as_bytes(), self.0.as_bytes()]);
         ApiKeyHash(*hash.as_bytes())
     }
 }
@@ -122,17 +122,17 @@ impl fmt::Debug for ApiKeyHash {
 impl WebhookSecret {
     /// A fresh secret.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(primitives::draw(rng))
+        Self(Secret::draw(rng))
     }
 
     /// The secret with these bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(Zeroizing::new(*bytes))
+        Self(Secret::copy(bytes).expect("32 bytes"))
     }
 
     /// The bytes, for the endpoint's owner and the record that keeps them.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        self.0.clone()
+        self.0.export()
     }
 
     /// HMAC-SHA256 over `id.timestamp.body`, as the Standard Webhooks specification says (its `v1`);

@@ -32,7 +32,7 @@ fn seal(seed: &'static str) -> Sealed {
     let mut segments = Vec::new();
     for (layer, ends, text) in TEXTS {
         let mut segment = Vec::new();
-        sealer.seal(layer, ends, text, &mut segment).unwrap();
+        sealer.seal(layer, ends, text, &mut segment).expect("the texts are in order");
         segments.push(segment);
     }
     let hash = sealer.header_hash();
@@ -40,12 +40,12 @@ fn seal(seed: &'static str) -> Sealed {
         sealer.job_secret().wrap_epoch(&hash, epoch, &device().wrapping_key(), &mut Repeatable::new("wrap"))
     };
     let wrapped = vec![wrap(0), wrap(1)];
-    let header = sealer.header().verify(&signer().verifying_key()).unwrap();
-    Sealed { header, segments, manifest: sealer.finish(summary()).unwrap(), wrapped }
+    let header = sealer.header().verify(&signer().verifying_key()).expect("just signed");
+    Sealed { header, segments, manifest: sealer.finish(summary()).expect("the texts end"), wrapped }
 }
 
 fn manifest(sealed: &Sealed) -> Verified<Manifest> {
-    sealed.manifest.verify(&signer().verifying_key()).unwrap()
+    sealed.manifest.verify(&signer().verifying_key()).expect("signed by the header's signer")
 }
 
 fn check(sealed: &Sealed) -> Result<Checked, Refused> {
@@ -97,7 +97,9 @@ fn every_flipped_bit_of_every_segment_is_refused_at_its_index() {
     for (index, segment) in sealed.segments.iter().enumerate() {
         for bit in 0..segment.len() * 8 {
             let mut checker = Checker::new(sealed.header.clone());
-            sealed.segments[..index].iter().for_each(|s| drop(checker.segment(s).unwrap()));
+            for before in &sealed.segments[..index] {
+                checker.segment(before).unwrap();
+            }
             let mut changed = segment.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
             let refused = checker.segment(&changed).expect_err("a changed segment is refused");

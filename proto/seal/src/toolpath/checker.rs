@@ -12,7 +12,6 @@ use crate::merkle::Frontier;
 use crate::statement::Verified;
 
 /// Takes an envelope's segments in order.
-#[derive(Clone)]
 pub struct Checker {
     header: Verified<EnvelopeHeader>,
     hash: Digest,
@@ -31,6 +30,13 @@ pub struct Checked {
     commitments: Vec<[u8; 32]>,
 }
 
+/// The next segment of one checker's envelope, found to be in order and signed.
+pub(super) struct Admitted<'a> {
+    pub(super) segment: Segment<'a>,
+    /// SHA-256 of its ciphertext and tag.
+    sealed: Digest,
+}
+
 impl Checker {
     /// Begins with a verified header; segments and manifest must be signed by the header's signer.
     pub fn new(header: Verified<EnvelopeHeader>) -> Self {
@@ -43,8 +49,10 @@ impl Checker {
     /// # Errors
     /// [`Refused`] at the index that was due. The checker stays where it was: the right segment may follow.
     pub fn segment(&mut self, bytes: &[u8]) -> Result<SegmentInfo, Refused> {
-        let index = self.next_index();
-        self.admit(bytes, index).map_err(|reason| Refused { index, reason })
+        let admitted = self.admit(bytes)?;
+        let info = admitted.segment.info();
+        self.take(&admitted);
+        Ok(info)
     }
 
     /// Checks the manifest against what came.
@@ -63,8 +71,21 @@ impl Checker {
         }
     }
 
-    pub(super) fn header(&self) -> &Verified<EnvelopeHeader> {
-        &self.header
+    /// Checks the next segment without counting it as come.
+    pub(super) fn admit<'a>(&self, bytes: &'a [u8]) -> Result<Admitted<'a>, Refused> {
+        let index = self.next_index();
+        self.examine(bytes, index).map_err(|reason| Refused { index, reason })
+    }
+
+    /// Counts an admitted segment as come.
+    pub(super) fn take(&mut self, admitted: &Admitted<'_>) {
+        let Admitted { segment, sealed } = admitted;
+        if segment.info().epoch as usize == self.commitments.len() {
+            self.commitments.push(*segment.commitment);
+        }
+        self.tree.push(&[segment.frame, sealed.as_bytes(), segment.signature]);
+        self.sealed_bytes += segment.wire_length();
+        self.last = Some(segment.info());
     }
 
     pub(super) fn header_hash(&self) -> &Digest {
@@ -75,27 +96,20 @@ impl Checker {
         self.last.map_or(0, |last| last.index + 1)
     }
 
-    fn admit(&mut self, bytes: &[u8], index: u32) -> Result<SegmentInfo, Reason> {
+    fn examine<'a>(&self, bytes: &'a [u8], index: u32) -> Result<Admitted<'a>, Reason> {
         if self.last.is_some_and(|last| last.ends == Ends::Toolpath) {
             return Err(Reason::AfterFinal);
         }
         let segment = Segment::parse(bytes, self.header.segment_limit)?;
-        let info = segment.info();
-        self.check_place(&info, index)?;
-        let new_epoch = self.check_commitment(&segment)?;
+        self.check_place(&segment.info(), index)?;
+        self.check_commitment(&segment)?;
         // The public-key work comes last: what is out of place is refused before it costs anything.
         let sealed = segment.sealed_hash();
         let signed = signed_bytes(&self.hash, segment.frame, &sealed);
         if !self.header.signer().verifies(&signed, segment.signature) {
             return Err(Reason::BadSignature);
         }
-        if new_epoch {
-            self.commitments.push(*segment.commitment);
-        }
-        self.tree.push(&[segment.frame, sealed.as_bytes(), segment.signature]);
-        self.sealed_bytes += bytes.len() as u64;
-        self.last = Some(info);
-        Ok(info)
+        Ok(Admitted { segment, sealed })
     }
 
     fn check_place(&self, info: &SegmentInfo, index: u32) -> Result<(), Reason> {
@@ -111,12 +125,11 @@ impl Checker {
         Ok(())
     }
 
-    /// Whether the segment begins an epoch; refuses one whose epoch was committed to otherwise.
-    fn check_commitment(&self, segment: &Segment<'_>) -> Result<bool, Reason> {
+    /// An epoch's first segment commits to its secret; the others must commit to the same.
+    fn check_commitment(&self, segment: &Segment<'_>) -> Result<(), Reason> {
         match self.commitments.get(segment.info().epoch as usize) {
-            None => Ok(true),
-            Some(known) if known == segment.commitment => Ok(false),
-            Some(_) => Err(Reason::WrongCommitment),
+            Some(known) if known != segment.commitment => Err(Reason::WrongCommitment),
+            Some(_) | None => Ok(()),
         }
     }
 

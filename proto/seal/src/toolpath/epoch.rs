@@ -6,7 +6,6 @@
 use layerlock_terms::digest::Digest;
 use layerlock_terms::wire::{Malformed, Reader, Writer};
 use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
 use crate::CannotOpen;
 use crate::blob::{self, Place};
@@ -42,12 +41,12 @@ pub(super) struct EpochKey {
 
 impl JobSecret {
     pub(super) fn draw(rng: &mut impl CryptoRng) -> Self {
-        Self(primitives::draw(rng))
+        Self(Secret::draw(rng))
     }
 
     /// The blob to keep while the job prints; `place` names the job by its header's hash.
     pub fn seal(&self, kek: &KeyEncryptionKey, place: &Place, rng: &mut impl CryptoRng) -> Vec<u8> {
-        blob::seal(kek, place, &self.0[..], rng)
+        blob::seal(kek, place, self.0.as_bytes(), rng)
     }
 
     /// Opens a kept blob.
@@ -56,12 +55,7 @@ impl JobSecret {
     /// [`CannotOpen`] unless key, place and bytes are those it was sealed with.
     pub fn open(kek: &KeyEncryptionKey, place: &Place, kept: &[u8]) -> Result<Self, CannotOpen> {
         let bytes = blob::open(kek, place, kept)?;
-        let mut secret = Zeroizing::new([0; 32]);
-        if bytes.len() != secret.len() {
-            return Err(CannotOpen);
-        }
-        secret.copy_from_slice(&bytes);
-        Ok(Self(secret))
+        Secret::copy(&bytes).map(Self).ok_or(CannotOpen)
     }
 
     /// One epoch's secret of the envelope with this header hash, wrapped to its device.
@@ -74,7 +68,7 @@ impl JobSecret {
     ) -> WrappedEpoch {
         let secret = self.epoch(header, epoch);
         let (enc, sealed) =
-            primitives::hpke_seal(device.as_bytes(), &info(header, epoch), &secret.secret[..], rng);
+            primitives::hpke_seal(device.as_bytes(), &info(header, epoch), secret.secret.as_bytes(), rng);
         let sealed = sealed.try_into().expect("32 bytes and a tag");
         WrappedEpoch { epoch, enc, sealed }
     }
@@ -93,8 +87,7 @@ impl OpeningKey {
     pub fn open_epoch(&self, wrapped: &WrappedEpoch, header: &Digest) -> Result<EpochSecret, CannotOpen> {
         let info = info(header, wrapped.epoch);
         let bytes = primitives::hpke_open(self.secret(), &wrapped.enc, &info, &wrapped.sealed)?;
-        let mut secret = Zeroizing::new([0; 32]);
-        secret.copy_from_slice(&bytes);
+        let secret = Secret::copy(&bytes).ok_or(CannotOpen)?;
         Ok(EpochSecret { epoch: wrapped.epoch, secret })
     }
 }
@@ -107,7 +100,10 @@ impl EpochSecret {
 
     pub(super) fn key(&self, header: &Digest) -> EpochKey {
         let derive = |label: &str| primitives::derive(&self.secret, header.as_bytes(), &[label.as_bytes()]);
-        EpochKey { key: derive(labels::SEGMENT_KEY), commitment: *derive(labels::EPOCH_COMMITMENT) }
+        EpochKey {
+            key: derive(labels::SEGMENT_KEY),
+            commitment: *derive(labels::EPOCH_COMMITMENT).as_bytes(),
+        }
     }
 }
 

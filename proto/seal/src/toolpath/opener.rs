@@ -94,13 +94,12 @@ impl Live {
     /// # Errors
     /// [`Refused`] at the index that was due; `out` is as it was, and the segment counts as not come.
     pub fn open(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<SegmentInfo, Refused> {
-        let mut checker = self.checker.clone();
-        let info = checker.segment(bytes)?;
-        let refused = |reason| Refused { index: info.index, reason };
-        let segment = Segment::parse(bytes, checker.header().segment_limit).map_err(refused)?;
-        open_segment(checker.header_hash(), &self.keys, &segment, out).map_err(refused)?;
+        let admitted = self.checker.admit(bytes)?;
+        let info = admitted.segment.info();
+        open_segment(self.checker.header_hash(), &self.keys, &admitted.segment, out)
+            .map_err(|reason| Refused { index: info.index, reason })?;
         self.keys = self.keys.split_off(&info.epoch);
-        self.checker = checker;
+        self.checker.take(&admitted);
         Ok(info)
     }
 

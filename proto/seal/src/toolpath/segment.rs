@@ -75,6 +75,10 @@ impl<'a> Segment<'a> {
         self.info
     }
 
+    pub(super) fn wire_length(&self) -> u64 {
+        u64::from(self.info.length) + OVERHEAD as u64
+    }
+
     /// SHA-256 of ciphertext and tag: computed once, used for the signature and for the Merkle leaf.
     pub(super) fn sealed_hash(&self) -> Digest {
         primitives::sha256(self.sealed)

@@ -55,10 +55,6 @@ pub fn signer() -> Arc<SigningKey> {
     Arc::new(SigningKey::generate(&mut Repeatable::new("delivery key")))
 }
 
-pub fn other_signer() -> Arc<SigningKey> {
-    Arc::new(SigningKey::generate(&mut Repeatable::new("another key")))
-}
-
 pub fn device() -> OpeningKey {
     OpeningKey::generate(&mut Repeatable::new("device key"))
 }
