@@ -72,6 +72,9 @@ impl Commit {
     /// The largest commit, keys and values together.
     pub const MAX_BYTES: usize = 8 << 20;
 
+    /// What a write takes in the journal beside its key and value, at most; keeps a commit of tiny writes bounded.
+    const WRITE_OVERHEAD: usize = 16;
+
     /// A commit that does nothing yet.
     pub fn new() -> Commit {
         Commit::default()
@@ -121,7 +124,7 @@ impl Commit {
             if bytes > Commit::MAX_VALUE_BYTES {
                 return Err(StoreError::ValueTooLarge { key: write.key.clone(), bytes });
             }
-            total += bytes + write.key.as_bytes().len();
+            total += bytes + write.key.as_bytes().len() + Commit::WRITE_OVERHEAD;
         }
         if total > Commit::MAX_BYTES {
             return Err(StoreError::CommitTooLarge { bytes: total });

@@ -71,10 +71,6 @@ impl Prefix {
         key.0.starts_with(&self.0)
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
     /// Where the walk begins: no covered key orders before it.
     pub(crate) fn first_key(&self) -> Key {
         Key(self.0.clone())
