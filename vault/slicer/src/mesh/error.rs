@@ -232,6 +232,12 @@ pub enum MeshError {
         /// Bytes into the expanded part.
         offset: u64,
     },
+    /// A part named as a model whose first element is something else.
+    #[error("part {part} is not a 3MF model in UTF-8; save the model again with another program")]
+    NotAModel {
+        /// Its name.
+        part: PartName,
+    },
     /// A required attribute is absent, or its value can't be read.
     #[error("part {part} of the 3MF has a <{element}> without a usable {attribute}; save the model again")]
     Attribute {

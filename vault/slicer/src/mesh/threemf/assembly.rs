@@ -107,7 +107,8 @@ impl<'m> Assembly<'m> {
         let first = self.mesh.vertices.len() as u32;
         for vertex in &mesh.vertices {
             let point = transform.apply(vertex.map(|c| f64::from(c) * unit_mm));
-            if point.iter().any(|c| !(c.abs() <= f64::from(REACH_MM))) {
+            let within_reach = point.iter().all(|c| c.abs() <= f64::from(REACH_MM));
+            if !within_reach {
                 return Err(MeshError::OutOfRange { at: Place::Placed { object } });
             }
             self.mesh.vertices.push(point.map(|c| c as f32));

@@ -227,7 +227,7 @@ impl Parser<'_> {
 
     fn begin_model(&mut self, element: &Element<'_>) -> Result<State, MeshError> {
         if element.local_name() != "model" {
-            return Err(element.fault("model", "name"));
+            return Err(MeshError::NotAModel { part: element.part().clone() });
         }
         self.prefix = element.prefix().to_owned();
         let (mut unit, mut required) = (None, None);

@@ -1,0 +1,114 @@
+//! Whatever the bytes, parsing ends with a mesh that keeps its promises or with an error; it never panics.
+//!
+//! Random bytes rarely get past the first check, so most cases are good files with a few bytes changed. proptest
+//! prints the failing input and its seed.
+
+#[path = "../../../tests/src/meshes.rs"]
+#[allow(dead_code)]
+mod meshes;
+
+use layerlock_slicer::mesh::analysis::analyse;
+use layerlock_slicer::mesh::{Limits, REACH_MM, parse};
+use meshes::*;
+use proptest::prelude::*;
+
+/// Small enough that a case which runs into them is quick.
+const LIMITS: Limits = Limits {
+    triangles: 5_000,
+    vertices: 5_000,
+    expanded_bytes: 1 << 20,
+    ratio: 200,
+    parts: 16,
+    instances: 200,
+    depth: 8,
+};
+
+/// Parses, and holds what comes out to the promises of [`layerlock_slicer::mesh::Mesh`].
+fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
+    let Ok(parsed) = parse(bytes, &LIMITS) else { return Ok(()) };
+    let mesh = &parsed.mesh;
+    prop_assert!(mesh.vertices.iter().flatten().all(|c| c.is_finite() && c.abs() <= REACH_MM));
+    prop_assert!(mesh.triangles.iter().flatten().all(|&index| (index as usize) < mesh.vertices.len()));
+    prop_assert!(mesh.triangles.len() <= LIMITS.triangles as usize);
+    prop_assert_eq!(analyse(mesh).triangles as usize, mesh.triangles.len());
+    Ok(())
+}
+
+fn good_files() -> Vec<Vec<u8>> {
+    let torus = torus(20.0, 6.0, 6);
+    let two = model(&(object(1, &torus) + &assembly(2, 1, 3)), "<item objectid=\"2\"/>");
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    let relations = relations("/3D/3dmodel.model");
+    let parts = [("_rels/.rels", relations.as_bytes()), ("3D/3dmodel.model", two.as_bytes())];
+    vec![
+        layerlock_slicer::mesh::to_binary_stl(&torus),
+        binary_stl_called_solid(&torus),
+        ascii_stl(&torus, "ring", "\n").into_bytes(),
+        three_mf(&two),
+        // Stored, so that changed bytes reach the XML instead of breaking the compression. The checksum
+        // still catches most of them, but only after the XML was read.
+        archive_with(&parts, stored),
+        billion_laughs(3, 4),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        check(&bytes)?;
+    }
+
+    #[test]
+    fn good_files_with_bytes_changed_never_panic(
+        file in any::<prop::sample::Index>(),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+    ) {
+        let mut bytes = file.get(&good_files()).clone();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        check(&bytes)?;
+    }
+
+    #[test]
+    fn good_files_cut_or_spliced_never_panic(
+        file in any::<prop::sample::Index>(),
+        from in any::<prop::sample::Index>(),
+        to in any::<prop::sample::Index>(),
+        insert in proptest::collection::vec(any::<u8>(), 0..24),
+    ) {
+        let bytes = file.get(&good_files()).clone();
+        let (from, to) = (from.index(bytes.len()), to.index(bytes.len()));
+        let spliced = [&bytes[..from.min(to)], &insert, &bytes[from.max(to)..]].concat();
+        check(&spliced)?;
+    }
+
+    #[test]
+    fn model_text_with_words_changed_never_panics(
+        at in any::<prop::sample::Index>(),
+        length in 0usize..12,
+        word in prop::sample::select(vec![
+            "", "\"", "<", ">", "/>", "&amp;", "&x;", "NaN", "1e99", "-1", "4294967295", "</mesh>", "<mesh>",
+            "<vertex/>", "<components>", "<!--", "]]>", "<![CDATA[", "<?x?>", "xmlns=\"\"", "\u{0}", "objectid=\"2\"",
+        ]),
+    ) {
+        let text = model(&(object(1, &cube(10.0)) + &assembly(2, 1, 2)), "<item objectid=\"2\"/>");
+        let at = at.index(text.len());
+        let end = (at + length).min(text.len());
+        check(&three_mf(&[&text[..at], word, &text[end..]].concat()))?;
+    }
+
+    #[test]
+    fn any_finite_triangle_survives_binary_stl(
+        corners in proptest::array::uniform3(proptest::array::uniform3(-10_000.0_f32..10_000.0)),
+    ) {
+        let mut mesh = cube(10.0);
+        mesh.triangles.push([8, 9, 10]);
+        mesh.vertices.extend_from_slice(&corners);
+        let read = parse(&layerlock_slicer::mesh::to_binary_stl(&mesh), &LIMITS).unwrap().mesh;
+        prop_assert_eq!(read.corners(read.triangles[12]), corners);
+    }
+}
