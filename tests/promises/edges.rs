@@ -51,7 +51,8 @@ fn no_crate_names_another_beyond_the_table() {
     let allowed: BTreeMap<_, _> = ALLOWED.iter().copied().collect();
     for package in packages() {
         let name = package.name.strip_prefix(PREFIX).expect("our crates are named layerlock-*").to_owned();
-        let may = allowed.get(name.as_str()).unwrap_or_else(|| panic!("`{name}` is not in the table of edges"));
+        let may =
+            allowed.get(name.as_str()).unwrap_or_else(|| panic!("`{name}` is not in the table of edges"));
         for edge in edges(&package) {
             assert!(may.contains(&edge.as_str()), "`{name}` may not depend on `{edge}`");
         }
@@ -62,7 +63,10 @@ fn no_crate_names_another_beyond_the_table() {
 fn every_crate_of_the_table_is_there() {
     let there: BTreeSet<_> = packages().iter().map(|p| p.name.to_string()).collect();
     for (name, _) in ALLOWED {
-        assert!(there.contains(&format!("{PREFIX}{name}")), "`{name}` is in the table of edges but not in the workspace");
+        assert!(
+            there.contains(&format!("{PREFIX}{name}")),
+            "`{name}` is in the table of edges but not in the workspace"
+        );
     }
 }
 
@@ -70,7 +74,12 @@ fn every_crate_of_the_table_is_there() {
 fn ciphers_and_signatures_are_named_under_seal_only() {
     for package in packages().iter().filter(|p| p.name.as_str() != "layerlock-seal") {
         for dependency in &package.dependencies {
-            assert!(!CIPHERS.contains(&dependency.name.as_str()), "`{}` names `{}`", package.name, dependency.name);
+            assert!(
+                !CIPHERS.contains(&dependency.name.as_str()),
+                "`{}` names `{}`",
+                package.name,
+                dependency.name
+            );
         }
     }
 }

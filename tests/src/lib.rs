@@ -1,1 +1,3 @@
-//! Under construction.
+//! What the tests of the whole system share: makers of inputs, nothing that is itself a test.
+
+pub mod meshes;

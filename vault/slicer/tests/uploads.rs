@@ -382,7 +382,7 @@ fn links_encryption_and_foreign_compression_are_refused() {
 }
 
 fn last_directory_entry(archive: &[u8]) -> usize {
-    archive.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").unwrap()
+    archive.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").expect("an archive has a directory")
 }
 
 #[test]
