@@ -3,6 +3,12 @@
 //! Everything a service is given from outside is made here: sockets, TLS, keys, clocks, folders. Nothing that
 //! decides lives here; a command is a call, a picture or a progress bar.
 
+pub mod args;
+pub mod commands;
 pub mod door;
 pub mod files;
+pub mod keyring;
+pub mod people;
+pub mod printing;
+pub mod random;
 pub mod tls;

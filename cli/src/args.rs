@@ -1,0 +1,373 @@
+//! What can be typed: the commands and their options, with the words of `--help`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Licensed 3D printing: the buyer gets the print, never the file.
+#[derive(Debug, Parser)]
+#[command(name = "layerlock", version, about, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Walk the whole road once on this machine: upload, license, slice, seal, print, settle, verify, refuse
+    Demo(Demo),
+    /// Slice a model of your own into G-code
+    Slice(Slice),
+    /// Run the licensor and the vault on this machine
+    Serve(Serve),
+    /// Upload designs, make offers, issue licenses
+    #[command(subcommand)]
+    Seller(Seller),
+    /// Look at licenses, print
+    #[command(subcommand)]
+    Buyer(Buyer),
+    /// Enrol this device, print what is sent to it
+    #[command(subcommand)]
+    Device(Device),
+    /// Make sellers and enrolment codes, revoke devices, audit the ledger
+    #[command(subcommand)]
+    Operator(Operator),
+    /// List machines, materials, presets and settings
+    Catalogue,
+    /// Slices one mesh for the vault: started by it, never by hand
+    #[command(hide = true)]
+    VaultWorker,
+}
+
+/// How to print: machine, material, preset, settings.
+#[derive(Debug, Clone, Args)]
+pub struct Printing {
+    /// A named choice of settings: draft, standard, fine, strong
+    #[arg(long, value_name = "NAME", default_value = "standard")]
+    pub preset: String,
+    /// What is printed with: pla, petg, abs, asa, tpu
+    #[arg(long, value_name = "NAME", default_value = "pla")]
+    pub material: String,
+    /// One setting over the preset; `layerlock catalogue` lists them (may be given again)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub settings: Vec<String>,
+}
+
+/// `layerlock demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// STL or 3MF file; without one, a sample part the program makes itself
+    pub model: Option<PathBuf>,
+    /// Where the toolpath goes: `simulated` or `serial:PATH[@BAUD]`
+    #[arg(long, value_name = "PRINTER", default_value = "simulated")]
+    pub printer: String,
+    /// The machine behind it
+    #[arg(long, value_name = "NAME", default_value = "prusa-mk3s")]
+    pub printer_model: String,
+    /// How to print.
+    #[command(flatten)]
+    pub printing: Printing,
+    /// Keep everything here instead of in a temporary folder
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Where the layer pictures go
+    #[arg(long, value_name = "FILE", default_value = "layerlock-demo.png")]
+    pub picture: PathBuf,
+    /// Write what happened as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// `layerlock slice`.
+#[derive(Debug, Args)]
+pub struct Slice {
+    /// STL or 3MF file
+    pub model: PathBuf,
+    /// Where the G-code goes
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// The machine it is for
+    #[arg(long, value_name = "NAME", default_value = "prusa-mk3s")]
+    pub printer_model: String,
+    /// How to print.
+    #[command(flatten)]
+    pub printing: Printing,
+    /// Write layers, times and material as JSON
+    #[arg(long, value_name = "FILE")]
+    pub stats: Option<PathBuf>,
+    /// Slicing threads; all cores without it
+    #[arg(long, value_name = "N")]
+    pub threads: Option<std::num::NonZeroUsize>,
+}
+
+/// `layerlock serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Keys, records and sealed designs live here
+    #[arg(long, value_name = "DIR", env = "LAYERLOCK_DATA")]
+    pub data_dir: Option<PathBuf>,
+    /// Addresses, names, limits (TOML); see docs/operating.md
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Where a party keeps its keys, and which server it speaks to.
+#[derive(Debug, Clone, Args)]
+pub struct Party {
+    /// This party's keys and settings live here
+    #[arg(long, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// The connection file that `layerlock serve` wrote
+    #[arg(long, value_name = "FILE", env = "LAYERLOCK_CONNECT")]
+    pub connect: Option<PathBuf>,
+}
+
+/// `layerlock seller …`.
+#[derive(Debug, Subcommand)]
+pub enum Seller {
+    /// Make a signing key, have it certified, remember the API key
+    Join {
+        /// The API key the operator gave you
+        #[arg(long, value_name = "KEY", env = "LAYERLOCK_API_KEY", hide_env_values = true)]
+        api_key: String,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Upload a design version; it stays sealed in the vault
+    Upload {
+        /// STL or 3MF file
+        model: PathBuf,
+        /// What people call it; the file's name without one
+        #[arg(long)]
+        name: Option<String>,
+        /// A new version of this design
+        #[arg(long, value_name = "DESIGN")]
+        design: Option<String>,
+        /// Most copies an offer may grant
+        #[arg(long, default_value_t = 1000)]
+        max_copies: u32,
+        /// Write the design's shaded picture here
+        #[arg(long, value_name = "FILE")]
+        snapshot: Option<PathBuf>,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// List your design versions
+    Designs {
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Make an offer for a design
+    Offer {
+        /// The design
+        design: String,
+        /// What each license allows.
+        #[command(flatten)]
+        terms: TermsArgs,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// List your offers
+    Offers {
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Make a buyer and its API key
+    CreateBuyer {
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Issue a license of an offer to a buyer
+    License {
+        /// The offer
+        offer: String,
+        /// The buyer
+        #[arg(long)]
+        buyer: String,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// List licenses you issued, with their copies
+    Licenses {
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Revoke a license: no further print starts
+    Revoke {
+        /// The license
+        license: String,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Show and verify the ledger entry of a hold
+    Entry {
+        /// The hold
+        hold: String,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+}
+
+/// An offer's terms.
+#[derive(Debug, Clone, Args)]
+pub struct TermsArgs {
+    /// Prints granted by each license
+    #[arg(long, default_value_t = 1)]
+    pub copies: u32,
+    /// Days until a license ends; without it, never
+    #[arg(long, value_name = "DAYS")]
+    pub expires_in: Option<u32>,
+    /// Only this device may print (may be given again)
+    #[arg(long = "device", value_name = "DEVICE")]
+    pub devices: Vec<String>,
+    /// Only this material (may be given again)
+    #[arg(long = "material-allowed", value_name = "NAME")]
+    pub materials: Vec<String>,
+    /// Scale a buyer may choose, percent: `100` or `80-120`
+    #[arg(long, default_value = "100")]
+    pub scale: String,
+    /// A failed print spends its copy from this share of layers on, percent; without it, never
+    #[arg(long, value_name = "PERCENT")]
+    pub spend_failed_from: Option<u8>,
+    /// Epochs of keys a device may hold ahead of what it printed
+    #[arg(long, default_value_t = 2)]
+    pub window: u16,
+}
+
+/// `layerlock buyer …`.
+#[derive(Debug, Subcommand)]
+pub enum Buyer {
+    /// Remember the API key
+    Join {
+        /// The API key the seller gave you
+        #[arg(long, value_name = "KEY", env = "LAYERLOCK_API_KEY", hide_env_values = true)]
+        api_key: String,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// List your licenses and the copies left
+    Licenses {
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Print one copy on a device, and watch it
+    Print {
+        /// The license
+        license: String,
+        /// The device
+        #[arg(long)]
+        device: String,
+        /// How to print.
+        #[command(flatten)]
+        printing: Printing,
+        /// Names this print: the same id never prints twice
+        #[arg(long, value_name = "REQUEST")]
+        request_id: Option<String>,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Watch a print job until it is settled
+    Watch {
+        /// The job
+        job: String,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+}
+
+/// `layerlock device …`.
+#[derive(Debug, Subcommand)]
+pub enum Device {
+    /// Make this device's keys and have them certified
+    Enrol {
+        /// The enrolment code
+        code: String,
+        /// The machine behind this device
+        #[arg(long, value_name = "NAME", default_value = "prusa-mk3s")]
+        machine: String,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Wait for jobs and print them
+    Run {
+        /// Where the toolpath goes: `simulated` or `serial:PATH[@BAUD]`
+        #[arg(long, value_name = "PRINTER", default_value = "simulated")]
+        printer: String,
+        /// Stop after one job
+        #[arg(long)]
+        once: bool,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Who this device is
+    Status {
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+}
+
+/// `layerlock operator …`.
+#[derive(Debug, Subcommand)]
+pub enum Operator {
+    /// Make a seller and its API key
+    CreateSeller {
+        /// What people call the seller
+        name: String,
+        /// Which server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Make a single-use code for enrolling a device
+    EnrolmentCode {
+        /// Which server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// List devices
+    Devices {
+        /// Which server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Revoke a device, for good
+    RevokeDevice {
+        /// The device
+        device: String,
+        /// Which server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Read the whole ledger and check it against its signed checkpoint
+    Audit {
+        /// Which server.
+        #[command(flatten)]
+        server: Server,
+    },
+}
+
+/// The operator works where the server's folder is.
+#[derive(Debug, Clone, Args)]
+pub struct Server {
+    /// The server's folder
+    #[arg(long, value_name = "DIR", env = "LAYERLOCK_DATA")]
+    pub data_dir: Option<PathBuf>,
+}

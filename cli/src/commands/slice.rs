@@ -1,0 +1,208 @@
+//! `layerlock slice`: one's own model into G-code, by the very code that the vault and the device run.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::Instant;
+
+use layerlock_device::gcode::{Comments, GcodeError, Marlin};
+use layerlock_slicer::mesh::{Limits, MeshError, parse};
+use layerlock_slicer::{SinkClosed, SliceError, slice};
+use layerlock_terms::profile::Profile;
+use layerlock_terms::toolpath::{Epilogue, Piece};
+use serde::Serialize;
+
+use crate::args::Slice;
+use crate::files;
+use crate::people;
+use crate::printing::PrintingError;
+
+/// Why there is no G-code.
+#[derive(Debug, thiserror::Error)]
+pub enum SliceCommandError {
+    /// A name, setting or value.
+    #[error(transparent)]
+    Printing(#[from] PrintingError),
+    /// The file is no mesh.
+    #[error("{file}: {error}")]
+    Mesh {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        error: MeshError,
+    },
+    /// The mesh can't be sliced so.
+    #[error(transparent)]
+    Slice(#[from] SliceError),
+    /// The toolpath has no G-code.
+    #[error(transparent)]
+    Gcode(#[from] GcodeError),
+    /// A file.
+    #[error(transparent)]
+    File(#[from] io::Error),
+}
+
+/// What slicing gave and took; `--stats` writes it.
+#[derive(Debug, Serialize)]
+pub struct Stats {
+    /// Layers.
+    pub layers: u32,
+    /// Estimated printing time.
+    pub print_seconds: f64,
+    /// Filament, metres.
+    pub filament_m: f64,
+    /// Filament, grams.
+    pub filament_g: f64,
+    /// Triangles in the model.
+    pub triangles: usize,
+    /// Lines of G-code.
+    pub lines: u64,
+    /// Bytes of G-code.
+    pub gcode_bytes: u64,
+    /// Bytes of the same toolpath as it is sealed.
+    pub toolpath_bytes: u64,
+    /// Reading and parsing the model.
+    pub parse_ms: u128,
+    /// From the parsed mesh to its first layer.
+    pub first_layer_ms: u128,
+    /// From the parsed mesh to its last layer.
+    pub slice_ms: u128,
+}
+
+/// Slices and writes; the output appears under its name only when it is whole.
+pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
+    let profile = args.printing.profile(&args.printer_model)?;
+    let begun = Instant::now();
+    let bytes = files::read(&args.model)?;
+    let mesh = parse(&bytes, &Limits::default())
+        .map_err(|error| SliceCommandError::Mesh { file: args.model.display().to_string(), error })?
+        .mesh;
+    let parse_ms = begun.elapsed().as_millis();
+    let threads = args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+
+    let beside = args.output.with_extension("gcode.part");
+    let mut writer = Writer::new(&beside)?;
+    let sliced = slice(&mesh, &profile, threads, &mut |piece| writer.take(&piece));
+    let outcome = sliced.map_err(SliceCommandError::from).and_then(|_| writer.finish());
+    let written = match outcome {
+        Ok(written) => written,
+        Err(error) => {
+            drop(fs::remove_file(&beside));
+            return Err(error);
+        }
+    };
+    fs::rename(&beside, &args.output)?;
+    let stats = written.stats(&profile, mesh.triangles.len(), parse_ms);
+    if let Some(file) = &args.stats {
+        files::write_public(file, &serde_json::to_vec_pretty(&stats).expect("stats are plain numbers"))?;
+    }
+    Ok(stats)
+}
+
+/// Says what came of it, in a person's words.
+pub fn report(stats: &Stats, output: &Path, out: &mut impl io::Write) -> io::Result<()> {
+    writeln!(out, "{}", output.display())?;
+    writeln!(out, "  {} layers, {} lines of G-code", stats.layers, stats.lines)?;
+    writeln!(out, "  printing time about {}", people::span(stats.print_seconds))?;
+    writeln!(out, "  filament {:.2} m, {:.1} g", stats.filament_m, stats.filament_g)?;
+    writeln!(out, "  sliced in {} ms, first layer after {} ms", stats.slice_ms, stats.first_layer_ms)
+}
+
+/// Turns pieces into lines as they come; keeps the first failure for the end.
+struct Writer {
+    marlin: Marlin,
+    file: BufWriter<File>,
+    begun: Instant,
+    first_layer_ms: Option<u128>,
+    lines: u64,
+    gcode_bytes: u64,
+    toolpath_bytes: u64,
+    epilogue: Option<Epilogue>,
+    failed: Option<SliceCommandError>,
+}
+
+impl Writer {
+    fn new(path: &Path) -> io::Result<Self> {
+        let file = File::create(path)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        Ok(Self {
+            marlin: Marlin::new(Comments::Kept),
+            file: BufWriter::new(file),
+            begun: Instant::now(),
+            first_layer_ms: None,
+            lines: 0,
+            gcode_bytes: 0,
+            toolpath_bytes: 0,
+            epilogue: None,
+            failed: None,
+        })
+    }
+
+    fn take(&mut self, piece: &Piece) -> Result<(), SinkClosed> {
+        self.write(piece).map_err(|error| {
+            self.failed = Some(error);
+            SinkClosed
+        })
+    }
+
+    fn write(&mut self, piece: &Piece) -> Result<(), SliceCommandError> {
+        match piece {
+            Piece::Prologue(_) => {}
+            Piece::Layer(_) => drop(self.first_layer_ms.get_or_insert_with(|| self.begun.elapsed().as_millis())),
+            Piece::Epilogue(epilogue) => self.epilogue = Some(*epilogue),
+        }
+        self.toolpath_bytes += piece.emit().len() as u64;
+        for line in self.marlin.lines(piece)? {
+            self.file.write_all(line.as_bytes())?;
+            self.file.write_all(b"\n")?;
+            self.lines += 1;
+            self.gcode_bytes += line.len() as u64 + 1;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Written, SliceCommandError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        self.file.flush()?;
+        self.file.get_ref().sync_all()?;
+        Ok(Written {
+            epilogue: self.epilogue.expect("slicing that succeeds ends with an epilogue"),
+            lines: self.lines,
+            gcode_bytes: self.gcode_bytes,
+            toolpath_bytes: self.toolpath_bytes,
+            first_layer_ms: self.first_layer_ms.unwrap_or_default(),
+            slice_ms: self.begun.elapsed().as_millis(),
+        })
+    }
+}
+
+struct Written {
+    epilogue: Epilogue,
+    lines: u64,
+    gcode_bytes: u64,
+    toolpath_bytes: u64,
+    first_layer_ms: u128,
+    slice_ms: u128,
+}
+
+impl Written {
+    fn stats(self, profile: &Profile, triangles: usize, parse_ms: u128) -> Stats {
+        let filament_m = self.epilogue.filament_um as f64 / 1e6;
+        Stats {
+            layers: self.epilogue.layers,
+            print_seconds: self.epilogue.duration.0 as f64 / 1000.0,
+            filament_m,
+            filament_g: people::grams(profile, self.epilogue.filament_um),
+            triangles,
+            lines: self.lines,
+            gcode_bytes: self.gcode_bytes,
+            toolpath_bytes: self.toolpath_bytes,
+            parse_ms,
+            first_layer_ms: self.first_layer_ms,
+            slice_ms: self.slice_ms,
+        }
+    }
+}
