@@ -5,9 +5,11 @@
 
 pub mod args;
 pub mod commands;
+pub mod connect;
 pub mod door;
 pub mod files;
 pub mod keyring;
+pub mod parties;
 pub mod people;
 pub mod printing;
 pub mod random;

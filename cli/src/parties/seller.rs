@@ -1,0 +1,253 @@
+//! The seller's calls: join, upload, offer, license.
+
+use layerlock_proto::licensor::v1 as licensor_wire;
+use layerlock_proto::licensor::v1::licenses_client::LicensesClient;
+use layerlock_proto::licensor::v1::sellers_client::SellersClient;
+use layerlock_proto::licensor::v1::trust_client::TrustClient;
+use layerlock_proto::types::v1 as types_wire;
+use layerlock_proto::vault::v1 as vault_wire;
+use layerlock_proto::vault::v1::designs_client::DesignsClient;
+use layerlock_proto::vault::v1::upload_design_request::Part;
+use layerlock_seal::keys::SigningKey;
+use layerlock_seal::sha256;
+use layerlock_seal::statement::Statement;
+use layerlock_terms::digest::SignKey;
+use layerlock_terms::ids::{DesignId, SellerId};
+use layerlock_terms::license::Terms;
+use layerlock_terms::trust::{DesignManifest, Role, SellerCertificate, SellerPass, ServiceCertificate};
+use layerlock_terms::units::{Millis, Timestamp};
+use layerlock_terms::wire::Noun;
+use tonic::Request;
+use tonic::metadata::MetadataValue;
+use tonic::transport::Channel;
+use zeroize::Zeroizing;
+
+use crate::connect::with_key;
+use crate::parties::home::Home;
+use crate::parties::{PartyError, request_id};
+use crate::random::id_bytes;
+
+/// How long one call's pass is good for.
+const PASS: Millis = Millis(5 * 60 * 1000);
+const CHUNK: usize = 64 * 1024;
+
+/// A seller, with its keys.
+pub struct Seller {
+    licensor: Channel,
+    vault: Channel,
+    api_key: Zeroizing<String>,
+    key: SigningKey,
+    certificate: Statement,
+    vault_key: SignKey,
+}
+
+/// What to upload.
+pub struct Upload<'a> {
+    /// The model file's bytes.
+    pub model: &'a [u8],
+    /// What people call it.
+    pub name: &'a str,
+    /// The design this is a version of; a new one without it.
+    pub design: Option<DesignId>,
+    /// The widest terms an offer may carry.
+    pub terms: Terms,
+}
+
+impl Seller {
+    /// Makes the signing key in `home` and has it certified.
+    pub async fn join(licensor: Channel, home: &Home, api_key: &str, now: Timestamp) -> Result<SellerId, PartyError> {
+        home.keep_api_key(api_key)?;
+        let key = home.signing_key()?;
+        let licensor_key = service_key(licensor.clone(), Role::Licensor).await?;
+        let proof = Statement::sign(
+            &SellerPass { seller: SellerId::from_bytes([0; 16]), vault: licensor_key, expires: now.plus(PASS) },
+            &key,
+        );
+        let message = licensor_wire::CertifySellerKeyRequest {
+            request_id: request_id(),
+            key: key.verifying_key().as_bytes().to_vec(),
+            proof: proof.emit(),
+        };
+        let call = with_key(message, &home.api_key()?)?;
+        let answer = SellersClient::new(licensor).certify_seller_key(call).await?.into_inner();
+        home.keep_certificate(&answer.certificate)?;
+        Ok(certificate(home)?.seller)
+    }
+
+    /// A seller that joined before.
+    pub async fn open(licensor: Channel, vault: Channel, home: &Home) -> Result<Self, PartyError> {
+        Ok(Self {
+            vault_key: service_key(licensor.clone(), Role::Vault).await?,
+            licensor,
+            vault,
+            api_key: home.api_key()?,
+            key: home.signing_key()?,
+            certificate: home.certificate()?,
+        })
+    }
+
+    fn id(&self) -> Result<SellerId, PartyError> {
+        parsed::<SellerCertificate>(&self.certificate).map(|certificate| certificate.seller)
+    }
+
+    /// Signs a manifest for the model and uploads both; `sent` hears how many bytes have left.
+    pub async fn upload(
+        &self,
+        upload: Upload<'_>,
+        now: Timestamp,
+        sent: impl Fn(u64) + Send + 'static,
+    ) -> Result<Uploaded, PartyError> {
+        let manifest = Statement::sign(
+            &DesignManifest {
+                seller: self.id()?,
+                design: upload.design.unwrap_or_else(|| DesignId::from_bytes(id_bytes())),
+                version: sha256(upload.model),
+                length: upload.model.len() as u64,
+                name: upload.name.to_owned(),
+                terms: upload.terms,
+            },
+            &self.key,
+        );
+        let mut parts = vec![Part::Manifest(manifest.emit())];
+        parts.extend(upload.model.chunks(CHUNK).map(|chunk| Part::Chunk(chunk.to_vec())));
+        let mut total = 0;
+        let stream = tokio_stream::iter(parts.into_iter().map(move |part| {
+            if let Part::Chunk(chunk) = &part {
+                total += chunk.len() as u64;
+                sent(total);
+            }
+            vault_wire::UploadDesignRequest { part: Some(part) }
+        }));
+        let call = self.with_pass(stream, now)?;
+        let design = DesignsClient::new(self.vault.clone()).upload_design(call).await?.into_inner();
+        Ok(Uploaded { design, manifest })
+    }
+
+    /// All design versions.
+    pub async fn designs(&self, now: Timestamp) -> Result<Vec<vault_wire::Design>, PartyError> {
+        let mut client = DesignsClient::new(self.vault.clone());
+        let (mut designs, mut page_token) = (Vec::new(), Vec::new());
+        loop {
+            let message = vault_wire::ListDesignsRequest { page_size: 100, page_token };
+            let page = client.list_designs(self.with_pass(message, now)?).await?.into_inner();
+            designs.extend(page.designs);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(designs);
+            }
+        }
+    }
+
+    /// Makes an offer for the design version of this manifest.
+    pub async fn offer(&self, manifest: &[u8], terms: &Terms) -> Result<licensor_wire::Offer, PartyError> {
+        let message = licensor_wire::CreateOfferRequest {
+            request_id: request_id(),
+            design_manifest: manifest.to_vec(),
+            terms: Some(types_wire::Terms::from(terms)),
+        };
+        let call = with_key(message, &self.api_key)?;
+        Ok(LicensesClient::new(self.licensor.clone()).create_offer(call).await?.into_inner())
+    }
+
+    /// All offers.
+    pub async fn offers(&self) -> Result<Vec<licensor_wire::Offer>, PartyError> {
+        let mut client = LicensesClient::new(self.licensor.clone());
+        let (mut offers, mut page_token) = (Vec::new(), Vec::new());
+        loop {
+            let message = licensor_wire::ListOffersRequest { page_size: 100, page_token };
+            let page = client.list_offers(with_key(message, &self.api_key)?).await?.into_inner();
+            offers.extend(page.offers);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                return Ok(offers);
+            }
+        }
+    }
+
+    /// Makes a buyer; answers its id and API key.
+    pub async fn create_buyer(&self) -> Result<licensor_wire::CreateBuyerResponse, PartyError> {
+        let call = with_key(licensor_wire::CreateBuyerRequest { request_id: request_id() }, &self.api_key)?;
+        Ok(SellersClient::new(self.licensor.clone()).create_buyer(call).await?.into_inner())
+    }
+
+    /// Issues a license.
+    pub async fn license(&self, offer: &str, buyer: &str) -> Result<licensor_wire::License, PartyError> {
+        let message = licensor_wire::IssueLicenseRequest {
+            request_id: request_id(),
+            offer: offer.to_owned(),
+            buyer: buyer.to_owned(),
+        };
+        let call = with_key(message, &self.api_key)?;
+        Ok(LicensesClient::new(self.licensor.clone()).issue_license(call).await?.into_inner())
+    }
+
+    /// All licenses issued.
+    pub async fn licenses(&self) -> Result<Vec<licensor_wire::License>, PartyError> {
+        all_licenses(self.licensor.clone(), &self.api_key).await
+    }
+
+    /// Revokes a license.
+    pub async fn revoke(&self, license: &str) -> Result<licensor_wire::License, PartyError> {
+        let message = licensor_wire::RevokeLicenseRequest { request_id: request_id(), license: license.to_owned() };
+        let call = with_key(message, &self.api_key)?;
+        Ok(LicensesClient::new(self.licensor.clone()).revoke_license(call).await?.into_inner())
+    }
+
+    /// A request the vault knows this seller by.
+    fn with_pass<T>(&self, message: T, now: Timestamp) -> Result<Request<T>, PartyError> {
+        let pass = Statement::sign(
+            &SellerPass { seller: self.id()?, vault: self.vault_key, expires: now.plus(PASS) },
+            &self.key,
+        );
+        let mut request = Request::new(message);
+        let metadata = request.metadata_mut();
+        let certificate = MetadataValue::from_bytes(&self.certificate.emit());
+        metadata.insert_bin("layerlock-seller-certificate-bin", certificate);
+        metadata.insert_bin("layerlock-seller-pass-bin", MetadataValue::from_bytes(&pass.emit()));
+        Ok(request)
+    }
+}
+
+/// What an upload gave: the vault's answer, and the manifest an offer is made from.
+pub struct Uploaded {
+    /// The vault's answer.
+    pub design: vault_wire::Design,
+    /// The signed manifest.
+    pub manifest: Statement,
+}
+
+pub(super) async fn all_licenses(
+    licensor: Channel,
+    api_key: &str,
+) -> Result<Vec<licensor_wire::License>, PartyError> {
+    let mut client = LicensesClient::new(licensor);
+    let (mut licenses, mut page_token) = (Vec::new(), Vec::new());
+    loop {
+        let message = licensor_wire::ListLicensesRequest { page_size: 100, page_token };
+        let page = client.list_licenses(with_key(message, api_key)?).await?.into_inner();
+        licenses.extend(page.licenses);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(licenses);
+        }
+    }
+}
+
+fn certificate(home: &Home) -> Result<SellerCertificate, PartyError> {
+    parsed(&home.certificate()?)
+}
+
+/// The key a service was certified for. The address was pinned by TLS; a seller risks nothing more here than
+/// a pass for the wrong vault, which that vault alone could use.
+async fn service_key(licensor: Channel, role: Role) -> Result<SignKey, PartyError> {
+    let trust = TrustClient::new(licensor).get_trust(licensor_wire::GetTrustRequest {}).await?.into_inner();
+    let keys = trust.service_certificates.iter().filter_map(|bytes| Statement::parse(bytes).ok());
+    keys.filter_map(|statement| parsed::<ServiceCertificate>(&statement).ok())
+        .find(|certificate| certificate.role == role)
+        .map(|certificate| certificate.key)
+        .ok_or_else(|| PartyError::NotTrusted(format!("the licensor names no certificate for {role:?}")))
+}
+
+fn parsed<T: Noun>(statement: &Statement) -> Result<T, PartyError> {
+    T::parse(statement.payload()).map_err(|error| PartyError::Malformed(format!("{}: {error}", T::TYPE)))
+}
