@@ -79,34 +79,34 @@ impl TokenSource {
     pub fn enrolment_code(&self, context: &[u8]) -> EnrolmentCode {
         let bits = primitives::derive(self.secret(), context, &[labels::ENROLMENT_CODE.as_bytes()]);
         // One byte per symbol: 256 is a multiple of 32, so every symbol is equally likely.
-        EnrolmentCode(Zeroizing::new(std::array::from_fn(|place| ALPHABET[usize::from(bits[place] % 32)])))
+        EnrolmentCode(Zeroizing::new(std::array::from_fn(|place| ALPHABET[usize::from(bits.as_bytes()[place] % 32)])))
     }
 }
 
 impl EnrolmentAnswer {
     /// A fresh one; every challenge has its own.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        Self(primitives::draw(rng))
+        Self(Secret::draw(rng))
     }
 
     /// The one a device gave back.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self(Zeroizing::new(*bytes))
+        Self(Secret::copy(bytes).expect("32 bytes"))
     }
 
     /// The 32 bytes, for the device to give back.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        self.0.clone()
+        self.0.export()
     }
 
     /// What the licensor keeps of it: whoever reads the record can't answer.
     pub fn digest(&self) -> Digest {
-        primitives::sha256_parts(&[labels::ENROLMENT_ANSWER.as_bytes(), &self.0[..]])
+        primitives::sha256_parts(&[labels::ENROLMENT_ANSWER.as_bytes(), self.0.as_bytes()])
     }
 
     /// The challenge: this answer wrapped to the device's opening key, for the request with this digest.
     pub fn wrap(&self, request: &Digest, to: &WrappingKey, rng: &mut impl CryptoRng) -> WrappedAnswer {
-        let (enc, sealed) = primitives::hpke_seal(to.as_bytes(), &info(request), &self.0[..], rng);
+        let (enc, sealed) = primitives::hpke_seal(to.as_bytes(), &info(request), self.0.as_bytes(), rng);
         WrappedAnswer { enc, sealed: sealed.try_into().expect("32 bytes and a tag") }
     }
 }
@@ -122,9 +122,7 @@ impl OpeningKey {
         request: &Digest,
     ) -> Result<EnrolmentAnswer, CannotOpen> {
         let bytes = primitives::hpke_open(self.secret(), &wrapped.enc, &info(request), &wrapped.sealed)?;
-        let mut answer = Zeroizing::new([0; 32]);
-        answer.copy_from_slice(&bytes);
-        Ok(EnrolmentAnswer(answer))
+        Secret::copy(&bytes).map(EnrolmentAnswer).ok_or(CannotOpen)
     }
 }
 

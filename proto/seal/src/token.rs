@@ -80,7 +80,8 @@ impl ApiKey {
 impl TokenSource {
     /// The source that belongs to a licensor's signing key; it tells nothing of that key.
     pub fn of(key: &SigningKey) -> Self {
-        Self(primitives::derive(&key.to_seed(), &[], &[labels::TOKEN_SOURCE.as_bytes()]))
+        let seed = Secret::copy(&key.to_seed()[..]).expect("a seed is 32 bytes");
+        Self(primitives::derive(&seed, &[], &[labels::TOKEN_SOURCE.as_bytes()]))
     }
 
     /// The API key for `context`, which names the request that asks for it.
