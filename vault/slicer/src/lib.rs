@@ -6,6 +6,7 @@
 //! number of threads. Floats stay inside this crate; what leaves it is micrometres.
 
 pub mod mesh;
+pub mod picture;
 pub mod sample;
 
 mod error;

@@ -15,13 +15,13 @@ const FLOOR: f32 = 2.4;
 /// Thickness of the wall, measured level.
 const WALL: f32 = 1.8;
 /// Flutes around the body.
-const FLUTES: f32 = 11.0;
+const FLUTES: f32 = 12.0;
 /// How far the flutes turn from floor to rim, in radians.
-const TWIST: f32 = 1.25;
+const TWIST: f32 = 1.2;
 /// How far the rim swings up and down.
 const RIPPLE: f32 = 1.1;
 /// Corners of one ring; sixteen to a flute keep the facets under a layer line.
-const AROUND: u32 = 176;
+const AROUND: u32 = 192;
 /// Rings of the outside.
 const RINGS: u32 = 96;
 
@@ -48,7 +48,7 @@ pub fn sample() -> Mesh {
 fn outline(height: f32, angle: f32) -> [f32; 3] {
     let climbed = smooth(height);
     let wave = (FLUTES * (angle - TWIST * height)).cos();
-    let radius = radius(height) + (0.35 + 1.0 * climbed) * wave;
+    let radius = radius(height) + (0.7 + 1.0 * climbed) * wave;
     let z = height * HEIGHT + RIPPLE * climbed.powi(4) * wave;
     [radius * angle.cos(), radius * angle.sin(), z]
 }

@@ -1,0 +1,122 @@
+//! The snapshot: a shaded picture of a mesh, which is all of a design a buyer ever sees.
+//!
+//! Serves hop 1 (upload). Three passes: [`raster`] finds which triangle each sample of the picture shows, [`light`] keeps
+//! what the lights see so that shadows fall, [`shade`] colours every sample; then samples are averaged into pixels.
+//! Pure and the same on any number of threads: rows are shaded apart and never added up across threads.
+//! Deliberately absent: textures, reading pictures, and any way from a picture back to coordinates.
+
+mod camera;
+mod light;
+mod normals;
+mod raster;
+mod shade;
+mod vector;
+
+use rayon::prelude::*;
+
+use crate::mesh::Mesh;
+use camera::Camera;
+use shade::Scene;
+
+/// Samples along each side of a pixel.
+const SAMPLES: usize = 2;
+
+/// Pixels, eight bits a channel, not premultiplied; rows from the top.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Red, green, blue, opacity; `width * height * 4` bytes.
+    pub rgba: Vec<u8>,
+}
+
+impl Image {
+    /// Emits the picture as PNG, without dates or other metadata: equal pictures are equal files.
+    pub fn to_png(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut encoder = png::Encoder::new(&mut out, self.width, self.height);
+        encoder.set_color(png::ColorType::Rgba);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_compression(png::Compression::Balanced);
+        let mut writer = encoder.write_header().expect("memory takes all, and the picture has a size");
+        writer.write_image_data(&self.rgba).expect("there are exactly as many bytes as the size says");
+        writer.finish().expect("memory takes all");
+        out
+    }
+}
+
+/// Draws `mesh` standing on a floor in soft light, seen from the front, left and above, filling the picture.
+///
+/// `width` and `height` are pixels, at least 1 each. A mesh without triangles gives the empty floor.
+pub fn snapshot(mesh: &Mesh, width: u32, height: u32) -> Image {
+    let (width, height) = (width.max(1), height.max(1));
+    let camera = Camera::facing(mesh, [width as usize * SAMPLES, height as usize * SAMPLES]);
+    let scene = Scene::new(mesh, camera);
+    let rows = (0..height as usize).into_par_iter().flat_map_iter(|y| row(&scene, y, width as usize));
+    Image { width, height, rgba: rows.collect() }
+}
+
+/// One row of pixels, each the mean of its samples in linear light.
+fn row(scene: &Scene<'_>, y: usize, width: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(width * 4);
+    for x in 0..width {
+        let samples = (0..SAMPLES * SAMPLES)
+            .map(|n| scene.colour(x * SAMPLES + n % SAMPLES, y * SAMPLES + n / SAMPLES));
+        let sum = samples.fold(vector::ZERO, |sum, colour| sum + colour);
+        bytes.extend(shade::to_screen(sum * (1.0 / (SAMPLES * SAMPLES) as f32)));
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::sample;
+
+    fn pixel(image: &Image, x: u32, y: u32) -> [u8; 4] {
+        let at = ((y * image.width + x) * 4) as usize;
+        image.rgba[at..at + 4].try_into().unwrap()
+    }
+
+    #[test]
+    fn the_part_stands_in_the_middle_of_its_picture() {
+        let image = snapshot(&sample(), 120, 90);
+        assert_eq!(image.rgba.len(), 120 * 90 * 4);
+        let is_plastic = |x: u32, y: u32| {
+            let [red, _, blue, _] = pixel(&image, x, y);
+            red > blue.saturating_add(60)
+        };
+        assert!(is_plastic(60, 45), "the part covers the middle");
+        let border = (0..120).flat_map(|x| [(x, 0), (x, 89)]).chain((0..90).flat_map(|y| [(0, y), (119, y)]));
+        assert_eq!(border.filter(|&(x, y)| is_plastic(x, y)).count(), 0, "and leaves the border free");
+        let empty = snapshot(&Mesh::default(), 120, 90);
+        assert!(pixel(&empty, 60, 45)[0] > 200, "no part, only the pale floor");
+    }
+
+    #[test]
+    fn the_picture_does_not_depend_on_the_number_of_threads() {
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let three = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        let draw = || snapshot(&sample(), 64, 48);
+        assert_eq!(one.install(draw), three.install(draw));
+    }
+
+    #[test]
+    fn a_picture_reads_back_from_png_as_it_was() {
+        let image = snapshot(&sample(), 40, 30);
+        let png = image.to_png();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().unwrap();
+        let mut rgba = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut rgba).unwrap();
+        assert_eq!((reader.info().width, reader.info().height), (40, 30));
+        assert_eq!(rgba, image.rgba);
+    }
+
+    #[test]
+    fn a_pictures_size_is_never_zero() {
+        let image = snapshot(&sample(), 0, 0);
+        assert_eq!((image.width, image.height, image.rgba.len()), (1, 1, 4));
+    }
+}

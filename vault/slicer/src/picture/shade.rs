@@ -1,0 +1,155 @@
+//! The colour of one sample: a warm key light with shadows, a cool fill, light from the sky, and a pale floor.
+//!
+//! Colours are linear light; [`to_screen`] turns them into sRGB bytes. Corners are darkened by how much of a point's
+//! surroundings the z-buffer shows to be in the way (ambient occlusion, after McGuire et al., "The Alchemy
+//! Screen-Space Ambient Obscurance Algorithm", 2011).
+
+use super::camera::Camera;
+use super::light::Light;
+use super::normals;
+use super::raster::{NONE, Raster};
+use super::vector::{Vec3, ZERO, vec3};
+use crate::mesh::Mesh;
+use crate::mesh::analysis::Extent;
+
+/// The plastic.
+const PLASTIC: Vec3 = vec3(0.88, 0.215, 0.06);
+/// The key light: from the right, above, in front.
+const KEY: Vec3 = vec3(0.62, -0.45, 0.95);
+const KEY_COLOUR: Vec3 = vec3(1.12, 1.05, 0.94);
+/// The fill light: from the left.
+const FILL: Vec3 = vec3(-0.9, -0.25, 0.25);
+const FILL_COLOUR: Vec3 = vec3(0.20, 0.26, 0.34);
+/// Light from all sides above, and thrown back by the floor.
+const SKY: Vec3 = vec3(0.30, 0.33, 0.38);
+const BOUNCE: Vec3 = vec3(0.17, 0.14, 0.13);
+/// The floor near the part, and far from it.
+const FLOOR: Vec3 = vec3(0.90, 0.905, 0.92);
+const FAR: Vec3 = vec3(0.62, 0.66, 0.72);
+/// Taps of the ambient occlusion.
+const TAPS: usize = 12;
+
+/// A mesh with all that is needed to colour any sample of its picture.
+pub(super) struct Scene<'m> {
+    mesh: &'m Mesh,
+    camera: Camera,
+    seen: Raster,
+    corners: Vec<[Vec3; 3]>,
+    key: Light,
+    above: Light,
+    /// Height of the floor, the part's middle, and half the diagonal of its box.
+    floor: f32,
+    middle: Vec3,
+    radius: f32,
+}
+
+impl<'m> Scene<'m> {
+    pub(super) fn new(mesh: &'m Mesh, camera: Camera) -> Self {
+        let extent = Extent::of(mesh);
+        let (min, max) = (Vec3::from(extent.min), Vec3::from(extent.max));
+        let faces = normals::of_faces(mesh);
+        Self {
+            mesh,
+            seen: Raster::draw(mesh, camera.size, |point| camera.project(point)),
+            corners: normals::of_corners(mesh, &faces),
+            key: Light::new(mesh, KEY),
+            above: Light::new(mesh, vec3(0.0, 0.0, 1.0)),
+            floor: min.z,
+            middle: (min + max) * 0.5,
+            radius: ((max - min).length() / 2.0).max(1.0),
+            camera,
+        }
+    }
+
+    /// The colour at a sample, in linear light.
+    pub(super) fn colour(&self, x: usize, y: usize) -> Vec3 {
+        match self.seen.triangle_at(x, y) {
+            NONE => self.ground(x, y),
+            triangle => self.plastic(x, y, triangle as usize),
+        }
+    }
+
+    fn plastic(&self, x: usize, y: usize, triangle: usize) -> Vec3 {
+        let nearness = self.seen.nearness_at(x, y);
+        let point = self.camera.point(x, y, nearness);
+        let towards_eye = (self.camera.eye - point).unit();
+        let normal = self.normal(triangle, point, towards_eye);
+        let open = self.openness(x, y, point, normal);
+        let slack = self.radius * 0.012;
+        let lit = self.key.reaches(point + normal * slack, self.radius * 0.02, slack);
+        let key = normal.dot(self.key.towards).max(0.0) * lit;
+        let fill = normal.dot(FILL.unit()).max(0.0);
+        let sky = BOUNCE.mix(SKY, 0.5 + 0.5 * normal.z) * open;
+        let diffuse = KEY_COLOUR * key + FILL_COLOUR * (fill * open) + sky;
+        let gloss = (normal.dot((self.key.towards + towards_eye).unit())).max(0.0).powi(48) * lit * 0.16;
+        let edge = (1.0 - normal.dot(towards_eye).max(0.0)).powi(4) * 0.10 * open;
+        PLASTIC.times(diffuse) + KEY_COLOUR * gloss + SKY * edge
+    }
+
+    /// The surface normal at a point of a triangle, turned towards the eye where the mesh is inside out.
+    fn normal(&self, triangle: usize, point: Vec3, towards_eye: Vec3) -> Vec3 {
+        let [a, b, c] = self.mesh.corners(self.mesh.triangles[triangle]).map(Vec3::from);
+        let face = (b - a).cross(c - a);
+        let doubled = face.dot(face);
+        let for_a = face.dot((b - point).cross(c - point)) / doubled;
+        let for_b = face.dot((c - point).cross(a - point)) / doubled;
+        let [at_a, at_b, at_c] = self.corners[triangle];
+        let normal = (at_a * for_a + at_b * for_b + at_c * (1.0 - for_a - for_b)).unit();
+        if face.dot(towards_eye) < 0.0 { -normal } else { normal }
+    }
+
+    /// How open the surroundings are, from 0 (a deep corner) to 1.
+    fn openness(&self, x: usize, y: usize, point: Vec3, normal: Vec3) -> f32 {
+        let reach = self.radius * 0.22;
+        let samples = reach * self.camera.samples_per_mm(self.seen.nearness_at(x, y));
+        let turn = grain(x, y) * std::f32::consts::TAU;
+        let mut hidden = 0.0;
+        for n in 0..TAPS {
+            let share = (n as f32 + 0.5) / TAPS as f32;
+            let angle = turn + n as f32 * 2.399_963;
+            let (dx, dy) = (samples * share * angle.cos(), samples * share * angle.sin());
+            let (tx, ty) = (x as f32 + dx, y as f32 + dy);
+            let [width, height] = self.camera.size;
+            if tx < 0.0 || ty < 0.0 || tx >= width as f32 || ty >= height as f32 {
+                continue;
+            }
+            let nearness = self.seen.nearness_at(tx as usize, ty as usize);
+            if nearness > 0.0 {
+                let to = self.camera.point(tx as usize, ty as usize, nearness) - point;
+                let above = (to.dot(normal) - self.radius * 0.004).max(0.0);
+                hidden += above * reach / (to.dot(to) + reach * reach * 0.02).max(1e-9) * 0.16;
+            }
+        }
+        (1.0 - hidden / TAPS as f32 * 4.0).clamp(0.15, 1.0)
+    }
+
+    /// The floor with the part's shadow on it, fading into the distance.
+    fn ground(&self, x: usize, y: usize) -> Vec3 {
+        let ray = self.camera.ray(x, y);
+        if ray.z >= 0.0 {
+            return FAR;
+        }
+        let point = self.camera.eye + ray * ((self.floor - self.camera.eye.z) / ray.z);
+        let away = vec3(point.x - self.middle.x, point.y - self.middle.y, 0.0).length() / self.radius;
+        let shadow = 1.0 - self.key.reaches(point, self.radius * 0.06, self.radius * 0.004);
+        let contact = 1.0 - self.above.reaches(point, self.radius * 0.30, 0.0);
+        let dimmed = (1.0 - 0.34 * shadow) * (1.0 - 0.42 * contact);
+        FLOOR.mix(FAR, (away / 5.0).clamp(0.0, 1.0).powf(1.2)).times(ZERO.mix(vec3(1.0, 1.0, 1.0), dimmed))
+    }
+}
+
+/// A fixed, even-looking scatter over the samples (interleaved gradient noise, Jimenez 2014), from 0 to 1.
+fn grain(x: usize, y: usize) -> f32 {
+    (52.982_918 * (0.067_110_56 * x as f32 + 0.005_837_15 * y as f32).fract()).fract()
+}
+
+/// Linear light as sRGB bytes, opaque; the brightest tones are bent, not clipped.
+pub(super) fn to_screen(colour: Vec3) -> [u8; 4] {
+    let channel = |light: f32| {
+        let bent =
+            if light > 0.8 { 0.8 + 0.2 * (1.0 - (-(light - 0.8) / 0.2).exp()) } else { light.max(0.0) };
+        let encoded = if bent <= 0.003_130_8 { bent * 12.92 } else { 1.055 * bent.powf(1.0 / 2.4) - 0.055 };
+        (encoded * 255.0).round() as u8
+    };
+    [channel(colour.x), channel(colour.y), channel(colour.z), 255]
+}
