@@ -21,6 +21,18 @@ use crate::files;
 
 const YEAR: Millis = Millis(365 * 24 * 3600 * 1000);
 const ROOT_YEARS: u64 = 10;
+const FOLDER: &str = "keys";
+const OPERATOR: &str = "operator.key";
+
+/// The keyring's folder in the server's.
+pub fn folder(server: &Path) -> PathBuf {
+    server.join(FOLDER)
+}
+
+/// The operator's API key in the server's folder.
+pub fn operator_key_file(server: &Path) -> PathBuf {
+    folder(server).join(OPERATOR)
+}
 
 /// Why the keys can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +99,7 @@ impl Keyring {
         let checkpoint = SigningKey::from_seed(&seed("checkpoint.key")?);
         let vault = SigningKey::from_seed(&seed("vault.key")?);
         let kek = KeyEncryptionKey::from_bytes(&seed("vault.kek")?);
-        let operator = operator_key(&dir.join("operator.key"), rng)?;
+        let operator = operator_key(&dir.join(OPERATOR), rng)?;
 
         let root = statement(&dir.join("root.statement"), &root_key, || Root {
             version: 1,
@@ -133,7 +145,11 @@ fn operator_key(path: &Path, rng: &mut impl CryptoRng) -> Result<ApiKey, Keyring
     ApiKey::parse(text.trim()).map_err(|_| KeyringError::NotAKey(path.to_owned()))
 }
 
-fn statement<T: Noun>(path: &Path, key: &SigningKey, noun: impl FnOnce() -> T) -> Result<Statement, KeyringError> {
+fn statement<T: Noun>(
+    path: &Path,
+    key: &SigningKey,
+    noun: impl FnOnce() -> T,
+) -> Result<Statement, KeyringError> {
     if !path.exists() {
         files::write_public(path, &Statement::sign(&noun(), key).emit())?;
     }

@@ -9,6 +9,7 @@ pub mod connect;
 pub mod door;
 pub mod files;
 pub mod keyring;
+pub mod ledger;
 pub mod parties;
 pub mod people;
 pub mod printing;

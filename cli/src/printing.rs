@@ -22,14 +22,16 @@ pub enum PrintingError {
 impl Printing {
     /// Settings as name and value.
     pub fn pairs<'a>(&'a self) -> Result<Vec<(&'a str, &'a str)>, PrintingError> {
-        let pair = |text: &'a String| text.split_once('=').ok_or_else(|| PrintingError::NoValue(text.clone()));
+        let pair =
+            |text: &'a String| text.split_once('=').ok_or_else(|| PrintingError::NoValue(text.clone()));
         self.settings.iter().map(pair).collect()
     }
 
     /// The profile for `machine`.
     pub fn profile(&self, machine: &str) -> Result<Profile, PrintingError> {
         let machine = Machine::named(machine)?;
-        let mut profile = Profile::new(machine, Material::named(&self.material)?, Preset::named(&self.preset)?);
+        let mut profile =
+            Profile::new(machine, Material::named(&self.material)?, Preset::named(&self.preset)?);
         for (name, value) in self.pairs()? {
             profile.set(name.trim(), value.trim())?;
         }

@@ -79,7 +79,8 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
         .map_err(|error| SliceCommandError::Mesh { file: args.model.display().to_string(), error })?
         .mesh;
     let parse_ms = begun.elapsed().as_millis();
-    let threads = args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let threads =
+        args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
 
     let beside = args.output.with_extension("gcode.part");
     let mut writer = Writer::new(&beside)?;
@@ -149,7 +150,9 @@ impl Writer {
     fn write(&mut self, piece: &Piece) -> Result<(), SliceCommandError> {
         match piece {
             Piece::Prologue(_) => {}
-            Piece::Layer(_) => drop(self.first_layer_ms.get_or_insert_with(|| self.begun.elapsed().as_millis())),
+            Piece::Layer(_) => {
+                drop(self.first_layer_ms.get_or_insert_with(|| self.begun.elapsed().as_millis()))
+            }
             Piece::Epilogue(epilogue) => self.epilogue = Some(*epilogue),
         }
         self.toolpath_bytes += piece.emit().len() as u64;

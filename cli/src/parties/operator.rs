@@ -30,7 +30,8 @@ impl Operator {
 
     /// Makes an enrolment code.
     pub async fn enrolment_code(&self) -> Result<wire::CreateEnrolmentCodeResponse, PartyError> {
-        let call = with_key(wire::CreateEnrolmentCodeRequest { request_id: request_id() }, &self.key.reveal())?;
+        let call =
+            with_key(wire::CreateEnrolmentCodeRequest { request_id: request_id() }, &self.key.reveal())?;
         Ok(DevicesClient::new(self.licensor.clone()).create_enrolment_code(call).await?.into_inner())
     }
 

@@ -55,12 +55,21 @@ pub struct Upload<'a> {
 
 impl Seller {
     /// Makes the signing key in `home` and has it certified.
-    pub async fn join(licensor: Channel, home: &Home, api_key: &str, now: Timestamp) -> Result<SellerId, PartyError> {
+    pub async fn join(
+        licensor: Channel,
+        home: &Home,
+        api_key: &str,
+        now: Timestamp,
+    ) -> Result<SellerId, PartyError> {
         home.keep_api_key(api_key)?;
         let key = home.signing_key()?;
         let licensor_key = service_key(licensor.clone(), Role::Licensor).await?;
         let proof = Statement::sign(
-            &SellerPass { seller: SellerId::from_bytes([0; 16]), vault: licensor_key, expires: now.plus(PASS) },
+            &SellerPass {
+                seller: SellerId::from_bytes([0; 16]),
+                vault: licensor_key,
+                expires: now.plus(PASS),
+            },
             &key,
         );
         let message = licensor_wire::CertifySellerKeyRequest {
@@ -188,7 +197,8 @@ impl Seller {
 
     /// Revokes a license.
     pub async fn revoke(&self, license: &str) -> Result<licensor_wire::License, PartyError> {
-        let message = licensor_wire::RevokeLicenseRequest { request_id: request_id(), license: license.to_owned() };
+        let message =
+            licensor_wire::RevokeLicenseRequest { request_id: request_id(), license: license.to_owned() };
         let call = with_key(message, &self.api_key)?;
         Ok(LicensesClient::new(self.licensor.clone()).revoke_license(call).await?.into_inner())
     }

@@ -1,0 +1,142 @@
+//! `layerlock seller …`: each command is one call of the seller's road.
+
+use std::io::Write;
+
+use layerlock_terms::ids::DesignId;
+use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Terms};
+use layerlock_terms::units::{Millis, Percent, Timestamp};
+
+use crate::args::{Party, Seller as Args, TermsArgs};
+use crate::commands::show;
+use crate::files;
+use crate::ledger::{self, Witness};
+use crate::parties::PartyError;
+use crate::parties::home::Home;
+use crate::parties::seller::{Seller, Upload};
+
+const DAY: u64 = 24 * 3600 * 1000;
+
+/// Runs one command.
+pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(), PartyError> {
+    match args {
+        Args::Join { api_key, party } => {
+            let licensor = party.connection()?.licensor().await?;
+            let seller = Seller::join(licensor, &party.home("seller")?, &api_key, now).await?;
+            writeln!(out, "joined as {seller}")?;
+        }
+        Args::Upload { model, name, design, max_copies, snapshot, party } => {
+            let bytes = files::read(&model)?;
+            let stem = model.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            let upload = Upload {
+                model: &bytes,
+                name: &name.unwrap_or(stem),
+                design: design.as_deref().map(str::parse::<DesignId>).transpose()?,
+                terms: widest(max_copies),
+            };
+            let (seller, home) = open(&party).await?;
+            let bar = show::upload_bar(bytes.len() as u64);
+            let heard = bar.clone();
+            let uploaded = seller.upload(upload, now, move |sent| heard.set_position(sent)).await;
+            bar.finish_and_clear();
+            let uploaded = uploaded?;
+            home.keep_manifest(&uploaded.design.design, &uploaded.manifest)?;
+            if let Some(file) = snapshot {
+                files::write_public(&file, &uploaded.design.snapshot)?;
+            }
+            show::design(&uploaded.design, out)?;
+        }
+        Args::Designs { party } => {
+            for design in open(&party).await?.0.designs(now).await? {
+                show::design(&design, out)?;
+            }
+        }
+        Args::Offer { design, terms, party } => {
+            let (seller, home) = open(&party).await?;
+            let offer = seller.offer(&home.manifest(&design)?.emit(), &terms.terms(now)?).await?;
+            writeln!(out, "{}", offer.offer)?;
+        }
+        Args::Offers { party } => {
+            for offer in open(&party).await?.0.offers().await? {
+                let copies = offer.terms.map_or(0, |terms| terms.copies);
+                writeln!(out, "{}  {}  {copies} copies a license", offer.offer, offer.design)?;
+            }
+        }
+        Args::CreateBuyer { party } => {
+            let buyer = open(&party).await?.0.create_buyer().await?;
+            writeln!(out, "{}\nAPI key (shown once): {}", buyer.buyer, buyer.api_key)?;
+        }
+        Args::License { offer, buyer, party } => {
+            show::license(&open(&party).await?.0.license(&offer, &buyer).await?, out)?;
+        }
+        Args::Licenses { party } => {
+            for license in open(&party).await?.0.licenses().await? {
+                show::license(&license, out)?;
+            }
+        }
+        Args::Revoke { license, party } => {
+            show::license(&open(&party).await?.0.revoke(&license).await?, out)?
+        }
+        Args::Entry { hold, party } => {
+            let connection = party.connection()?;
+            let licensor = connection.licensor().await?;
+            let witness = Witness::of(licensor.clone(), connection.root_digest(), now).await?;
+            let api_key = party.home("seller")?.api_key()?;
+            let entry = ledger::entry(licensor, &api_key, &hold).await?;
+            show::entry(&witness.check(&entry)?, out)?;
+        }
+    }
+    Ok(())
+}
+
+async fn open(party: &Party) -> Result<(Seller, Home), PartyError> {
+    let connection = party.connection()?;
+    let home = party.home("seller")?;
+    let seller = Seller::open(connection.licensor().await?, connection.vault().await?, &home).await?;
+    Ok((seller, home))
+}
+
+/// The terms a manifest allows when the seller narrows nothing but the count: offers do the rest.
+pub fn widest(copies: u32) -> Terms {
+    Terms {
+        copies,
+        expires: Expiry::Never,
+        devices: DeviceScope::Any,
+        scale_min: Percent(1),
+        scale_max: Percent(u8::MAX),
+        materials: Vec::new(),
+        failure: FailurePolicy::Return,
+        window: u16::MAX,
+    }
+}
+
+impl TermsArgs {
+    /// The terms typed, as of `now`.
+    pub fn terms(&self, now: Timestamp) -> Result<Terms, PartyError> {
+        let malformed = |text: &str| PartyError::Malformed(text.to_owned());
+        let (low, high) = self.scale.split_once('-').unwrap_or((&self.scale, &self.scale));
+        let percent = |text: &str| {
+            text.parse()
+                .map(Percent)
+                .map_err(|_| malformed("--scale: percent, `100` or `80-120`, at most 255"))
+        };
+        let devices = match self.devices.as_slice() {
+            [] => DeviceScope::Any,
+            listed => DeviceScope::Listed(listed.iter().map(|id| id.parse()).collect::<Result<_, _>>()?),
+        };
+        let span = |days: u32| now.plus(Millis(u64::from(days) * DAY));
+        let terms = Terms {
+            copies: self.copies,
+            expires: self.expires_in.map_or(Expiry::Never, |days| Expiry::At(span(days))),
+            devices,
+            scale_min: percent(low)?,
+            scale_max: percent(high)?,
+            materials: self.materials.clone(),
+            failure: self
+                .spend_failed_from
+                .map_or(FailurePolicy::Return, |share| FailurePolicy::SpendFrom(Percent(share))),
+            window: self.window,
+        };
+        terms.validate().map_err(|error| PartyError::Malformed(format!("terms: {error}")))?;
+        Ok(terms)
+    }
+}

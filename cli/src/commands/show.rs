@@ -1,0 +1,126 @@
+//! How answers look in a terminal.
+
+use std::io::{self, Write};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use layerlock_proto::licensor::v1::{License, LicenseState};
+use layerlock_proto::vault::v1::{Design, Job, JobState};
+use layerlock_terms::receipt::{Cause, CopyOutcome};
+
+use crate::ledger::Entry;
+use crate::people;
+
+/// A bar over the bytes of an upload.
+pub fn upload_bar(bytes: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("  uploading {bar:32} {bytes}/{total_bytes}");
+    ProgressBar::new(bytes).with_style(style.expect("the template is well formed"))
+}
+
+/// A bar over layers.
+pub fn layer_bar(what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("  {prefix:<10} {bar:32.cyan/dim} {pos}/{len} layers  {msg}");
+    let style = style.expect("the template is well formed").progress_chars("━╸─");
+    ProgressBar::new(0).with_style(style).with_prefix(what)
+}
+
+/// A design version.
+pub fn design(design: &Design, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}  {}", design.design, design.name)?;
+    let Some(found) = &design.analysis else { return Ok(()) };
+    let size = |low: i32, high: i32| f64::from(high - low) / 1000.0;
+    writeln!(
+        out,
+        "  {:.1} × {:.1} × {:.1} mm, {:.1} cm³, {} triangles, {} shells",
+        size(found.min_x, found.max_x),
+        size(found.min_y, found.max_y),
+        size(found.min_z, found.max_z),
+        found.volume_milli_mm3 as f64 / 1e6,
+        found.triangles,
+        found.shells
+    )?;
+    let defects = [
+        (found.open_edges, "open edges"),
+        (found.non_manifold_edges, "edges of more than two faces"),
+        (found.flipped_edges, "edges between faces that disagree about the outside"),
+        (found.degenerate_faces, "faces without area"),
+    ];
+    for (count, what) in defects.into_iter().filter(|(count, _)| *count > 0) {
+        writeln!(out, "  {count} {what}")?;
+    }
+    Ok(())
+}
+
+/// A license and its copies.
+pub fn license(license: &License, out: &mut impl Write) -> io::Result<()> {
+    let state = match license.state() {
+        LicenseState::Unspecified => "of unknown state",
+        LicenseState::Ready => "ready",
+        LicenseState::Active => "active",
+        LicenseState::Exhausted => "exhausted",
+        LicenseState::Expired => "expired",
+        LicenseState::Revoked => "revoked",
+    };
+    let counts = license.counts.unwrap_or_default();
+    writeln!(
+        out,
+        "{}  {state}: {} granted = {} free + {} held + {} spent",
+        license.license, counts.granted, counts.free, counts.held, counts.spent
+    )
+}
+
+/// A job's state in a word.
+pub fn job_state(job: &Job) -> &'static str {
+    match job.state() {
+        JobState::Unspecified => "of unknown state",
+        JobState::Requested => "requested",
+        JobState::Admitted => "admitted",
+        JobState::Slicing => "slicing",
+        JobState::Sealed => "sealed",
+        JobState::Delivering => "delivering",
+        JobState::Printing => "printing",
+        JobState::Closed => "closed",
+        JobState::Settled => "settled",
+        JobState::Refused => "refused",
+    }
+}
+
+/// A verified ledger entry.
+pub fn entry(entry: &Entry, out: &mut impl Write) -> io::Result<()> {
+    let settlement = &entry.settlement;
+    let counts = settlement.counts;
+    writeln!(out, "ledger entry {} of {}, verified", entry.index, entry.size)?;
+    writeln!(out, "  {} of {}", settlement.job, settlement.license)?;
+    writeln!(out, "  {}, the copy is {}", cause(settlement.cause), copy(settlement.copy))?;
+    let (granted, free, held, spent) = (counts.granted, counts.free, counts.held, counts.spent);
+    writeln!(out, "  {granted} granted = {free} free + {held} held + {spent} spent")
+}
+
+/// Why a hold was settled, in words.
+pub fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Printed => "printed",
+        Cause::Failed => "failed",
+        Cause::Cancelled => "cancelled",
+        Cause::Withdrawn => "withdrawn before any key was released",
+        Cause::NotAdmitted => "never admitted",
+        Cause::Overdue => "no receipt in time",
+    }
+}
+
+fn copy(copy: CopyOutcome) -> &'static str {
+    match copy {
+        CopyOutcome::Spent => "spent",
+        CopyOutcome::Returned => "free again",
+    }
+}
+
+/// How long a print takes and what it uses, once the vault knows.
+pub fn estimate(job: &Job) -> Option<String> {
+    let estimate = job.estimate.as_ref()?;
+    let time = people::span(estimate.duration_ms as f64 / 1000.0);
+    Some(format!(
+        "{} layers, about {time}, {:.2} m of filament",
+        estimate.layers,
+        estimate.filament_um as f64 / 1e6
+    ))
+}
