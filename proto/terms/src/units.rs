@@ -30,6 +30,13 @@ impl Micrometres {
     }
 }
 
+impl Feed {
+    /// Millimetres of filament as a float, for geometry and display.
+    pub fn to_mm(self) -> f64 {
+        f64::from(self.0) / 100_000.0
+    }
+}
+
 impl Timestamp {
     /// The moment `span` later; saturates.
     pub fn plus(self, span: Millis) -> Self {

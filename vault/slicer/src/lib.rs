@@ -10,7 +10,20 @@ pub mod picture;
 pub mod sample;
 
 mod error;
+mod estimate;
+mod filling;
+mod flow;
+mod geometry;
+mod infill;
+mod layers;
+mod moves;
+mod order;
+mod perimeters;
+mod place;
 mod press;
+mod regions;
+mod surfaces;
+mod trace;
 
 pub use error::{SinkClosed, SliceError};
 pub use press::{Summary, slice};

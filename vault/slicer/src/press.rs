@@ -1,12 +1,33 @@
 //! The whole of slicing in one function: stages in order, layers leaving as soon as they are done.
+//!
+//! Layers are worked on in batches, each layer by one worker; what a layer needs of its neighbours is cut one
+//! batch ahead and dropped when the last layer that needs it has left. Nothing depends on which worker was
+//! first, so the pieces are the same for any number of them.
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 
-use layerlock_terms::profile::Profile;
-use layerlock_terms::toolpath::{Epilogue, Piece};
+use layerlock_terms::profile::{Key, Profile};
+use layerlock_terms::toolpath::{Epilogue, Layer, Piece, Point3, Prologue, Step};
+use layerlock_terms::units::{Micrometres, Millis};
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{SinkClosed, SliceError};
+use crate::filling;
+use crate::flow::Flow;
+use crate::geometry::Region;
+use crate::layers::{Schedule, Slab, Sweep, contours};
 use crate::mesh::Mesh;
+use crate::moves::lay_out;
+use crate::order::arrange;
+use crate::perimeters::{self, Walls};
+use crate::place::{Placed, place};
+use crate::regions::unite;
+use crate::surfaces::{Neighbours, divide};
+
+/// Layers a worker gets in each batch.
+const BATCH: u32 = 4;
 
 /// What slicing found, beside the toolpath.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +45,207 @@ pub struct Summary {
 /// [`SliceError`] says what is wrong and how to mend it; pieces handed over before stay valid but incomplete.
 pub fn slice(
     mesh: &Mesh,
-    _profile: &Profile,
-    _threads: NonZeroUsize,
-    _sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
+    profile: &Profile,
+    threads: NonZeroUsize,
+    sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
 ) -> Result<Summary, SliceError> {
-    if mesh.triangles.is_empty() {
-        return Err(SliceError::Empty);
+    let part = place(mesh, profile)?;
+    let schedule = Schedule::new(part.height, profile);
+    if schedule.count() == 0 {
+        return Err(SliceError::NothingPrintable { nozzle: profile.machine().nozzle });
     }
-    Err(SliceError::NothingPrintable { nozzle: _profile.machine().nozzle })
+    let threads = threads.get();
+    let pool =
+        ThreadPoolBuilder::new().num_threads(threads).build().map_err(|_| SliceError::Threads { threads })?;
+    let press = Press { part: &part, profile, schedule, pool };
+    press.run(sink)
+}
+
+/// What every stage reads.
+struct Press<'a> {
+    part: &'a Placed<'a>,
+    profile: &'a Profile,
+    schedule: Schedule,
+    pool: ThreadPool,
+}
+
+impl Press<'_> {
+    fn run(&self, sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>) -> Result<Summary, SliceError> {
+        let count = self.schedule.count();
+        let batch = BATCH * self.pool.current_num_threads() as u32;
+        let mut window = Window::new(self);
+        let mut total = Total::default();
+        for from in (0..count).step_by(batch as usize) {
+            let to = (from + batch).min(count);
+            window.reach(self, to);
+            let done = self.finish(&window, from, to);
+            if from == 0 {
+                self.refuse_floating(&done)?;
+                sink(Piece::Prologue(self.prologue()))?;
+            }
+            for (layer, seconds) in done {
+                total.add(&layer, seconds);
+                sink(Piece::Layer(layer))?;
+            }
+            window.drop_below(to);
+        }
+        let epilogue = total.epilogue(count);
+        sink(Piece::Epilogue(epilogue))?;
+        Ok(Summary { epilogue })
+    }
+
+    /// Cut, unite and wall one layer.
+    fn wall(&self, slab: Slab, triangles: &[u32]) -> Walls {
+        let contours = contours(self.part, slab, triangles);
+        let foot = if slab.index == 0 { self.profile.length(Key::ElephantFoot).0 } else { 0 };
+        perimeters::build(unite(&contours, foot), &Flow::on(slab, self.profile), self.profile)
+    }
+
+    /// Fills, orders and lays out layers `from..to`.
+    fn finish(&self, window: &Window<'_>, from: u32, to: u32) -> Vec<(Layer, f64)> {
+        self.pool.install(|| (from..to).into_par_iter().map(|index| self.finish_one(window, index)).collect())
+    }
+
+    fn finish_one(&self, window: &Window<'_>, index: u32) -> (Layer, f64) {
+        let slab = self.schedule.slab(index);
+        let flow = Flow::on(slab, self.profile);
+        let walls = window.walls(index).expect("the window reaches the layer");
+        let tops = self.profile.count(Key::TopLayers).max(1);
+        let bottoms = self.profile.count(Key::BottomLayers).max(1);
+        let above: Vec<&Region> = (index + 1..=index + tops).map_while(|at| window.outline(at)).collect();
+        let below: Vec<&Region> =
+            (0..index).rev().take(bottoms as usize).map_while(|at| window.outline(at)).collect();
+        let neighbours = Neighbours { above: &above, below: &below };
+        let surfaces = divide(&walls.inside, index, neighbours, &flow, self.profile);
+        let mut traces = walls.traces.clone();
+        traces.extend(filling::trace(&surfaces, index, &flow, self.profile));
+        traces.retain(|trace| trace.points.len() > 1);
+        let arranged = arrange(traces, &walls.outline, self.profile);
+        lay_out(&arranged, &walls.outline, slab, self.profile)
+    }
+
+    /// Refuses a part of which the first layer would be lost: everything above it would be laid on air.
+    fn refuse_floating(&self, done: &[(Layer, f64)]) -> Result<(), SliceError> {
+        let drawn = |layer: &Layer| layer.steps.iter().any(|step| matches!(step, Step::Extrude(_)));
+        match done.first() {
+            Some((layer, _)) if !drawn(layer) => Err(SliceError::NoFirstLayer { missing: layer.height }),
+            _ => Ok(()),
+        }
+    }
+
+    fn prologue(&self) -> Prologue {
+        Prologue {
+            machine: self.profile.machine().name.to_owned(),
+            nozzle: self.profile.celsius(Key::FirstNozzleTemperature),
+            bed: self.profile.celsius(Key::FirstBedTemperature),
+            filament_diameter: self.profile.machine().filament,
+        }
+    }
+}
+
+/// The walled layers that are still needed, in order.
+struct Window<'a> {
+    sweep: Sweep<'a>,
+    first: u32,
+    walls: VecDeque<Walls>,
+    ahead: u32,
+    behind: u32,
+}
+
+impl<'a> Window<'a> {
+    fn new(press: &Press<'a>) -> Self {
+        Self {
+            sweep: Sweep::new(press.part, press.schedule),
+            first: 0,
+            walls: VecDeque::new(),
+            ahead: press.profile.count(Key::TopLayers).max(1),
+            behind: press.profile.count(Key::BottomLayers).max(1),
+        }
+    }
+
+    /// Walls layers until those below `to` have all their upper neighbours.
+    fn reach(&mut self, press: &Press<'a>, to: u32) {
+        let from = self.first + self.walls.len() as u32;
+        let to = (to + self.ahead).min(press.schedule.count());
+        if from >= to {
+            return;
+        }
+        let lists = self.sweep.batch(from, to);
+        let walls: Vec<Walls> = press.pool.install(|| {
+            lists
+                .par_iter()
+                .enumerate()
+                .map(|(at, triangles)| press.wall(press.schedule.slab(from + at as u32), triangles))
+                .collect()
+        });
+        self.walls.extend(walls);
+    }
+
+    /// Drops what no layer from `next` on needs.
+    fn drop_below(&mut self, next: u32) {
+        while self.first + self.behind < next && !self.walls.is_empty() {
+            self.walls.pop_front();
+            self.first += 1;
+        }
+    }
+
+    fn walls(&self, index: u32) -> Option<&Walls> {
+        self.walls.get(index.checked_sub(self.first)? as usize)
+    }
+
+    fn outline(&self, index: u32) -> Option<&Region> {
+        Some(&self.walls(index)?.outline)
+    }
+}
+
+/// What is summed over all layers.
+struct Total {
+    seconds: f64,
+    filament: i64,
+    min: Point3,
+    max: Point3,
+}
+
+impl Default for Total {
+    fn default() -> Self {
+        let corner = |c| Point3 { x: c, y: c, z: c };
+        Self { seconds: 0.0, filament: 0, min: corner(i32::MAX), max: corner(i32::MIN) }
+    }
+}
+
+impl Total {
+    fn add(&mut self, layer: &Layer, seconds: f64) {
+        self.seconds += seconds;
+        let mut at = None;
+        for step in &layer.steps {
+            match step {
+                Step::Travel { to, .. } => at = to.last().copied().or(at),
+                Step::Extrude(path) => {
+                    for (to, fed) in &path.points {
+                        self.filament += i64::from(fed.0);
+                        for p in [Some(*to), at].into_iter().flatten() {
+                            self.cover(p.x, p.y, layer.z);
+                        }
+                        at = Some(*to);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn cover(&mut self, x: i32, y: i32, z: Micrometres) {
+        self.min = Point3 { x: self.min.x.min(x), y: self.min.y.min(y), z: self.min.z.min(z.0) };
+        self.max = Point3 { x: self.max.x.max(x), y: self.max.y.max(y), z: self.max.z.max(z.0) };
+    }
+
+    fn epilogue(&self, layers: u32) -> Epilogue {
+        Epilogue {
+            layers,
+            duration: Millis((self.seconds * 1000.0).round() as u64),
+            filament_um: (self.filament / 100).unsigned_abs(),
+            min: self.min,
+            max: self.max,
+        }
+    }
 }

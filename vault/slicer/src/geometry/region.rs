@@ -1,0 +1,216 @@
+//! A region: clean shapes, each an outer contour and its holes.
+
+use i_overlay::core::fill_rule::FillRule;
+use i_overlay::core::overlay::{Overlay, ShapeType};
+use i_overlay::core::overlay_rule::OverlayRule;
+use i_overlay::i_float::int::angle::Angle;
+use i_overlay::mesh::int::outline::offset::IntOutlineOffset;
+use i_overlay::mesh::int::style::{IntLineJoin, IntOutlineStyle};
+
+use super::{IntPoint, simplify_closed};
+
+/// Corners sharper than this are cut when a region grows: a 60° corner still comes to its point.
+const SHARPEST: Angle = Angle::from_bits((1_u32 << 31) / 180 * 50);
+
+/// Turns smaller than this are bevelled, where a mitred corner would be rounding noise.
+const STRAIGHT: Angle = Angle::from_bits((1_u32 << 31) / 180);
+
+/// Nothing finer than this survives an offset, in micrometres: half of what a stepper resolves.
+const GRAIN: i32 = 4;
+
+/// Shapes that don't touch each other.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Region {
+    shapes: Vec<Vec<Vec<IntPoint<i32>>>>,
+}
+
+impl Region {
+    /// Everything that any of the contours winds around, whichever way.
+    pub(crate) fn wound(contours: &[Vec<IntPoint<i32>>]) -> Self {
+        let mut overlay = Overlay::new(contours.iter().map(Vec::len).sum());
+        overlay.add_contours(contours, ShapeType::Subject);
+        Self { shapes: overlay.overlay(OverlayRule::Subject, FillRule::NonZero) }
+    }
+
+    /// One clean shape as a region.
+    pub(crate) fn of_shape(shape: &[Vec<IntPoint<i32>>]) -> Self {
+        Self { shapes: vec![shape.to_vec()] }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shapes.is_empty()
+    }
+
+    /// Each shape: its outer contour, then its holes.
+    pub(crate) fn shapes(&self) -> &[Vec<Vec<IntPoint<i32>>>] {
+        &self.shapes
+    }
+
+    pub(crate) fn contours(&self) -> impl Iterator<Item = &Vec<IntPoint<i32>>> {
+        self.shapes.iter().flatten()
+    }
+
+    /// Area in square micrometres.
+    pub(crate) fn area(&self) -> f64 {
+        self.contours().map(|contour| signed_area(contour)).sum()
+    }
+
+    pub(crate) fn bounds(&self) -> Option<Bounds> {
+        self.shapes.iter().filter_map(|shape| Bounds::of(shape.first()?)).reduce(Bounds::with)
+    }
+
+    pub(crate) fn union(&self, other: &Self) -> Self {
+        match (self.is_empty(), other.is_empty()) {
+            (true, _) => other.clone(),
+            (_, true) => self.clone(),
+            _ => self.combine(other, OverlayRule::Union),
+        }
+    }
+
+    pub(crate) fn minus(&self, other: &Self) -> Self {
+        if self.is_empty() || self == other {
+            return Self::default();
+        }
+        if other.is_empty() { self.clone() } else { self.combine(other, OverlayRule::Difference) }
+    }
+
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        if self.is_empty() || other.is_empty() {
+            return Self::default();
+        }
+        if self == other { self.clone() } else { self.combine(other, OverlayRule::Intersect) }
+    }
+
+    /// Grown by `by` micrometres on every side; shrunk where `by` is negative. Corners stay sharp.
+    pub(crate) fn grown(&self, by: i32) -> Self {
+        if self.is_empty() || by == 0 {
+            return self.clone();
+        }
+        let style = IntOutlineStyle::new(by).line_join(IntLineJoin::Miter(SHARPEST)).miter_min_turn(STRAIGHT);
+        let shapes = self.shapes.outline(&style).expect("construction checks no bounds");
+        Self { shapes }.thinned()
+    }
+
+    pub(crate) fn shrunk(&self, by: i32) -> Self {
+        self.grown(-by)
+    }
+
+    /// Without the parts narrower than twice `radius`.
+    pub(crate) fn opened(&self, radius: i32) -> Self {
+        self.shrunk(radius).grown(radius)
+    }
+
+    /// Without the shapes that are smaller than `area` square micrometres.
+    pub(crate) fn without_specks(mut self, area: f64) -> Self {
+        self.shapes.retain(|shape| shape.iter().map(|contour| signed_area(contour)).sum::<f64>() >= area);
+        self
+    }
+
+    /// Without points that shape nothing: offsets leave many, and every later stage pays for each.
+    fn thinned(mut self) -> Self {
+        for shape in &mut self.shapes {
+            for contour in shape.iter_mut() {
+                if contour.len() > 8 {
+                    let simpler = simplify_closed(contour, GRAIN);
+                    if simpler.len() > 2 {
+                        *contour = simpler;
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    fn combine(&self, other: &Self, rule: OverlayRule) -> Self {
+        let mut overlay = Overlay::from_subj_and_clip(&self.shapes, &other.shapes);
+        Self { shapes: overlay.overlay(rule, FillRule::NonZero) }
+    }
+}
+
+/// Twice-signed area halved: positive for counter-clockwise contours.
+fn signed_area(contour: &[IntPoint<i32>]) -> f64 {
+    let Some(last) = contour.last() else { return 0.0 };
+    let mut from = *last;
+    let mut double = 0_i64;
+    for to in contour {
+        double += i64::from(from.x) * i64::from(to.y) - i64::from(to.x) * i64::from(from.y);
+        from = *to;
+    }
+    double as f64 / 2.0
+}
+
+/// Whether `p` lies within the shape; on its edge either answer may come.
+pub(crate) fn inside(shape: &[Vec<IntPoint<i32>>], p: IntPoint<i32>) -> bool {
+    let mut within = false;
+    for contour in shape {
+        let Some(last) = contour.last() else { continue };
+        let mut a = *last;
+        for b in contour {
+            if (a.y > p.y) != (b.y > p.y) {
+                let (ax, ay) = (i64::from(a.x) - i64::from(p.x), i64::from(a.y) - i64::from(p.y));
+                let (bx, by) = (i64::from(b.x) - i64::from(p.x), i64::from(b.y) - i64::from(p.y));
+                let cross = ax * by - bx * ay;
+                within ^= (cross > 0) == (by > ay);
+            }
+            a = *b;
+        }
+    }
+    within
+}
+
+/// A box around points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    pub(crate) min: IntPoint<i32>,
+    pub(crate) max: IntPoint<i32>,
+}
+
+impl Bounds {
+    pub(crate) fn of(points: &[IntPoint<i32>]) -> Option<Self> {
+        points.iter().map(|p| Self { min: *p, max: *p }).reduce(Self::with)
+    }
+
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self {
+            min: IntPoint::new(self.min.x.min(other.min.x), self.min.y.min(other.min.y)),
+            max: IntPoint::new(self.max.x.max(other.max.x), self.max.y.max(other.max.y)),
+        }
+    }
+
+    pub(crate) fn holds(&self, p: IntPoint<i32>) -> bool {
+        (self.min.x..=self.max.x).contains(&p.x) && (self.min.y..=self.max.y).contains(&p.y)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::point;
+
+    fn square(side: i32) -> Vec<IntPoint<i32>> {
+        [(0, 0), (side, 0), (side, side), (0, side)].map(|(x, y)| point(x, y)).to_vec()
+    }
+
+    #[test]
+    fn a_body_inside_a_body_of_the_same_facing_stays_solid() {
+        let inner = square(2_000).iter().map(|p| point(p.x + 1_000, p.y + 1_000)).collect();
+        assert_eq!(Region::wound(&[square(5_000), inner]).area(), 25e6);
+    }
+
+    #[test]
+    fn a_void_that_faces_inward_stays_empty() {
+        let void = square(2_000).iter().rev().map(|p| point(p.x + 1_000, p.y + 1_000)).collect();
+        let region = Region::wound(&[square(5_000), void]);
+        assert_eq!(region.area(), 21e6);
+        assert!(!inside(&region.shapes()[0], point(2_000, 2_000)));
+        assert!(inside(&region.shapes()[0], point(500, 2_000)));
+    }
+
+    #[test]
+    fn shrinking_and_growing_keeps_a_squares_corners() {
+        let region = Region::wound(&[square(5_000)]);
+        assert_eq!(region.opened(500), region);
+        assert_eq!(region.shrunk(500).area(), 16e6);
+        assert!(region.shrunk(2_600).is_empty());
+    }
+}

@@ -1,0 +1,85 @@
+//! Placing the part: scaled, dropped to the bed, centred on it, and refused if it does not fit.
+
+use layerlock_terms::machine::Machine;
+use layerlock_terms::profile::{Key, Profile};
+use layerlock_terms::units::Micrometres;
+
+use crate::error::SliceError;
+use crate::mesh::{Mesh, REACH_MM};
+
+/// The part in the machine's coordinates, whole micrometres, its foot at height zero.
+#[derive(Debug)]
+pub(crate) struct Placed<'a> {
+    /// Corners, x y z.
+    pub(crate) vertices: Vec<[i32; 3]>,
+    /// Three indices into `vertices` each, all in range.
+    pub(crate) triangles: &'a [[u32; 3]],
+    /// Height of the part.
+    pub(crate) height: i32,
+}
+
+/// Places `mesh` on the profile's machine.
+pub(crate) fn place<'a>(mesh: &'a Mesh, profile: &Profile) -> Result<Placed<'a>, SliceError> {
+    check(mesh)?;
+    let scale = f64::from(profile.percent(Key::Scale)) * 10.0;
+    let scaled = |at: &[f32; 3]| at.map(|mm| f64::from(mm) * scale);
+    let (mut low, mut high) = ([f64::MAX; 3], [f64::MIN; 3]);
+    for corner in mesh.vertices.iter().map(scaled) {
+        for axis in 0..3 {
+            low[axis] = low[axis].min(corner[axis]);
+            high[axis] = high[axis].max(corner[axis]);
+        }
+    }
+    fit(std::array::from_fn(|axis| high[axis] - low[axis]), profile)?;
+    let bed = profile.machine().volume;
+    let centre = |axis: usize| f64::from(bed[axis].0) / 2.0 - (low[axis] + high[axis]) / 2.0;
+    let shift = [centre(0), centre(1), -low[2]];
+    let vertices = mesh
+        .vertices
+        .iter()
+        .map(|corner| {
+            let at = scaled(corner);
+            std::array::from_fn(|axis| (at[axis] + shift[axis]).round() as i32)
+        })
+        .collect();
+    Ok(Placed { vertices, triangles: &mesh.triangles, height: (high[2] - low[2]).round() as i32 })
+}
+
+/// Refuses what no parser of ours lets through, so that a mesh from elsewhere can't make us panic.
+fn check(mesh: &Mesh) -> Result<(), SliceError> {
+    if mesh.triangles.is_empty() {
+        return Err(SliceError::Empty);
+    }
+    let wild = |corner: &[f32; 3]| !corner.iter().all(|mm| mm.abs() <= REACH_MM);
+    if let Some(vertex) = mesh.vertices.iter().position(wild) {
+        return Err(SliceError::Unbounded { vertex });
+    }
+    let vertices = mesh.vertices.len();
+    for (triangle, corners) in mesh.triangles.iter().enumerate() {
+        if let Some(vertex) = corners.iter().copied().find(|index| *index as usize >= vertices) {
+            return Err(SliceError::MissingVertex { triangle, vertex, vertices });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a part that, with what is printed around it, leaves the machine's volume.
+fn fit(size: [f64; 3], profile: &Profile) -> Result<(), SliceError> {
+    let machine: &Machine = profile.machine();
+    let margin = f64::from(around(profile) * 2);
+    let part = [size[0] + margin, size[1] + margin, size[2]].map(|um| Micrometres(um.ceil() as i32));
+    let fits = part.iter().zip(&machine.volume).all(|(part, room)| part <= room);
+    if fits {
+        Ok(())
+    } else {
+        Err(SliceError::TooLarge { part, volume: machine.volume, machine: machine.name })
+    }
+}
+
+/// How far skirt and brim reach from the part, in micrometres.
+fn around(profile: &Profile) -> i32 {
+    let line = profile.length(Key::FirstLayerLineWidth).0;
+    let loops = profile.count(Key::SkirtLoops) as i32;
+    let skirt = if loops > 0 { profile.length(Key::SkirtDistance).0 + loops * line } else { 0 };
+    profile.length(Key::BrimWidth).0 + skirt
+}

@@ -1,0 +1,107 @@
+//! What the inside of a layer is for: seen from above, seen from below, spanning air, solid behind those, sparse.
+//!
+//! A place may be sparse only if the part goes on above it for all the top layers and below it for all the
+//! bottom layers; the outlines of the neighbouring layers say so, which is right on slopes too.
+
+mod bridge;
+
+use layerlock_terms::profile::{Key, Profile};
+use layerlock_terms::toolpath::Feature;
+
+use crate::flow::Flow;
+use crate::geometry::Region;
+
+/// Sparse places narrower than this are filled solid, in micrometres: too narrow to hold a pattern.
+const NARROW: i32 = 1_000;
+
+/// Sparse shapes smaller than this are filled solid, in square micrometres.
+const SMALL: f64 = 4e6;
+
+/// How far a bridge's lines reach onto what carries them, in micrometres.
+const ANCHOR: i32 = 1_200;
+
+/// Overhangs narrower than this are carried by their own walls, in micrometres.
+const LEDGE: i32 = 600;
+
+/// A solid place and how it is filled.
+#[derive(Debug, Clone)]
+pub(crate) struct Solid {
+    pub(crate) feature: Feature,
+    pub(crate) region: Region,
+    /// Direction of its lines, in degrees.
+    pub(crate) degrees: f64,
+}
+
+/// A layer's inside, divided.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Surfaces {
+    pub(crate) solids: Vec<Solid>,
+    pub(crate) sparse: Region,
+}
+
+/// The outlines around a layer; fewer than asked for where the part ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Neighbours<'a> {
+    /// Upwards from the next layer; none above the part's top.
+    pub(crate) above: &'a [&'a Region],
+    /// Downwards from the layer below; none below the bed.
+    pub(crate) below: &'a [&'a Region],
+}
+
+/// Divides `inside`.
+pub(crate) fn divide(
+    inside: &Region,
+    index: u32,
+    neighbours: Neighbours<'_>,
+    flow: &Flow,
+    profile: &Profile,
+) -> Surfaces {
+    let sparse = sparse(inside, neighbours, profile);
+    let half_line = flow.spacing(flow.inner) / 2;
+    let mut rest = if sparse.is_empty() {
+        inside.clone()
+    } else {
+        // Solid places reach half a line into the sparse ones, which carries their edge.
+        inside.minus(&sparse).grown(half_line).and(inside)
+    };
+    let degrees = if index.is_multiple_of(2) { 45.0 } else { 135.0 };
+    let mut solids = Vec::new();
+    if index == 0 {
+        solids.push(Solid { feature: Feature::BottomSurface, region: rest, degrees });
+        return Surfaces { solids, sparse };
+    }
+    if let Some(below) = neighbours.below.first() {
+        for bridge in bridge::find(&rest, below) {
+            rest = rest.minus(&bridge.region);
+            solids.push(bridge);
+        }
+    }
+    let top = match neighbours.above.first() {
+        Some(above) => rest.minus(above).opened(half_line).grown(half_line).and(&rest),
+        None => rest.clone(),
+    };
+    if !top.is_empty() {
+        rest = rest.minus(&top);
+        solids.push(Solid { feature: Feature::TopSurface, region: top, degrees });
+    }
+    solids.push(Solid { feature: Feature::SolidInfill, region: rest, degrees });
+    Surfaces { solids, sparse }
+}
+
+/// Where the part goes on far enough above and below.
+fn sparse(inside: &Region, neighbours: Neighbours<'_>, profile: &Profile) -> Region {
+    let density = profile.percent(Key::InfillDensity);
+    let tops = profile.count(Key::TopLayers) as usize;
+    let bottoms = profile.count(Key::BottomLayers) as usize;
+    if density >= 100 || neighbours.above.len() < tops || neighbours.below.len() < bottoms {
+        return Region::default();
+    }
+    let mut sparse = inside.clone();
+    for outline in neighbours.above[..tops].iter().chain(&neighbours.below[..bottoms]) {
+        if sparse.is_empty() {
+            break;
+        }
+        sparse = sparse.and(outline);
+    }
+    sparse.opened(NARROW / 2).without_specks(SMALL)
+}

@@ -1,0 +1,108 @@
+//! Bridges: solid places over air, with their lines across the gap they span.
+
+use layerlock_terms::toolpath::Feature;
+
+use super::{ANCHOR, LEDGE, Solid};
+use crate::geometry::{Bounds, IntPoint, Region, inside, point};
+use crate::infill::{Fit, Hatching, fill};
+
+/// Directions tried, in degrees apart.
+const TRIED: [f64; 12] = [0.0, 15.0, 30.0, 45.0, 60.0, 75.0, 90.0, 105.0, 120.0, 135.0, 150.0, 165.0];
+
+/// Distance between the lines a direction is judged by, in micrometres.
+const PROBE: f64 = 800.0;
+
+/// The bridges in `region`, over what `below` does not carry.
+pub(super) fn find(region: &Region, below: &Region) -> Vec<Solid> {
+    let air = region.minus(below).opened(LEDGE / 2);
+    let mut bridges = Vec::new();
+    let mut rest = region.clone();
+    for shape in air.shapes() {
+        let span = Region::of_shape(shape);
+        let reach = span.grown(ANCHOR).and(&rest);
+        if reach.is_empty() {
+            continue;
+        }
+        let (degrees, carried) = best_direction(&reach, below);
+        let feature = if carried > 0.5 { Feature::Bridge } else { Feature::BottomSurface };
+        rest = rest.minus(&reach);
+        bridges.push(Solid { feature, region: reach, degrees });
+    }
+    bridges
+}
+
+/// The direction most of whose length is carried at both ends, and that share.
+fn best_direction(reach: &Region, below: &Region) -> (f64, f64) {
+    let ground = Ground::new(below);
+    let mut best = (TRIED[0], 0.0);
+    for degrees in TRIED {
+        let hatching = Hatching { degrees, distance: PROBE, fit: Fit::Each, longest_link: 0.0 };
+        let (mut carried, mut all) = (0.0, 0.0);
+        for run in fill(reach, &hatching) {
+            let (from, to) = (run.points[0], run.points[run.points.len() - 1]);
+            let length = crate::geometry::distance(from, to);
+            all += length;
+            if length > 0.0 && ground.carries(from, to) {
+                carried += length;
+            }
+        }
+        let share = if all > 0.0 { carried / all } else { 0.0 };
+        if share > best.1 + 0.02 {
+            best = (degrees, share);
+        }
+    }
+    best
+}
+
+/// What carries, with a box around each shape to look it up quickly.
+struct Ground<'a> {
+    shapes: Vec<(Bounds, &'a [Vec<IntPoint<i32>>])>,
+}
+
+impl<'a> Ground<'a> {
+    fn new(region: &'a Region) -> Self {
+        let boxed =
+            |shape: &'a Vec<Vec<IntPoint<i32>>>| Some((Bounds::of(shape.first()?)?, shape.as_slice()));
+        Self { shapes: region.shapes().iter().filter_map(boxed).collect() }
+    }
+
+    /// Whether a line stands on something a little in from both of its ends.
+    fn carries(&self, from: IntPoint<i32>, to: IntPoint<i32>) -> bool {
+        let share = |a: i32, b: i32, part: f64| (f64::from(a) + (f64::from(b) - f64::from(a)) * part) as i32;
+        let length = crate::geometry::distance(from, to);
+        let part = (300.0 / length).min(0.4);
+        let near = |part: f64| point(share(from.x, to.x, part), share(from.y, to.y, part));
+        self.holds(near(part)) && self.holds(near(1.0 - part))
+    }
+
+    fn holds(&self, p: IntPoint<i32>) -> bool {
+        self.shapes.iter().any(|(bounds, shape)| bounds.holds(p) && inside(shape, p))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rectangle(x: i32, y: i32, width: i32, height: i32) -> Region {
+        let corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)];
+        Region::wound(&[corners.map(|(x, y)| point(x, y)).to_vec()])
+    }
+
+    #[test]
+    fn a_deck_between_two_pillars_is_bridged_from_one_to_the_other() {
+        let pillars = rectangle(0, 0, 5_000, 10_000).union(&rectangle(20_000, 0, 5_000, 10_000));
+        let found = find(&rectangle(0, 0, 25_000, 10_000), &pillars);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].feature, found[0].degrees), (Feature::Bridge, 0.0));
+        let turned = rectangle(0, 0, 10_000, 5_000).union(&rectangle(0, 20_000, 10_000, 5_000));
+        assert_eq!(find(&rectangle(0, 0, 10_000, 25_000), &turned)[0].degrees, 90.0);
+    }
+
+    #[test]
+    fn a_ledge_carried_on_one_side_only_is_no_bridge() {
+        let found = find(&rectangle(0, 0, 10_000, 10_000), &rectangle(0, 0, 4_000, 10_000));
+        assert_eq!(found.len(), 1);
+        assert_ne!(found[0].degrees, 0.0);
+    }
+}
