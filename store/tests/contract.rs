@@ -3,6 +3,8 @@
 //! A store that joins the project joins the list at the end of this file; a promise that isn't tested here is no
 //! part of the contract.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is the test failing")]
+
 use std::sync::Arc;
 
 use layerlock_store::{

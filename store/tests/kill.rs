@@ -3,6 +3,8 @@
 //! The test runs itself as a child that writes and says aloud each answer it got; the parent kills it in the midst
 //! of that, opens the store and looks for every answer it heard. Power cuts are in `src/journal/tests`.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is the test failing")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

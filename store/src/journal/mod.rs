@@ -22,6 +22,9 @@ mod view;
 mod walk;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;

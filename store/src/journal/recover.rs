@@ -42,12 +42,11 @@ pub fn recover(
     if layout.is_empty() {
         return begin(disk, view_dir, options);
     }
-    let opened =
-        View::open(view_dir, options.view_cache_bytes).and_then(|view| view.mark().map(|mark| (view, mark)));
-    let mark = opened.as_ref().ok().and_then(|(_, mark)| *mark);
+    let found = Found::open(view_dir, options);
+    let mark = found.as_ref().ok().and_then(|found| found.mark);
     let plan = Plan::choose(disk, &layout, mark)?;
     let part = plan.settle(disk, &layout)?;
-    let (view, outcome) = restore(disk, &layout, &plan, view_dir, options, opened)?;
+    let (view, outcome) = restore(disk, &layout, &plan, view_dir, options, found)?;
     let survey = plan.survey;
     let report = Recovery {
         head: survey.head,
@@ -73,6 +72,28 @@ fn begin(disk: &dyn Disk, view_dir: &Path, options: &Options) -> Result<(Recover
     let report =
         Recovery { head: Head::START, torn: None, damaged_snapshots: vec![], view: ViewOutcome::Built };
     Ok((recovered, report))
+}
+
+/// The view as it was before recovery touched it.
+struct Found {
+    view: View,
+    mark: Option<Mark>,
+    age: Age,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    New,
+    Old,
+}
+
+impl Found {
+    fn open(dir: &Path, options: &Options) -> Result<Found, String> {
+        let age = if dir.exists() { Age::Old } else { Age::New };
+        let view = View::open(dir, options.view_cache_bytes)?;
+        let mark = view.mark()?;
+        Ok(Found { view, mark, age })
+    }
 }
 
 /// The snapshot to start from, and what stands behind it.
@@ -211,11 +232,12 @@ fn restore(
     plan: &Plan,
     view_dir: &Path,
     options: &Options,
-    opened: Result<(View, Option<Mark>), String>,
+    found: Result<Found, String>,
 ) -> Result<(View, ViewOutcome), OpenError> {
-    let kept = opened.map_err(|detail| ViewFault::Unreadable { detail });
-    let kept = kept.and_then(|(view, mark)| {
-        let after = judge(mark, plan)?;
+    let kept = found.map_err(|detail| ViewFault::Unreadable { detail });
+    let kept = kept.and_then(|found| {
+        let after = judge(&found, plan)?;
+        let view = found.view;
         fill(disk, layout, plan, &view, after)
             .map_err(|error| ViewFault::Unreadable { detail: error.to_string() })?;
         match plan.survey.sample.first_difference(&view) {
@@ -242,8 +264,12 @@ fn restore(
 }
 
 /// From which state the view has to be filled up; `None` is from the beginning.
-fn judge(mark: Option<Mark>, plan: &Plan) -> Result<Option<Head>, ViewFault> {
-    let Some(Mark { store, head }) = mark else { return Ok(None) };
+fn judge(found: &Found, plan: &Plan) -> Result<Option<Head>, ViewFault> {
+    let Some(Mark { store, head }) = found.mark else {
+        // sled opens some damage, and a deleted file, as an empty database.
+        let lost_all = found.age == Age::Old && plan.survey.head != Head::START;
+        return if lost_all { Err(ViewFault::Empty) } else { Ok(None) };
+    };
     let (view, journal) = (head.sequence, plan.survey.head.sequence);
     if store != plan.survey.store {
         return Err(ViewFault::Foreign);

@@ -57,6 +57,8 @@ pub enum ViewFault {
         /// What was said.
         detail: String,
     },
+    /// It came up empty: a crash came before sled wrote anything, or sled took damage for an empty database.
+    Empty,
     /// It belongs to another store.
     Foreign,
     /// It has commits the journal doesn't: the journal lost its end, or an old copy of it was put back.
@@ -133,6 +135,7 @@ impl fmt::Display for ViewFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ViewFault::Unreadable { detail } => write!(f, "it can't be read ({detail})"),
+            ViewFault::Empty => f.write_str("it came up empty"),
             ViewFault::Foreign => f.write_str("it belongs to another store"),
             ViewFault::Ahead { view, journal } => write!(
                 f,

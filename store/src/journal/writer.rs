@@ -56,8 +56,14 @@ struct Group {
     /// Who last wrote the keys this group writes.
     staged: HashMap<Key, Option<Revision>>,
     last: u64,
-    answers: Vec<(oneshot::Sender<Result<Revision, CommitError>>, Result<Revision, CommitError>)>,
+    answers: Vec<Answer>,
     compactions: Vec<oneshot::Sender<Result<(), StoreError>>>,
+}
+
+/// What a caller will be told, once that is true.
+struct Answer {
+    reply: oneshot::Sender<Result<Revision, CommitError>>,
+    outcome: Result<Revision, CommitError>,
 }
 
 /// A group takes no more commits beyond this; with the last one it stays far below [`Frame::MAX_PAYLOAD`].
@@ -110,9 +116,9 @@ impl Writer {
     fn serve(&mut self, group: Group) {
         let Group { payload, answers, compactions, .. } = group;
         let done = self.shared.stop.check().is_ok() && self.write_or_stop(payload).is_ok();
-        for (reply, answer) in answers {
+        for Answer { reply, outcome } in answers {
             // A caller that went away doesn't need the answer; its commit stands.
-            let _ = reply.send(if done { answer } else { Err(self.shared.stop.error().into()) });
+            let _ = reply.send(if done { outcome } else { Err(self.shared.stop.error().into()) });
         }
         for reply in compactions {
             self.start_compaction(Some(reply));
@@ -222,12 +228,12 @@ impl Group {
             Some(revision) => Ok(*revision),
             None => shared.view.revision(key),
         };
-        let answer = match commit.first_conflict(current) {
+        let outcome = match commit.first_conflict(current) {
             Ok(None) => Ok(self.take(commit)),
             Ok(Some(key)) => Err(CommitError::Conflict { key: key.clone() }),
             Err(error) => Err(CommitError::Store(error)),
         };
-        self.answers.push((reply, answer));
+        self.answers.push(Answer { reply, outcome });
     }
 
     fn take(&mut self, commit: Commit) -> Revision {
