@@ -1,0 +1,275 @@
+//! Runs every conformance file of `proto/vectors` against the crate, one reason each, and holds the pages of
+//! `proto/spec` to the files: every rule that bytes can break has a file that breaks it.
+
+mod file;
+mod forge;
+mod generate;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use layerlock_seal::blob::{self, Part, Place};
+use layerlock_seal::keys::{KeyEncryptionKey, OpeningKey, VerifyingKey, WrappingKey};
+use layerlock_seal::sha256;
+use layerlock_seal::statement::{self, Statement, Verified};
+use layerlock_seal::toolpath::{Checker, Opener, Reason, Refused, WrappedEpoch};
+use layerlock_terms::digest::Digest;
+use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
+use layerlock_terms::ids::{DesignId, SellerId};
+use layerlock_terms::wire::{Malformed, Noun};
+
+use file::{Vector, directory};
+
+const FOLDERS: [&str; 5] = ["keys", "statement", "blob", "epoch", "envelope"];
+
+/// What a vector ends with, as its `expect` line says it.
+struct Outcome(String);
+
+impl Outcome {
+    fn new(word: &str) -> Self {
+        Self(word.to_owned())
+    }
+}
+
+impl From<Malformed> for Outcome {
+    fn from(malformed: Malformed) -> Self {
+        Self::new(match malformed {
+            Malformed::Truncated(_) => "refused-truncated",
+            Malformed::Trailing(_) => "refused-trailing",
+            Malformed::TooLong { .. } => "refused-too-long",
+            Malformed::Value(_) => "refused-value",
+        })
+    }
+}
+
+impl From<statement::Refused> for Outcome {
+    fn from(refused: statement::Refused) -> Self {
+        Self::new(match refused {
+            statement::Refused::WrongType { .. } => "refused-type",
+            statement::Refused::WrongSigner { .. } => "refused-signer",
+            statement::Refused::BadSignature => "refused-signature",
+            statement::Refused::Malformed(_) => "refused-payload",
+        })
+    }
+}
+
+impl From<layerlock_seal::CannotOpen> for Outcome {
+    fn from(_: layerlock_seal::CannotOpen) -> Self {
+        Self::new("cannot-open")
+    }
+}
+
+impl From<layerlock_seal::keys::UnfitKey> for Outcome {
+    fn from(_: layerlock_seal::keys::UnfitKey) -> Self {
+        Self::new("refused-key")
+    }
+}
+
+impl From<Refused> for Outcome {
+    fn from(refused: Refused) -> Self {
+        Self(format!("refused-at {} {}", refused.index, word(refused.reason)))
+    }
+}
+
+fn word(reason: Reason) -> String {
+    let plain = match reason {
+        Reason::Truncated => "truncated",
+        Reason::Trailing => "trailing",
+        Reason::TooLong => "too-long",
+        Reason::Empty => "empty",
+        Reason::UnknownFlags => "unknown-flags",
+        Reason::BadSignature => "bad-signature",
+        Reason::OutOfOrder => "out-of-order",
+        Reason::WrongLayer => "wrong-layer",
+        Reason::WrongEpoch => "wrong-epoch",
+        Reason::WrongCommitment => "wrong-commitment",
+        Reason::AfterFinal => "after-final",
+        Reason::Incomplete => "incomplete",
+        Reason::WrongHeader => "wrong-header",
+        Reason::WrongSigner => "wrong-signer",
+        Reason::NoEpochSecret => "no-epoch-secret",
+        Reason::CannotOpen => "cannot-open",
+        Reason::BadManifest(field) => return format!("bad-manifest {field}"),
+    };
+    plain.to_owned()
+}
+
+fn run(vector: &Vector) -> Result<(), Outcome> {
+    match vector.field("kind") {
+        "verifying-key" => drop(VerifyingKey::parse(&vector.unhex("bytes"))?),
+        "wrapping-key" => drop(WrappingKey::parse(&vector.unhex("bytes"))?),
+        "statement" => drop(verify::<EnvelopeHeader>(vector, "statement")?),
+        "blob" => run_blob(vector)?,
+        "epoch" => run_epoch(vector)?,
+        "envelope" => run_envelope(vector)?,
+        other => panic!("{}: unknown kind `{other}`", vector.name),
+    }
+    Ok(())
+}
+
+fn verify<T: Noun>(vector: &Vector, field: &str) -> Result<Verified<T>, Outcome> {
+    let statement = Statement::parse(&vector.unhex(field))?;
+    Ok(statement.verify(&VerifyingKey::parse(&vector.unhex("key"))?)?)
+}
+
+fn run_blob(vector: &Vector) -> Result<(), Outcome> {
+    let text = blob::open(
+        &KeyEncryptionKey::from_bytes(&vector.array("kek")),
+        &place(vector),
+        &vector.unhex("blob"),
+    )?;
+    assert_eq!(sha256(&text).as_bytes(), &vector.array("text-sha256"), "{}", vector.name);
+    Ok(())
+}
+
+fn place(vector: &Vector) -> Place {
+    let bytes: [u8; 65] = vector.array("place");
+    let part = [Part::Upload, Part::Picture, Part::Record, Part::JobSecret][usize::from(bytes[0]) - 1];
+    Place {
+        part,
+        seller: SellerId::from_bytes(bytes[1..17].try_into().expect("16 bytes")),
+        design: DesignId::from_bytes(bytes[17..33].try_into().expect("16 bytes")),
+        version: Digest(bytes[33..].try_into().expect("32 bytes")),
+    }
+}
+
+fn run_epoch(vector: &Vector) -> Result<(), Outcome> {
+    let wrapped = WrappedEpoch::parse(&vector.unhex("wrapped"))?;
+    let key = OpeningKey::from_seed(&vector.array("opening-key"));
+    key.open_epoch(&wrapped, &Digest(vector.array("header-hash")))?;
+    Ok(())
+}
+
+fn run_envelope(vector: &Vector) -> Result<(), Outcome> {
+    let mut checker = Checker::new(verify::<EnvelopeHeader>(vector, "header")?);
+    let segments = vector.all("segment");
+    for segment in &segments {
+        checker.segment(segment)?;
+    }
+    let checked = checker.finish(&verify::<Manifest>(vector, "manifest")?)?;
+    let key = OpeningKey::from_seed(&vector.array("opening-key"));
+    let mut opener = Opener::new(&checked);
+    for wrapped in vector.all("epoch") {
+        opener.add_epoch(&key.open_epoch(&WrappedEpoch::parse(&wrapped)?, checked.header_hash())?)?;
+    }
+    let mut text = Vec::new();
+    for segment in &segments {
+        opener.open(segment, &mut text)?;
+    }
+    assert_eq!(text, vector.unhex("text"), "{}", vector.name);
+    Ok(())
+}
+
+fn read_all() -> Vec<Vector> {
+    let read = |folder: &&str| {
+        let entries = fs::read_dir(directory().join(folder)).expect("the folder is there");
+        let mut paths: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
+        paths.sort();
+        paths.into_iter().map(move |path| {
+            let stem = path.file_stem().expect("a file").to_string_lossy().into_owned();
+            let name =
+                format!("{}/{stem}", path.parent().expect("a folder").file_name().expect("named").display());
+            Vector::parse(name, &fs::read_to_string(&path).expect("readable"))
+        })
+    };
+    FOLDERS.iter().flat_map(read).collect()
+}
+
+#[test]
+fn every_vector_ends_as_it_says() {
+    let vectors = read_all();
+    for folder in FOLDERS {
+        let count = vectors.iter().filter(|vector| vector.name.starts_with(folder)).count();
+        assert!(count > 1, "only {count} vectors ran in `{folder}`");
+    }
+    for vector in &vectors {
+        let outcome = run(vector).err().map_or("success".to_owned(), |outcome| outcome.0);
+        assert_eq!(outcome, vector.field("expect"), "{}: {}", vector.name, vector.field("comment"));
+    }
+}
+
+#[test]
+fn every_rule_that_bytes_can_break_is_broken_by_a_vector_and_cited_in_the_code() {
+    let broken: BTreeSet<String> =
+        read_all().iter().filter_map(|vector| vector.find("rule").map(str::to_owned)).collect();
+    let pages = ["statement", "vault-blob", "sealed-toolpath"].map(|page| {
+        fs::read_to_string(directory().join(format!("../spec/{page}.md"))).expect("the page is there")
+    });
+    let rules: BTreeSet<String> = pages.iter().flat_map(|page| breakable_rules(page)).collect();
+    assert!(rules.len() > 30, "the pages were not read: {rules:?}");
+    assert_eq!(rules, broken);
+    let source = sources();
+    let uncited: Vec<_> = rules.iter().filter(|rule| !cites(&source, rule)).collect();
+    assert!(uncited.is_empty(), "no check names {uncited:?}");
+}
+
+/// The ids of a page's rules, without those kept by construction.
+fn breakable_rules(page: &str) -> Vec<String> {
+    let rule = |line: &str| {
+        let (id, text) = line.strip_prefix("- **[")?.split_once("]**")?;
+        (!text.starts_with(" *(by construction)*")).then(|| id.to_owned())
+    };
+    page.lines().filter_map(rule).collect()
+}
+
+fn sources() -> String {
+    let mut folders = vec![directory().join("../seal/src"), directory().join("../terms/src")];
+    let mut all = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("readable") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                all += &fs::read_to_string(path).expect("readable");
+            }
+        }
+    }
+    all
+}
+
+/// Whether a source names a rule, and not merely one whose id begins the same.
+fn cites(source: &str, rule: &str) -> bool {
+    source
+        .match_indices(rule)
+        .any(|(at, _)| !source[at + rule.len()..].starts_with(|c: char| c.is_ascii_digit()))
+}
+
+#[test]
+fn the_files_are_those_the_generators_make() {
+    let made: BTreeSet<_> =
+        generate::all().iter().map(|vector| (vector.name.clone(), vector.emit())).collect();
+    let kept: BTreeSet<_> = read_all().iter().map(|vector| (vector.name.clone(), vector.emit())).collect();
+    let differing: BTreeSet<_> = made.symmetric_difference(&kept).map(|(name, _)| name).collect();
+    assert!(differing.is_empty(), "run `cargo run -p layerlock-seal --example vectors`: {differing:?}");
+}
+
+#[test]
+fn the_crate_seals_byte_for_byte_what_the_pages_formulas_give() {
+    let (segments, manifest) = generate::sealed();
+    let by_formula: Vec<_> =
+        generate::fields().iter().map(|fields| generate::vault().segment(fields)).collect();
+    assert_eq!(segments, by_formula);
+    assert_eq!(manifest, generate::manifest_of(&segments));
+}
+
+#[test]
+fn the_worked_examples_are_in_the_vectors() {
+    let vectors: String = read_all().iter().map(Vector::emit).collect();
+    for page in ["statement", "vault-blob", "sealed-toolpath"] {
+        let text =
+            fs::read_to_string(directory().join(format!("../spec/{page}.md"))).expect("the page is there");
+        let example = text.split("## Worked example").nth(1).expect("a worked example");
+        let example = example.split("\n## ").next().expect("a section");
+        let hex: Vec<&str> = example.split_whitespace().filter(|word| is_hex(word)).collect();
+        assert!(hex.len() > 3, "{page}: the example has no bytes");
+        let missing: Vec<_> = hex.iter().filter(|word| !vectors.contains(**word)).collect();
+        assert!(missing.is_empty(), "{page}: {missing:?} in no vector");
+    }
+}
+
+fn is_hex(word: &str) -> bool {
+    word.len() >= 16 && word.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
