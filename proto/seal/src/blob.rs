@@ -88,7 +88,7 @@ impl Header {
     /// Reads a header.
     ///
     /// # Errors
-    /// [`CannotOpen`] for any other length, magic or suite.
+    /// [`CannotOpen`] for any other length, magic or suite (BLOB-1).
     pub fn parse(bytes: &[u8]) -> Result<Self, CannotOpen> {
         let bytes: [u8; HEADER] = bytes.try_into().map_err(|_| CannotOpen)?;
         if bytes.starts_with(MAGIC) { Ok(Self(bytes)) } else { Err(CannotOpen) }
@@ -137,12 +137,14 @@ impl Header {
 
     fn unwrap(&self, kek: &KeyEncryptionKey, place: &Place) -> Result<Secret, CannotOpen> {
         let (key, commitment) = wrapping(kek, place, &self.0[SALT]);
-        // The commitment fixes key and place before the cipher, which alone would open under several keys.
+        // BLOB-2, BLOB-3, BLOB-4: the commitment fixes key and place before the cipher, which alone would open
+        // under several keys.
         if !primitives::equal(commitment.as_bytes(), &self.0[COMMITMENT]) || self.key_id() != kek.key_id() {
             return Err(CannotOpen);
         }
         let mut data_key = Zeroizing::new([0; 32]);
         data_key.copy_from_slice(&self.0[WRAPPED]);
+        // BLOB-5
         let tag = self.0[WRAPPED.end..].try_into().expect("a tag ends the header");
         primitives::decrypt(&key, &[0; 12], &self.0[..WRAPPED.start], &mut data_key[..], tag)?;
         Ok(Secret::copy(&data_key[..]).expect("32 bytes"))
@@ -192,7 +194,7 @@ impl Opener {
     /// and in its place; the blob is whole only once [`Opener::finish`] says so.
     ///
     /// # Errors
-    /// [`CannotOpen`] when a chunk was changed, moved or cut; nothing of that chunk is given out.
+    /// [`CannotOpen`] when a chunk was changed or moved (BLOB-6); nothing of that chunk is given out.
     pub fn open(&mut self, mut sealed: &[u8], text: &mut Vec<u8>) -> Result<(), CannotOpen> {
         while self.rest.len() + sealed.len() > SEALED_CHUNK {
             let (now, later) = sealed.split_at(SEALED_CHUNK - self.rest.len());
@@ -207,8 +209,9 @@ impl Opener {
     /// Opens the last chunk.
     ///
     /// # Errors
-    /// [`CannotOpen`] when the end is missing, changed, or followed by something.
+    /// [`CannotOpen`] when the end is missing (BLOB-7), changed, or followed by something (BLOB-9).
     pub fn finish(mut self, text: &mut Vec<u8>) -> Result<(), CannotOpen> {
+        // BLOB-8: a full chunk followed by an empty one would be a second chunking of the same text.
         let empty_after_others = self.rest.len() == TAG && self.chunks.next > 0;
         if empty_after_others {
             return Err(CannotOpen);

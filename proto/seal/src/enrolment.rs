@@ -79,7 +79,9 @@ impl TokenSource {
     pub fn enrolment_code(&self, context: &[u8]) -> EnrolmentCode {
         let bits = primitives::derive(self.secret(), context, &[labels::ENROLMENT_CODE.as_bytes()]);
         // One byte per symbol: 256 is a multiple of 32, so every symbol is equally likely.
-        EnrolmentCode(Zeroizing::new(std::array::from_fn(|place| ALPHABET[usize::from(bits.as_bytes()[place] % 32)])))
+        EnrolmentCode(Zeroizing::new(std::array::from_fn(|place| {
+            ALPHABET[usize::from(bits.as_bytes()[place] % 32)]
+        })))
     }
 }
 

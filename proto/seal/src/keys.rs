@@ -76,7 +76,7 @@ impl VerifyingKey {
     /// Reads 32 bytes.
     ///
     /// # Errors
-    /// [`UnfitKey`] for any other length, a non-canonical encoding, no point at all, or low order.
+    /// [`UnfitKey`] for any other length, a non-canonical encoding, no point at all (KEY-1), or low order (KEY-2).
     pub fn parse(bytes: &[u8]) -> Result<Self, UnfitKey> {
         let bytes = bytes.try_into().map_err(|_| UnfitKey)?;
         primitives::ed25519_public(bytes).map(Self).ok_or(UnfitKey)
@@ -128,7 +128,8 @@ impl WrappingKey {
     /// Reads 32 bytes.
     ///
     /// # Errors
-    /// [`UnfitKey`] for any other length, a non-canonical encoding, or a point whose exchanges give all zero.
+    /// [`UnfitKey`] for any other length, a non-canonical encoding (KEY-3), or a point whose exchanges give all
+    /// zero (KEY-4).
     pub fn parse(bytes: &[u8]) -> Result<Self, UnfitKey> {
         let bytes = bytes.try_into().map_err(|_| UnfitKey)?;
         if primitives::x25519_is_fit(&bytes) { Ok(Self(bytes)) } else { Err(UnfitKey) }

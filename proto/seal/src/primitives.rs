@@ -227,3 +227,6 @@ fn below_p(bytes: &[u8; 32]) -> bool {
     let all_ones = bytes[1..31].iter().all(|b| *b == 0xff);
     bytes[31] < 0x7f || (bytes[31] == 0x7f && !(all_ones && bytes[0] >= 0xed))
 }
+
+#[cfg(test)]
+mod known_answers;

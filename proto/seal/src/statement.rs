@@ -14,13 +14,13 @@ use crate::keys::{KeyId, SigningKey, VerifyingKey};
 use crate::labels;
 use crate::primitives::{self, SIGNATURE};
 
-/// Longest payload, in bytes.
+/// Longest payload, in bytes (ST-3).
 pub const PAYLOAD_LIMIT: u32 = 1024 * 1024;
 
-/// Longest type, in bytes.
+/// Longest type, in bytes (ST-2).
 pub const TYPE_LIMIT: u32 = 64;
 
-/// The first byte of every statement.
+/// The first byte of every statement (ST-1).
 const VERSION: u8 = 1;
 
 /// A signed payload whose signature has not been checked yet: bytes seen, not bytes meant.
@@ -43,7 +43,7 @@ pub struct Verified<T> {
 /// Why a statement is not taken. Nothing secret goes into a verification, so the reasons may be told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// It states another kind of noun.
+    /// It states another kind of noun (ST-6).
     #[error("this is a `{found}`, not a `{wanted}`")]
     WrongType {
         /// What the statement says it is.
@@ -51,7 +51,7 @@ pub enum Refused {
         /// What was asked for.
         wanted: &'static str,
     },
-    /// Another key signed it.
+    /// Another key signed it (ST-7).
     #[error("signed by key {found}, not by {wanted}")]
     WrongSigner {
         /// The signer the statement names.
@@ -59,10 +59,10 @@ pub enum Refused {
         /// The key it was checked against.
         wanted: KeyId,
     },
-    /// The signature doesn't fit these bytes.
+    /// The signature doesn't fit these bytes (ST-8).
     #[error("the signature does not fit the statement")]
     BadSignature,
-    /// Rightly signed, but the payload isn't the noun.
+    /// Rightly signed, but the payload isn't the noun (ST-9).
     #[error("the signed payload is malformed: {0}")]
     Malformed(#[from] Malformed),
 }
@@ -102,7 +102,7 @@ impl Statement {
     /// Reads the one byte form.
     ///
     /// # Errors
-    /// Bytes that are truncated, trailing, over a bound, or of another version.
+    /// Bytes that are truncated (ST-4), trailing (ST-5), over a bound, or of another version.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         if reader.u8("version")? != VERSION {

@@ -10,13 +10,13 @@ use crate::units::{Millis, Timestamp};
 use crate::wire::{Malformed, Noun, Reader, Writer};
 
 /// The one suite there is: Ed25519, ChaCha20-Poly1305, HPKE with X25519, SHA-256. No negotiation: another
-/// suite is another number, and a reader refuses every number it doesn't know.
+/// suite is another number, and a reader refuses every number it doesn't know (HDR-1).
 pub const SUITE: u16 = 1;
 
-/// Largest plaintext a segment may hold, in bytes.
+/// Largest plaintext a segment may hold, in bytes (HDR-2).
 pub const SEGMENT_LIMIT: u32 = 64 * 1024;
 
-/// Longest machine name, in bytes.
+/// Longest machine name, in bytes (HDR-4).
 pub const MACHINE_NAME_LIMIT: u32 = 64;
 
 /// What a toolpath was sealed for. Signed by the vault's delivery key before the first segment.
@@ -40,7 +40,7 @@ pub struct EnvelopeHeader {
     pub created: Timestamp,
     /// Most plaintext bytes in one segment; 1 to [`SEGMENT_LIMIT`].
     pub segment_limit: u32,
-    /// Layers that share one epoch secret; at least 1.
+    /// Layers that share one epoch secret; at least 1 (HDR-3).
     pub epoch_layers: u32,
 }
 

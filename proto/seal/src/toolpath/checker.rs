@@ -144,6 +144,7 @@ impl Checker {
             return Some(Reason::WrongHeader);
         }
         let counted = [
+            // MAN-4, MAN-5, MAN-6, MAN-7, MAN-8, in this order.
             ("segments", manifest.segments == last.index + 1),
             ("sealed_bytes", manifest.sealed_bytes == self.sealed_bytes),
             ("layers", manifest.layers == last.layer + 1),

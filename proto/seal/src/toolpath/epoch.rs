@@ -83,7 +83,7 @@ impl OpeningKey {
     /// Unwraps an epoch secret of the envelope with this header hash.
     ///
     /// # Errors
-    /// [`CannotOpen`] when it was wrapped to another device, for another envelope or epoch, or changed.
+    /// [`CannotOpen`] when it was wrapped to another device, for another envelope or epoch, or changed (EP-1).
     pub fn open_epoch(&self, wrapped: &WrappedEpoch, header: &Digest) -> Result<EpochSecret, CannotOpen> {
         let info = info(header, wrapped.epoch);
         let bytes = primitives::hpke_open(self.secret(), &wrapped.enc, &info, &wrapped.sealed)?;
@@ -116,7 +116,7 @@ impl WrappedEpoch {
     /// Reads the one byte form.
     ///
     /// # Errors
-    /// Any length but 84.
+    /// Any length but 84 (EP-3).
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let wrapped =

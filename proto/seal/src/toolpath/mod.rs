@@ -47,42 +47,42 @@ pub struct Refused {
     pub reason: Reason,
 }
 
-/// Why a segment or manifest isn't taken.
+/// Why a segment or manifest isn't taken, with the rule of the page it breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// The bytes end inside the segment.
+    /// The bytes end inside the segment (SEG-1).
     Truncated,
-    /// Bytes follow the segment's signature.
+    /// Bytes follow the segment's signature (SEG-2).
     Trailing,
-    /// The sealed part is longer than the header allows.
+    /// The sealed part is longer than the header allows (SEG-3).
     TooLong,
-    /// The sealed part holds nothing.
+    /// The sealed part holds nothing (SEG-4).
     Empty,
-    /// The flags are none of the closed list.
+    /// The flags are none of the closed list (SEG-5).
     UnknownFlags,
-    /// The signature isn't the header's signer's over this segment under this header.
+    /// The signature isn't the header's signer's over this segment under this header (SEG-10).
     BadSignature,
-    /// Another index was due.
+    /// Another index was due (SEG-6, SEG-13).
     OutOfOrder,
-    /// The layer skips, goes back, or changes inside a piece.
+    /// The layer skips, goes back, or changes inside a piece (SEG-7).
     WrongLayer,
-    /// The epoch isn't the layer's.
+    /// The epoch isn't the layer's (SEG-8).
     WrongEpoch,
-    /// The epoch's commitment changes inside the epoch.
+    /// The epoch's commitment changes inside the epoch (SEG-9).
     WrongCommitment,
-    /// The toolpath had already ended.
+    /// The toolpath had already ended (SEG-11).
     AfterFinal,
-    /// The final segment hasn't come.
+    /// The final segment hasn't come (MAN-3).
     Incomplete,
-    /// The manifest is of another header.
+    /// The manifest is of another header (MAN-2).
     WrongHeader,
-    /// The manifest was signed by another key than the header.
+    /// The manifest was signed by another key than the header (MAN-1).
     WrongSigner,
-    /// The manifest's named field isn't what was counted.
+    /// The manifest's named field isn't what was counted (MAN-4 to MAN-8).
     BadManifest(&'static str),
     /// The epoch's secret isn't here, or not any more.
     NoEpochSecret,
-    /// The secret doesn't open the segment.
+    /// The secret isn't the one committed to (EP-2), or doesn't open the segment (SEG-12).
     CannotOpen,
 }
 
