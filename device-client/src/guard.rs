@@ -133,6 +133,12 @@ impl Command {
         &self.text
     }
 
+    /// Evidence without a check, for tests of what lies behind the guard.
+    #[cfg(test)]
+    pub(crate) fn test(text: &str) -> Self {
+        Self { text: text.into(), pace: Pace::Prompt }
+    }
+
     /// How long a machine may take over it.
     pub fn pace(&self) -> Pace {
         self.pace
