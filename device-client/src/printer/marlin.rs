@@ -93,9 +93,12 @@ impl MarlinPrinter {
         while self.wire.is_greeting() {
             self.serve().await?;
         }
-        self.set_up(&["M115", "M113 S2"]).await?;
+        self.set_up(&["M115", "M113 S2", "M105"]).await?;
+        self.set_up(&["M105"]).await?; // Again, now that its form is known: from here on the count is right.
         let reports = self.wire.heard().capabilities.iter().any(|name| name == "AUTOREPORT_TEMP");
-        self.set_up(if reports { &["M155 S2", "M105"] } else { &["M105"] }).await?;
+        if reports && self.wire.may_report_unasked() {
+            self.set_up(&["M155 S2"]).await?;
+        }
         let heard = self.wire.heard();
         let (firmware, capabilities) = (heard.firmware.clone(), heard.capabilities.clone());
         Ok(Greeting { firmware, capabilities, baud: None })
@@ -202,6 +205,7 @@ impl Printer for MarlinPrinter {
     }
 
     async fn drain(&mut self) -> Result<(), PrinterError> {
+        self.until_idle().await?;
         self.set_up(&["M400", "M105"]).await
     }
 

@@ -25,8 +25,8 @@ pub enum Reply {
     Start,
     /// It has stopped itself.
     Fault(String),
-    /// An error number whose words come on the next line.
-    FaultNumber(String),
+    /// An error that need not be the end; if it is, these are the first of its words.
+    Error(String),
     /// It did not extrude, because the nozzle is cold.
     ColdExtrusion,
     /// A request or report through `//action:`.
@@ -65,7 +65,7 @@ pub fn parse(bytes: &[u8]) -> Reply {
 }
 
 fn acknowledgement(line: &str) -> Option<Reply> {
-    let mut rest = line;
+    let mut rest = without_noise(line);
     let mut count = 0;
     while let Some(after) = rest.strip_prefix("ok") {
         (rest, count) = (after.trim_start_matches(' '), count + 1);
@@ -76,12 +76,18 @@ fn acknowledgement(line: &str) -> Option<Reply> {
     if count == 0 {
         return ends_in_ok(line).then(|| Reply::Ok(Ack { count: 1, ..Ack::default() }));
     }
-    let part_of_a_word = line[..line.len() - rest.len()].ends_with('k');
-    if part_of_a_word && rest.starts_with(|c: char| c.is_ascii_lowercase()) {
+    if line[..line.len() - rest.len()].ends_with('k') && rest.starts_with(|c: char| c.is_ascii_lowercase()) {
         return None;
     }
     let through = rest.strip_prefix('N').and_then(leading_number);
     Some(Reply::Ok(Ack { count, through, temperatures: temperatures(rest) }))
+}
+
+/// The line from its first `ok` on, where what stands before is a few bytes that no machine starts a line with.
+fn without_noise(line: &str) -> &str {
+    let noise = line.find("ok").filter(|&at| at <= 16).map_or("", |at| &line[..at]);
+    let word = |c: char| c.is_ascii_alphabetic() || matches!(c, ' ' | ':' | '/');
+    if noise.contains(word) { line } else { &line[noise.len()..] }
 }
 
 /// A bare `ok` behind a few bytes of printable noise; a sentence that happens to end in it has a space or colon.
@@ -139,14 +145,13 @@ fn trouble(line: &str) -> Option<Reply> {
     if line.starts_with("!!") || says(&HALTED) {
         return Some(Reply::Fault(line.into()));
     }
-    let said = lower.strip_prefix("error:").or_else(|| lower.strip_prefix("error ")).map(str::trim)?;
+    if !lower.starts_with("error") && !lower.starts_with(": ") {
+        return None;
+    }
     if says(&RESEND_FOLLOWS) {
         return Some(Reply::ResendFollows);
     }
-    if !said.is_empty() && said.bytes().all(|b| b.is_ascii_digit()) {
-        return Some(Reply::FaultNumber(line.into()));
-    }
-    Some(if says(&HEATERS) { Reply::Fault(line.into()) } else { Reply::Other })
+    Some(if says(&HEATERS) { Reply::Fault(line.into()) } else { Reply::Error(line.into()) })
 }
 
 fn state(line: &str) -> Option<Reply> {
@@ -217,7 +222,7 @@ mod tests {
         }
         assert_eq!(oks(b"okok"), 2);
         assert_eq!(oks(b"ok ok"), 2);
-        for line in [&b"okay"[..], b"echo:ok", b"T:20 ok", b"", b"k", b"token"] {
+        for line in [&b"okay"[..], b"echo:ok", b"ab ok T:2", b"T:20 ok", b"", b"k", b"token"] {
             assert_eq!(oks(line), 0, "{}", line.escape_ascii());
         }
     }
@@ -272,11 +277,11 @@ mod tests {
         ] {
             assert!(matches!(parse(line.as_bytes()), Reply::Fault(_)), "{line}");
         }
-        assert!(matches!(parse(b"Error:0"), Reply::FaultNumber(_)));
+        assert!(matches!(parse(b": Extruder switched off. MINTEMP triggered !"), Reply::Fault(_)));
+        assert!(matches!(parse(b"Error:0"), Reply::Error(_)));
         assert_eq!(parse(b"echo:cold extrusion prevented"), Reply::ColdExtrusion);
-        for line in ["echo:Unknown command: \"M155 S2\"", "Error:SD init fail"] {
-            assert_eq!(parse(line.as_bytes()), Reply::Other, "{line}");
-        }
+        assert_eq!(parse(b"echo:Unknown command: \"M155 S2\""), Reply::Other);
+        assert!(matches!(parse(b"Error:SD init fail"), Reply::Error(_)));
     }
 
     #[test]

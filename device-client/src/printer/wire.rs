@@ -45,9 +45,9 @@ pub struct Wire {
     fresh: LineNumber,
     rewind: Rewind,
     life: life::Life,
-    /// The machine answers M105 with temperatures behind the `ok`: learned at the first such answer.
-    glues_reports: bool,
-    pending_fault: Option<String>,
+    reports: Reports,
+    /// The last error not followed by an ok yet.
+    last_error: Option<String>,
     input: Vec<u8>,
     output: Vec<u8>,
     events: VecDeque<PrinterEvent>,
@@ -82,6 +82,19 @@ enum Phase {
         until: Duration,
     },
     Over(Ending),
+}
+
+/// How the machine answers M105: learned from its first answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reports {
+    Unknown,
+    /// `ok T:…`
+    Glued,
+    /// `T:…` on a line of its own, then `ok`.
+    Before {
+        /// That line has come for a report in flight; its `ok` is next.
+        told: bool,
+    },
 }
 
 /// Why a connection is over.
@@ -129,8 +142,8 @@ impl Wire {
             fresh: LineNumber(1),
             rewind: Rewind::default(),
             life: life::Life::new(now),
-            glues_reports: false,
-            pending_fault: None,
+            reports: Reports::Unknown,
+            last_error: None,
             input: Vec::new(),
             output: Vec::new(),
             events: VecDeque::new(),
@@ -172,7 +185,7 @@ impl Wire {
             self.input.extend_from_slice(piece);
             if piece.ends_with(b"\n") {
                 let line = std::mem::take(&mut self.input);
-                self.hear(reply::parse(&line), &line, now);
+                self.hear(reply::parse(&line), now);
                 self.input = line;
                 self.input.clear();
             } else if self.input.len() > LONGEST_REPLY {
@@ -182,8 +195,8 @@ impl Wire {
         self.pump(now);
     }
 
-    fn hear(&mut self, reply: Reply, line: &[u8], now: Duration) {
-        if self.collects_last_words(&reply, line, now) {
+    fn hear(&mut self, reply: Reply, now: Duration) {
+        if self.collects_last_words(&reply) {
             return;
         }
         match reply {
@@ -194,10 +207,10 @@ impl Wire {
             Reply::Wait => self.idle_machine(now),
             Reply::Start => self.restarted(now),
             Reply::Fault(message) => self.dying(message, now),
-            Reply::FaultNumber(message) => self.pending_fault = Some(message),
+            Reply::Error(words) => self.last_error = Some(words),
             Reply::ColdExtrusion => self.end(Ending::ColdExtrusion),
             Reply::Action(event) => self.events.push_back(event),
-            Reply::Temperatures(read) => self.heard.temperatures = Some(read),
+            Reply::Temperatures(read) => self.report_alone(read),
             Reply::Capability(name) => self.heard.capabilities.push(name),
             Reply::Firmware(name) => self.heard.firmware = name,
             Reply::ResendFollows | Reply::Other => {}
@@ -267,6 +280,11 @@ impl Wire {
     /// True once line numbers are agreed and every line is acknowledged.
     pub fn is_idle(&self) -> bool {
         self.phase == Phase::Running && self.acked == self.history.next()
+    }
+
+    /// True where temperatures asked for can be told from those reported unasked.
+    pub fn may_report_unasked(&self) -> bool {
+        self.reports == Reports::Glued
     }
 
     /// True while the numbering is being agreed.

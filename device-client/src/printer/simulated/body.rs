@@ -158,7 +158,8 @@ impl Body {
             let Some(word) = parameter(text, letter) else { continue };
             to[axis] = if self.relative { self.position[axis] + word } else { word };
             let limit = self.machine.volume[axis].to_mm() + FRAME;
-            if !self.homed[axis] || !(-FRAME..=limit).contains(&to[axis]) {
+            let lifts = axis == 2 && self.relative && word > 0.0; // All a machine that is not homed may do.
+            if !(self.homed[axis] || lifts) || !(-FRAME..=limit).contains(&to[axis]) {
                 return Deed::Impossible(format!("{letter} can't move to {}", to[axis]));
             }
         }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::guard::Pace;
-use crate::printer::PrinterEvent;
 use crate::printer::frame::{LineNumber, Origin};
 use crate::printer::reply::Ack;
-use crate::printer::wire::{Ending, Phase, RESEND_OK, SAME_LINE, WINDOW_LINES, Wire};
+use crate::printer::wire::{Ending, Phase, RESEND_OK, Reports, SAME_LINE, WINDOW_LINES, Wire};
+use crate::printer::{PrinterEvent, Temperatures};
 
 /// Lines sent before the share of resends is judged.
 const ENOUGH_LINES: u64 = 100;
@@ -21,6 +21,7 @@ impl Wire {
             self.life.alive(now);
             return;
         }
+        self.last_error = None;
         let probes = self.life.alive(now);
         for _ in 0..ack.count {
             self.one_ok(ack, probes);
@@ -37,24 +38,52 @@ impl Wire {
         if stale || self.in_flight() == 0 {
             return;
         }
-        match (ack.temperatures.is_some(), self.oldest_report()) {
-            (true, Some(report)) => {
-                self.glues_reports = true;
+        match (self.is_report(ack), self.report_in_flight()) {
+            // The last one written: an earlier report still unanswered by now has lost its answer.
+            (true, Some(report)) => self.acknowledge_through(report),
+            // An answer to one acknowledged with a later one.
+            (true, None) => {}
+            // Only a report's own answer acknowledges it where that can be told.
+            (false, Some(_)) if self.reports != Reports::Unknown && self.is_report_next() => {}
+            // Where it can't, the first ok after a second silence belongs to the last probe.
+            (false, Some(report)) if self.reports == Reports::Unknown && probes > 1 => {
                 self.acknowledge_through(report);
-            }
-            (false, Some(report)) if self.glues_reports && report == self.acked => {}
-            // Where reports aren't glued, the first answer after a second silence belongs to the last probe.
-            (false, Some(_)) if !self.glues_reports && probes > 1 => {
-                self.acknowledge_through(LineNumber(self.cursor.0 - 1));
             }
             (_, _) => self.acknowledge_through(self.acked),
         }
     }
 
-    fn oldest_report(&self) -> Option<LineNumber> {
-        let report =
-            |n: &u64| self.history.line(LineNumber(*n)).is_some_and(|line| line.pace == Pace::Report);
-        (self.acked.0..self.cursor.0).find(report).map(LineNumber)
+    /// Whether this is the answer to an M105, and what that teaches of the machine.
+    fn is_report(&mut self, ack: Ack) -> bool {
+        if ack.temperatures.is_some() {
+            self.reports = Reports::Glued;
+            return true;
+        }
+        let told = self.reports == Reports::Before { told: true };
+        if told {
+            self.reports = Reports::Before { told: false };
+        }
+        told
+    }
+
+    /// Temperatures on a line of their own: the first half of an answer to M105, or unasked.
+    pub(super) fn report_alone(&mut self, read: Temperatures) {
+        self.heard.temperatures = Some(read);
+        if self.reports != Reports::Glued && !self.has_long_runner() {
+            self.reports = Reports::Before { told: self.report_in_flight().is_some() };
+        }
+    }
+
+    fn is_report_at(&self, number: u64) -> bool {
+        self.history.line(LineNumber(number)).is_some_and(|line| line.pace == Pace::Report)
+    }
+
+    fn is_report_next(&self) -> bool {
+        self.is_report_at(self.acked.0)
+    }
+
+    fn report_in_flight(&self) -> Option<LineNumber> {
+        (self.acked.0..self.cursor.0).rev().find(|&number| self.is_report_at(number)).map(LineNumber)
     }
 
     fn acknowledge_through(&mut self, line: LineNumber) {
@@ -98,7 +127,6 @@ impl Wire {
         if self.rewind.long_taken > 1 {
             return self.end(Ending::Restarted);
         }
-        self.rewind.swallow = 0;
         self.probe(now);
     }
 

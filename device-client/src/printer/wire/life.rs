@@ -175,20 +175,16 @@ impl Wire {
 
     pub(super) fn dying(&mut self, message: String, now: Duration) {
         self.output.clear();
+        let message = self.last_error.take().map_or(message.clone(), |first| format!("{first}; {message}"));
         self.phase = Phase::Dying { message, until: now + LAST_WORDS };
     }
 
-    /// Joins an error's lines; true when the line has been taken as one of them.
-    pub(super) fn collects_last_words(&mut self, reply: &Reply, line: &[u8], now: Duration) -> bool {
-        let words = String::from_utf8_lossy(line).trim().to_owned();
-        if let Some(number) = self.pending_fault.take() {
-            self.dying(format!("{number} {words}"), now);
-            return true;
-        }
+    /// Joins an error's lines; true when the line has been taken as one of the last (rule 24).
+    pub(super) fn collects_last_words(&mut self, reply: &Reply) -> bool {
         match (&mut self.phase, reply) {
-            (Phase::Dying { message, .. }, Reply::Fault(_) | Reply::FaultNumber(_)) => {
+            (Phase::Dying { message, .. }, Reply::Fault(words) | Reply::Error(words)) => {
                 message.push_str("; ");
-                message.push_str(&words);
+                message.push_str(words);
                 true
             }
             (Phase::Dying { .. } | Phase::Over(_), _) => true,

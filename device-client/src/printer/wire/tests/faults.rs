@@ -33,11 +33,16 @@ fn once_each_in_order(classes: &[Fault], per_mille: u64) {
             let differ = sent.iter().zip(&done).position(|(sent, done)| sent != done);
             assert!(sent == done, "{told}: {} sent, {} done, differ at {differ:?}", sent.len(), done.len());
             assert_eq!(rig.stats().last_acknowledged, job.len() as u64, "{told}");
-            assert_eq!(rig.record().overflowed, 0, "{told}");
+            // An ok too many may widen the window for a moment; nothing else may.
+            assert!(rig.record().overflowed == 0 || classes.iter().any(|class| adds_oks(*class)), "{told}");
             befallen += rig.stats().resends + rig.stats().timeouts;
         }
     }
     assert!(per_mille == 0 || befallen > 0 || classes == [Fault::AnswerDoubled], "no fault came to pass");
+}
+
+fn adds_oks(class: Fault) -> bool {
+    matches!(class, Fault::AnswerDoubled | Fault::AnswerCorrupted)
 }
 
 /// Fixed seeds, and one that is new in every run; a failure names it.

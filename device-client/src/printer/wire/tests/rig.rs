@@ -19,7 +19,11 @@ pub(super) struct Rig {
     to_host: VecDeque<Vec<u8>>,
     /// Chooses which line on the cable arrives next.
     order: u64,
+    steps: u64,
 }
+
+/// More than any job here takes; reached only by going round in circles.
+const STEPS: u64 = 200_000;
 
 /// A job of `moves` moves on a homed, warm machine, no two lines alike.
 pub(super) fn job(moves: usize) -> Vec<Command> {
@@ -38,6 +42,7 @@ impl Rig {
             to_machine: VecDeque::new(),
             to_host: VecDeque::new(),
             order: seed.wrapping_mul(2) | 1,
+            steps: 0,
         }
     }
 
@@ -45,10 +50,12 @@ impl Rig {
     pub(super) fn print(&mut self, job: &[Command]) -> Result<(), PrinterError> {
         self.until(|wire| !wire.is_greeting())?;
         self.own(&["M115", "M113 S2", "M105"])?;
+        self.own(&["M105"])?;
         for command in job {
             self.until(|wire| wire.has_room_for(command))?;
             self.wire.push(command, self.now);
         }
+        self.until(Wire::is_idle)?;
         self.own(&["M400", "M105"])
     }
 
@@ -70,6 +77,8 @@ impl Rig {
     }
 
     fn step(&mut self) -> Result<(), PrinterError> {
+        self.steps += 1;
+        assert!(self.steps < STEPS, "goes round in circles: {:?}", self.stats());
         let said = self.wire.take_output();
         self.to_machine.extend(said.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec));
         let last = self.stats().last_acknowledged;

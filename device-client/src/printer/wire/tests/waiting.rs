@@ -72,7 +72,7 @@ fn rule_22_an_emergency_is_m112_raw_then_numbered_then_heaters_off_then_nothing(
     let mut play = Play::printing(2);
     play.said();
     play.wire.halt();
-    assert_eq!(play.said(), "M112\nN4 M112*34\nM104 S0\nM140 S0\n");
+    assert_eq!(play.said(), "M112\nN4 M112*37\nM104 S0\nM140 S0\n");
     play.hears("ok\nResend: 2\nok");
     play.passes(60.0);
     assert_eq!(play.said(), "");
@@ -171,7 +171,7 @@ fn rule_31_finished_means_that_all_moves_are_made() {
     play.hears("ok\nok");
     play.wire.push_own("M400", play.now);
     play.wire.push_own("M105", play.now);
-    assert!(play.said().ends_with("N4 M400*34\nN5 M105*34\n"));
+    assert!(play.said().ends_with("N4 M400*35\nN5 M105*34\n"));
     play.passes(600.0);
     assert!(!play.wire.is_idle(), "16 moves may be planned after the last ok");
     play.hears("ok\nok T:20 /0");

@@ -1,0 +1,60 @@
+//! A lab tool: streams a G-code file of one's own to a machine through the guard and the wire.
+//!
+//! `cargo run -p layerlock-device --example stream -- serial:/dev/ttyUSB0 prusa-mk3s part.gcode`
+//! Nothing here is licensed, sealed or counted: it shows how a machine and its cable behave, and at what rate.
+
+use std::path::Path;
+use std::time::Instant;
+
+use layerlock_device::guard::{Command, Guard, stripped};
+use layerlock_device::printer::{LinkStats, Printer, PrinterTarget, Stop};
+use layerlock_terms::machine::Machine;
+
+type Failure = Box<dyn std::error::Error>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [target, machine, file] = arguments.as_slice() else {
+        return Err("usage: stream simulated|serial:PATH[@BAUD] MACHINE FILE.gcode".into());
+    };
+    let (target, machine) = (target.parse::<PrinterTarget>()?, Machine::named(machine)?);
+    let commands = admitted(Path::new(file), machine)?;
+    let (mut printer, greeting) = target.connect(machine).await?;
+    tell(format_args!("{} at {:?} baud", greeting.firmware, greeting.baud));
+    let begun = Instant::now();
+    let printed = print(printer.as_mut(), &commands).await;
+    summary(printer.stats(), begun);
+    if let Err(error) = printed {
+        tell(format_args!("{error}"));
+        printer.stop(Stop::Safe).await?;
+        return Err(error);
+    }
+    Ok(())
+}
+
+fn admitted(file: &Path, machine: &Machine) -> Result<Vec<Command>, Failure> {
+    let text = std::fs::read_to_string(file)?;
+    let mut guard = Guard::new(machine);
+    Ok(text.lines().filter_map(stripped).map(|line| guard.admit(line)).collect::<Result<_, _>>()?)
+}
+
+async fn print(printer: &mut dyn Printer, commands: &[Command]) -> Result<(), Failure> {
+    for command in commands {
+        printer.send(command).await?;
+        while let Some(event) = printer.take_event() {
+            tell(format_args!("{event:?}"));
+        }
+    }
+    Ok(printer.drain().await?)
+}
+
+fn summary(stats: LinkStats, begun: Instant) {
+    let rate = stats.last_acknowledged as f64 / begun.elapsed().as_secs_f64();
+    tell(format_args!("{stats:?}"));
+    tell(format_args!("{rate:.0} lines/s"));
+}
+
+fn tell(what: std::fmt::Arguments<'_>) {
+    eprintln!("{what}");
+}
