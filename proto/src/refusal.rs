@@ -67,6 +67,8 @@ reasons! {
     DeviceNotAllowed = "DEVICE_NOT_ALLOWED" => PermissionDenied,
     /// The enrolment code is unknown, used or expired.
     EnrolmentCode = "ENROLMENT_CODE" => PermissionDenied,
+    /// A public key that is not canonical or of low order.
+    UnfitKey = "UNFIT_KEY" => InvalidArgument,
     /// The terms go beyond what the design's manifest or the license allows.
     BeyondTerms = "BEYOND_TERMS" => FailedPrecondition,
     /// The uploaded file is no mesh the vault can take; the message says why.
