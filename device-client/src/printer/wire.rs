@@ -25,6 +25,9 @@ pub use life::{ANSWER, ANSWER_WHERE_BUSY_IS_TOLD, LONG_RUN, PROBES};
 pub const WINDOW_LINES: u64 = 4;
 /// Bytes written and not acknowledged, at most: a receive buffer of 128 with a margin (rule 16).
 pub const WINDOW_BYTES: usize = 120;
+/// Lines of the job after which the count of acknowledgements is put right by a numbered M105: an `ok` too many
+/// or too few changes the window for so many lines at most.
+pub const COUNT_EVERY: u64 = 50;
 /// Requests for the same line after which it is given up (rule 9).
 pub const SAME_LINE: u32 = 10;
 /// How long the `ok` that belongs to a resend request is waited for (rule 7).
@@ -43,6 +46,10 @@ pub struct Wire {
     acked: LineNumber,
     /// The first line never written: what is below it counts as a resend.
     fresh: LineNumber,
+    /// [`WINDOW_BYTES`], or fewer once the machine has shown that it holds fewer.
+    window_bytes: usize,
+    /// Lines of the job since the last report was asked for.
+    uncounted: u64,
     rewind: Rewind,
     life: life::Life,
     reports: Reports,
@@ -129,6 +136,9 @@ struct Rewind {
     /// Acknowledgements that belong to requests, not lines (rule 7), and how long they are waited for.
     swallow: u32,
     until: Duration,
+    /// Rewinds since this line of the job.
+    recent: u32,
+    since: u64,
 }
 
 impl Wire {
@@ -140,6 +150,8 @@ impl Wire {
             cursor: LineNumber(1),
             acked: LineNumber(1),
             fresh: LineNumber(1),
+            window_bytes: WINDOW_BYTES,
+            uncounted: 0,
             rewind: Rewind::default(),
             life: life::Life::new(now),
             reports: Reports::Unknown,
@@ -162,6 +174,11 @@ impl Wire {
     /// Writes a command of the job; call when [`Self::has_room_for`] says so.
     pub fn push(&mut self, command: &Command, now: Duration) {
         self.append(command.text(), (command.pace(), Origin::Job), now);
+        self.uncounted += 1;
+        if self.uncounted >= COUNT_EVERY && self.reports != Reports::Unknown {
+            self.uncounted = 0;
+            self.push_own("M105", now);
+        }
     }
 
     /// Queues a line of the link's own: set-up and the safe state. It goes out as the window allows.
@@ -233,7 +250,7 @@ impl Wire {
 
     fn fits(&self, length: usize) -> bool {
         self.in_flight() == 0
-            || (self.in_flight() < WINDOW_LINES && self.bytes_in_flight() + length <= WINDOW_BYTES)
+            || (self.in_flight() < WINDOW_LINES && self.bytes_in_flight() + length <= self.window_bytes)
     }
 
     fn in_flight(&self) -> u64 {
@@ -333,8 +350,12 @@ impl Wire {
     }
 
     fn has_long_runner(&self) -> bool {
-        let paces = (self.acked.0..self.cursor.0).filter_map(|n| self.history.line(LineNumber(n)));
-        paces.into_iter().any(|line| line.pace == Pace::Long)
+        self.has_long_runner_before(self.cursor)
+    }
+
+    fn has_long_runner_before(&self, end: LineNumber) -> bool {
+        let mut lines = (self.acked.0..end.0).filter_map(|n| self.history.line(LineNumber(n)));
+        lines.any(|line| line.pace == Pace::Long)
     }
 }
 

@@ -11,6 +11,12 @@ use crate::printer::{PrinterEvent, Temperatures};
 /// Lines sent before the share of resends is judged.
 const ENOUGH_LINES: u64 = 100;
 
+/// More rewinds than this within so many lines of the job narrow the window.
+const FEW_REWINDS: u32 = 3;
+const FEW_LINES: u64 = 64;
+/// The window for a receive buffer of 64 bytes; below that, one line at a time.
+const NARROW: usize = 60;
+
 impl Wire {
     pub(super) fn acknowledge(&mut self, ack: Ack, now: Duration) {
         if let Some(read) = ack.temperatures {
@@ -69,8 +75,9 @@ impl Wire {
     /// Temperatures on a line of their own: the first half of an answer to M105, or unasked.
     pub(super) fn report_alone(&mut self, read: Temperatures) {
         self.heard.temperatures = Some(read);
-        if self.reports != Reports::Glued && !self.has_long_runner() {
-            self.reports = Reports::Before { told: self.report_in_flight().is_some() };
+        if self.reports != Reports::Glued {
+            let asked = self.report_in_flight().is_some_and(|report| !self.has_long_runner_before(report));
+            self.reports = Reports::Before { told: asked };
         }
     }
 
@@ -134,6 +141,7 @@ impl Wire {
         let times = if self.rewind.line == Some(line) { self.rewind.times + 1 } else { 1 };
         let echoes = self.cursor.0 - line.0 - 1;
         (self.rewind.line, self.rewind.times, self.rewind.echoes) = (Some(line), times, echoes);
+        self.narrow_the_window();
         if line < self.acked {
             self.heard.stats.last_acknowledged -= self.job_lines(line, self.acked);
             self.acked = line;
@@ -143,6 +151,19 @@ impl Wire {
             self.end(Ending::Garbled(line));
         }
         self.warn_of_resends();
+    }
+
+    /// Resends in a row are a receive buffer smaller than the window more often than a bad cable (rule 16).
+    fn narrow_the_window(&mut self) {
+        let line = self.heard.stats.lines_sent;
+        if line >= self.rewind.since + FEW_LINES {
+            (self.rewind.since, self.rewind.recent) = (line, 0);
+        }
+        self.rewind.recent += 1;
+        if self.rewind.recent > FEW_REWINDS {
+            self.rewind.recent = 0;
+            self.window_bytes = if self.window_bytes > NARROW { NARROW } else { 0 };
+        }
     }
 
     fn warn_of_resends(&mut self) {

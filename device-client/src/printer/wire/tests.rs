@@ -58,6 +58,21 @@ impl Play {
         self.wire.push(&command, self.now);
     }
 
+    /// Writes so many moves, each acknowledged, and answers the reports asked for between them.
+    fn prints(&mut self, moves: u32) {
+        for x in 1..=moves {
+            self.writes(&format!("G1 X{x}"));
+            self.is_acknowledged();
+        }
+    }
+
+    fn is_acknowledged(&mut self) {
+        self.hears("ok");
+        if self.unacknowledged() > 0 {
+            self.hears("ok T:200 /200");
+        }
+    }
+
     fn hears(&mut self, lines: &str) {
         for line in lines.lines() {
             self.wire.receive(format!("{line}\n").as_bytes(), self.now);
@@ -156,10 +171,7 @@ fn rule_6_a_request_for_the_next_unsent_line_is_ignored() {
 #[test]
 fn rule_6_a_machine_that_asks_from_the_beginning_was_reset_and_gets_nothing_again() {
     let mut play = Play::greeted();
-    for x in 1..=60 {
-        play.writes(&format!("G1 X{x}"));
-        play.hears("ok");
-    }
+    play.prints(60);
     play.writes("G1 X100");
     play.said();
     play.hears("Resend: 1\nok\nResend: 1\nok");
@@ -170,14 +182,11 @@ fn rule_6_a_machine_that_asks_from_the_beginning_was_reset_and_gets_nothing_agai
 #[test]
 fn rule_6_one_garbled_request_for_a_line_long_taken_is_put_to_the_probe() {
     let mut play = Play::greeted();
-    for x in 1..=60 {
-        play.writes(&format!("G1 X{x}"));
-        play.hears("ok");
-    }
+    play.prints(60);
     play.writes("G1 X100");
     play.said();
     play.hears("Resend: 2\nok");
-    assert_eq!(play.numbers(), "63");
+    assert_eq!(play.numbers(), "64");
     play.hears("ok T:200 /200");
     assert!(play.wire.is_idle());
 }
@@ -230,9 +239,10 @@ fn rule_9_more_than_a_tenth_of_resends_is_told_once() {
     for x in 1..=200 {
         play.writes("G1 X1");
         if x % 5 == 0 {
-            play.hears(&format!("Resend: {}\nok", x + 1));
+            let line = play.wire.acked.0;
+            play.hears(&format!("Resend: {line}\nok"));
         }
-        play.hears("ok");
+        play.is_acknowledged();
     }
     assert!(matches!(play.wire.take_event(), Some(PrinterEvent::ManyResends { .. })));
     assert_eq!(play.wire.take_event(), None);
@@ -383,6 +393,36 @@ fn rule_16_at_most_120_bytes_are_unacknowledged() {
     }
     assert_eq!(written, 2);
     assert!(play.wire.bytes_in_flight() <= WINDOW_BYTES);
+}
+
+#[test]
+fn rule_16_resends_in_a_row_narrow_the_window_to_a_smaller_buffer_then_to_one_line() {
+    let mut play = Play::greeted();
+    for (expected, rounds) in [(WINDOW_BYTES, 3), (60, 4), (0, 4)] {
+        for _ in 0..rounds {
+            play.writes("G1 X1");
+            let line = play.wire.acked.0;
+            play.hears(&format!("Resend: {line}\nok"));
+            play.is_acknowledged();
+        }
+        assert_eq!(play.wire.window_bytes, expected);
+    }
+    play.writes("G1 X1");
+    assert!(!play.wire.has_room_for(&command("G1 X2")), "one line at a time");
+}
+
+#[test]
+fn rule_14_an_ok_too_many_is_forgotten_at_the_next_report() {
+    let mut play = Play::greeted();
+    for _ in 0..COUNT_EVERY {
+        play.writes("G1 X1");
+        play.hears("ok");
+    }
+    assert_eq!(play.unacknowledged(), 1, "the report");
+    play.hears("ok\nok\nok");
+    assert_eq!(play.unacknowledged(), 1, "only temperatures acknowledge a report");
+    play.hears("ok T:200 /200");
+    assert_eq!(play.unacknowledged(), 0);
 }
 
 #[test]

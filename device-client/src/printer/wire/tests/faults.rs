@@ -24,6 +24,7 @@ fn once_each_in_order(classes: &[Fault], per_mille: u64) {
     let mut befallen = 0;
     for seed in seeds() {
         for (build, manners) in builds().into_iter().enumerate() {
+            eprintln!("seed {seed}, build {build}, {classes:?}");
             let mut rig = Rig::new(manners, Faults::random(seed, classes, per_mille), seed);
             let printed = rig.print(&job);
             let told = format!("seed {seed}, build {build}, {classes:?}: {:?}", rig.stats());
@@ -49,7 +50,6 @@ fn adds_oks(class: Fault) -> bool {
 fn seeds() -> impl Iterator<Item = u64> {
     let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let fresh = clock.as_nanos() as u64 >> 8;
-    println!("fresh seed {fresh}");
     (1..=12).chain([fresh])
 }
 
