@@ -1,0 +1,114 @@
+//! Time: a clock that is passed in, and a time the owner of the device can't turn back (attack D5).
+//!
+//! The device's own clock is only a guess. Each session brings a moment signed by the vault; from there time
+//! goes on by the own clock, and never behind the floor the journal keeps. A clock set back therefore finds
+//! what had expired still expired; a clock set forward can only make its owner's own holds expire early.
+//! Deliberately absent: any wish to set the system's clock.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use layerlock_terms::units::Timestamp;
+
+/// Where the device reads the time.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self::of(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        })
+    }
+
+    /// A clock that reads what `now` gives.
+    pub fn of(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clock({})", self.now().0)
+    }
+}
+
+/// The time the device acts by.
+#[derive(Debug, Clone)]
+pub struct TrustedTime {
+    clock: Clock,
+    /// Never goes back; the journal keeps it over restarts.
+    floor: Timestamp,
+    /// The last moment the vault signed, and what the own clock said then.
+    anchor: Option<(Timestamp, Timestamp)>,
+}
+
+impl TrustedTime {
+    /// Time that is never before `floor`.
+    pub fn new(clock: Clock, floor: Timestamp) -> Self {
+        Self { clock, floor, anchor: None }
+    }
+
+    /// Takes a moment the vault signed just now; gives the floor to record.
+    pub fn hear(&mut self, signed: Timestamp) -> Timestamp {
+        self.anchor = Some((signed, self.clock.now()));
+        self.floor = self.floor.max(signed);
+        self.floor
+    }
+
+    /// The time now.
+    pub fn now(&mut self) -> Timestamp {
+        let own = self.clock.now();
+        let reckoned = match self.anchor {
+            Some((signed, then)) => signed.plus(own.since(then)),
+            None => own,
+        };
+        self.floor = self.floor.max(reckoned);
+        self.floor
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    fn settable() -> (Arc<AtomicU64>, Clock) {
+        let hand = Arc::new(AtomicU64::new(1_000));
+        let read = Arc::clone(&hand);
+        (hand, Clock::of(move || Timestamp(read.load(Ordering::SeqCst))))
+    }
+
+    #[test]
+    fn a_clock_set_back_does_not_turn_time_back() {
+        let (hand, clock) = settable();
+        let mut time = TrustedTime::new(clock, Timestamp(900));
+        assert_eq!(time.now(), Timestamp(1_000));
+        hand.store(5, Ordering::SeqCst);
+        assert_eq!(time.now(), Timestamp(1_000));
+    }
+
+    #[test]
+    fn a_signed_moment_corrects_a_clock_that_was_set_back_before_the_start() {
+        let (hand, clock) = settable();
+        let mut time = TrustedTime::new(clock, Timestamp(0));
+        time.hear(Timestamp(50_000));
+        hand.store(1_250, Ordering::SeqCst);
+        assert_eq!(time.now(), Timestamp(50_250));
+    }
+
+    #[test]
+    fn the_floor_of_an_earlier_run_holds_before_the_first_session() {
+        let (_, clock) = settable();
+        assert_eq!(TrustedTime::new(clock, Timestamp(9_999)).now(), Timestamp(9_999));
+    }
+}

@@ -1,0 +1,132 @@
+//! Who this device is: keys, certificate, machine and the anchors it was enrolled under.
+//!
+//! Written once when enrolment is complete, read at every start, and verified again as if it had just come:
+//! a file is no better witness than a network. Deliberately absent: the keys' bytes, which have their own file.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use layerlock_seal::statement::{Statement, Verified};
+use layerlock_terms::digest::{OpenKey, SignKey};
+use layerlock_terms::ids::DeviceId;
+use layerlock_terms::machine::{Machine, UnknownName};
+use layerlock_terms::trust::{DeviceCertificate, Role};
+use layerlock_terms::units::Timestamp;
+use layerlock_terms::wire::{Malformed, Reader, Writer};
+
+use crate::disk;
+use crate::keys::DeviceKeys;
+use crate::trust::{Anchors, TrustError};
+
+/// Longest certificate statement, in bytes.
+const CERTIFICATE_LIMIT: u32 = 4096;
+
+/// A device's identity, shared by everything that speaks for it.
+#[derive(Clone)]
+pub(crate) struct Identity(Arc<Parts>);
+
+struct Parts {
+    keys: Arc<DeviceKeys>,
+    certificate: Verified<DeviceCertificate>,
+    machine: &'static Machine,
+    anchors: Anchors,
+}
+
+/// Why an identity doesn't hold.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The file can't be read or written.
+    #[error("the identity file can't be read or written: {0}")]
+    Io(#[from] io::Error),
+    /// Its bytes are not an identity's.
+    #[error("the identity file is malformed ({0}); enrol the device anew")]
+    Malformed(#[from] Malformed),
+    /// The chain doesn't hold.
+    #[error("the certificate is not believed: {0}; enrol the device anew")]
+    NotTrusted(#[from] TrustError),
+    /// The certificate names other keys or another machine than asked for.
+    #[error("the certificate names another {0} than this device has; enrol the device anew")]
+    OtherDevice(&'static str),
+    /// The certificate's machine isn't in the catalogue.
+    #[error("{0}")]
+    Machine(#[from] UnknownName),
+    /// The certificate is past its end.
+    #[error("the device's certificate expired at {0} (milliseconds since 1970); enrol the device anew")]
+    Expired(u64),
+}
+
+impl Identity {
+    /// Verifies that `certificate` is the licensor's for these keys.
+    pub(crate) fn verify(
+        keys: DeviceKeys,
+        certificate: &Statement,
+        anchors: Anchors,
+        now: Timestamp,
+    ) -> Result<Self, IdentityError> {
+        let certificate: Verified<DeviceCertificate> = anchors.verify(Role::Licensor, certificate, now)?;
+        if certificate.sign != SignKey::from(keys.sign.verifying_key()) {
+            return Err(IdentityError::OtherDevice("signing key"));
+        }
+        if certificate.open != OpenKey::from(keys.open.wrapping_key()) {
+            return Err(IdentityError::OtherDevice("opening key"));
+        }
+        if now >= certificate.expires {
+            return Err(IdentityError::Expired(certificate.expires.0));
+        }
+        let machine = Machine::named(&certificate.machine)?;
+        Ok(Self(Arc::new(Parts { keys: Arc::new(keys), certificate, machine, anchors })))
+    }
+
+    /// Writes everything but the keys.
+    pub(crate) fn store(&self, path: &Path) -> io::Result<()> {
+        let mut w = Writer::new();
+        self.0.anchors.write(&mut w);
+        w.bytes(&self.0.certificate.statement().emit());
+        disk::replace(path, &w.finish())
+    }
+
+    /// Reads and verifies what [`Identity::store`] wrote.
+    pub(crate) fn load(path: &Path, keys: DeviceKeys, now: Timestamp) -> Result<Self, IdentityError> {
+        let bytes = std::fs::read(path)?;
+        let mut r = Reader::new(&bytes);
+        let anchors = Anchors::read(&mut r, now)?;
+        let certificate = Statement::parse(r.bytes("certificate", CERTIFICATE_LIMIT)?)?;
+        r.finish()?;
+        Self::verify(keys, &certificate, anchors, now)
+    }
+
+    /// The same device under newer anchors.
+    pub(crate) fn under(&self, anchors: Anchors) -> Self {
+        let Parts { keys, certificate, machine, .. } = &*self.0;
+        let (keys, certificate) = (Arc::clone(keys), certificate.clone());
+        Self(Arc::new(Parts { keys, certificate, machine, anchors }))
+    }
+
+    pub(crate) fn device(&self) -> DeviceId {
+        self.0.certificate.device
+    }
+
+    pub(crate) fn keys(&self) -> &DeviceKeys {
+        &self.0.keys
+    }
+
+    pub(crate) fn certificate(&self) -> &Verified<DeviceCertificate> {
+        &self.0.certificate
+    }
+
+    pub(crate) fn machine(&self) -> &'static Machine {
+        self.0.machine
+    }
+
+    pub(crate) fn anchors(&self) -> &Anchors {
+        &self.0.anchors
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({})", self.device())
+    }
+}
