@@ -1,5 +1,242 @@
-//! Under construction.
+//! The device: holds two keys and a journal, and decides whether to move the machine (hops 8 to 13).
+//!
+//! A [`Device`] enrols once, then serves: it fetches sealed toolpaths, authenticates them whole, opens them as
+//! their keys are released, drives the machine, signs receipts and looks its settlements up in the ledger.
+//! `docs/life-of-a-print.md` walks through these files in order. Deliberately absent: a mesh, and any code that
+//! reads one; this crate can't depend on it.
 
+pub mod check;
+pub mod clock;
+mod disk;
+pub mod enrol;
 pub mod gcode;
 pub mod guard;
+mod identity;
+pub mod journal;
+pub mod keys;
+pub mod ledger;
+pub mod link;
+pub mod print;
 pub mod printer;
+mod receipt;
+pub mod serve;
+pub mod session;
+mod spool;
+pub mod trust;
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use layerlock_seal::statement::{Statement, Verified};
+use layerlock_seal::toolpath::{WrappedEpoch, header_hash};
+use layerlock_terms::ids::DeviceId;
+use layerlock_terms::machine::Machine;
+use layerlock_terms::trust::DeviceCertificate;
+use rand_core::CryptoRng;
+use tonic::transport::Channel;
+
+pub use check::{Cleared, RecordedOffer, Refusal};
+pub use clock::Clock;
+pub use enrol::{EnrolError, Enrolment};
+pub use identity::IdentityError;
+pub use print::Failure;
+pub use printer::PrinterTarget;
+pub use serve::{DeviceError, Notice, PrintReport, Until};
+
+use crate::check::Standing;
+use crate::clock::TrustedTime;
+use crate::identity::Identity;
+use crate::journal::{Journal, JournalError};
+use crate::keys::{DeviceKeys, KeyFileError};
+use crate::serve::Shift;
+use crate::trust::{Anchors, TrustError};
+
+/// Where each of a device's files is.
+pub(crate) mod files {
+    use std::path::{Path, PathBuf};
+
+    pub(crate) fn keys(home: &Path) -> PathBuf {
+        home.join("keys")
+    }
+
+    pub(crate) fn identity(home: &Path) -> PathBuf {
+        home.join("identity")
+    }
+
+    pub(crate) fn journal(home: &Path) -> PathBuf {
+        home.join("journal")
+    }
+
+    pub(crate) fn lock(home: &Path) -> PathBuf {
+        home.join("lock")
+    }
+}
+
+/// An enrolled device. Only one can be open on a directory.
+#[derive(Debug)]
+pub struct Device {
+    home: PathBuf,
+    identity: Identity,
+    /// The anchors of the identity, and the vaults that have proved themselves since.
+    anchors: Anchors,
+    journal: Journal,
+    time: TrustedTime,
+    /// Held as long as the device is open; the system lets go of it even if we are killed.
+    _lock: File,
+}
+
+/// Why a device can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("{0} is in use by another process: one device is one process, stop the other")]
+    InUse(PathBuf),
+    /// There is no device, or it can't be read.
+    #[error("{path} holds no enrolled device: {source}; enrol one there")]
+    NoDevice {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The keys can't be used.
+    #[error("{0}")]
+    Keys(#[from] KeyFileError),
+    /// The identity doesn't hold.
+    #[error("{0}")]
+    Identity(#[from] IdentityError),
+    /// The journal can't be trusted.
+    #[error("{0}")]
+    Journal(#[from] JournalError),
+}
+
+/// Why newer anchors are not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewError {
+    /// They can't be fetched.
+    #[error("the licensor can't be asked: {0}")]
+    Fetch(String),
+    /// They don't follow from the pinned root.
+    #[error("{0}")]
+    NotTrusted(#[from] TrustError),
+    /// They can't be kept.
+    #[error("the identity file can't be written: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl Device {
+    /// Enrols a new device and opens it.
+    ///
+    /// # Errors
+    /// [`EnrolError`]; the same call again takes up where it was cut off.
+    pub async fn enrol(
+        licensor: Channel,
+        wanted: Enrolment<'_>,
+        rng: &mut (impl CryptoRng + Send),
+    ) -> Result<Self, EnrolError> {
+        enrol::enrol(licensor, &wanted, rng).await?;
+        Ok(Self::open_at(wanted.home, wanted.clock).map_err(Box::new)?)
+    }
+
+    /// Opens an enrolled device by the system's clock.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(home: &Path) -> Result<Self, OpenError> {
+        Self::open_at(home, Clock::system())
+    }
+
+    /// Opens an enrolled device by a clock that is passed in.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_at(home: &Path, clock: Clock) -> Result<Self, OpenError> {
+        let no_device = |source| OpenError::NoDevice { path: home.into(), source };
+        let lock = disk::create(&files::lock(home)).map_err(no_device)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(home.into())),
+            Err(TryLockError::Error(source)) => return Err(no_device(source)),
+        }
+        std::fs::metadata(files::identity(home)).map_err(no_device)?;
+        let keys = DeviceKeys::load(&files::keys(home))?;
+        let journal = Journal::open(&files::journal(home))?;
+        let mut time = TrustedTime::new(clock, journal.memory().floor());
+        let identity = Identity::load(&files::identity(home), keys, time.now())?;
+        let anchors = identity.anchors().clone();
+        Ok(Self { home: home.into(), identity, anchors, journal, time, _lock: lock })
+    }
+
+    /// Which device this is.
+    pub fn id(&self) -> DeviceId {
+        self.identity.device()
+    }
+
+    /// The licensor's certificate for this device's keys.
+    pub fn certificate(&self) -> &Verified<DeviceCertificate> {
+        self.identity.certificate()
+    }
+
+    /// The machine behind it.
+    pub fn machine(&self) -> &'static Machine {
+        self.identity.machine()
+    }
+
+    /// Serves the vault: takes jobs, prints them on `printer`, tells `watch`; gives the last job's report.
+    ///
+    /// # Errors
+    /// [`DeviceError`]. The machine is safe then, and what is owed to the vault is in the journal: the next
+    /// start sends it.
+    pub async fn serve(
+        &mut self,
+        vault: Channel,
+        printer: PrinterTarget,
+        watch: &mut (dyn FnMut(Notice<'_>) + Send),
+        until: Until,
+    ) -> Result<Option<PrintReport>, DeviceError> {
+        Shift::serve(self, vault, &printer, watch, until).await
+    }
+
+    /// Runs a recorded offer and its envelope through the same check a live job runs through. Nothing moves
+    /// and nothing is recorded.
+    ///
+    /// # Errors
+    /// [`Refusal`], with the first reason found.
+    pub fn examine(&mut self, recorded: &RecordedOffer) -> Result<Cleared, Refusal> {
+        check::examine(recorded, &self.standing())
+    }
+
+    /// Tries whether a recorded epoch key opens with this device's key, whatever else speaks against it.
+    ///
+    /// # Errors
+    /// [`Refusal::CannotUnwrap`], or [`Refusal::Malformed`] for a header that isn't one.
+    pub fn try_key(&self, header: &[u8], key: &WrappedEpoch) -> Result<(), Refusal> {
+        let header = Statement::parse(header).map_err(|why| Refusal::Malformed { what: "header", why })?;
+        let opened = self.identity.keys().open.open_epoch(key, &header_hash(&header));
+        opened.map(drop).map_err(|_| Refusal::CannotUnwrap { epoch: key.epoch() })
+    }
+
+    /// Fetches the trust chain again, for rotated service keys or a newer root.
+    ///
+    /// # Errors
+    /// [`RenewError`]; the pinned anchors stay.
+    pub async fn renew_trust(&mut self, licensor: Channel) -> Result<(), RenewError> {
+        let fetched = enrol::fetch_trust(licensor).await;
+        let (root, services) = fetched.map_err(|error| RenewError::Fetch(error.to_string()))?;
+        let renewed = self.identity.anchors().renewed(&root, &services, self.time.now())?;
+        let identity = self.identity.under(renewed.clone());
+        identity.store(&files::identity(&self.home))?;
+        (self.identity, self.anchors) = (identity, renewed);
+        Ok(())
+    }
+
+    fn standing(&mut self) -> Standing<'_> {
+        Standing {
+            now: self.time.now(),
+            device: self.identity.device(),
+            machine: self.identity.machine(),
+            anchors: &self.anchors,
+            memory: self.journal.memory(),
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! Printing, hop 11: checked segments are opened as their keys come, become commands, and move the machine.
+//!
+//! Order of things: a segment is opened, a whole piece is read, each of its lines passes the guard, the machine
+//! acknowledges, whole layers are attested. Whatever fails, the machine is brought into its safe state and the
+//! receipt says how far it had come. Plaintext segments are wiped as soon as their piece is read; the commands
+//! themselves live until the machine has taken them, since it may ask for a line again.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use layerlock_seal::toolpath::{self, Ends, Opener};
+use layerlock_terms::receipt::{Extent, Outcome};
+use layerlock_terms::toolpath::{Layer, Piece, Step};
+use layerlock_terms::wire::Malformed;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::check::{Cleared, Refusal};
+use crate::gcode::{Comments, GcodeError, Marlin};
+use crate::guard::{self, Guard};
+use crate::link::LinkError;
+use crate::printer::{Printer, PrinterError, PrinterEvent, Stop};
+use crate::serve::{DeviceError, Notice, Shift};
+use crate::session::Event;
+
+/// How long the machine is kept hot while a key doesn't come.
+const KEY_PATIENCE: Duration = Duration::from_secs(300);
+/// Longest piece that is read, in bytes of plaintext.
+const PIECE_LIMIT: usize = 64 << 20;
+
+/// Why a job did not end as printed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It was refused before any motion.
+    #[error("{0}")]
+    Refused(#[from] Refusal),
+    /// A segment doesn't open; the disk or the key isn't what it was.
+    #[error("{0}; the machine was stopped")]
+    Sealed(#[from] toolpath::Refused),
+    /// The opened bytes are no toolpath.
+    #[error("the toolpath is malformed: {0}; tell the seller")]
+    Malformed(#[from] Malformed),
+    /// The pieces are out of order, or not what the manifest says.
+    #[error("the toolpath's {0} is not what was signed for; tell the seller")]
+    Toolpath(&'static str),
+    /// A piece has no G-code.
+    #[error("{0}")]
+    Gcode(#[from] GcodeError),
+    /// A command the machine must not get.
+    #[error("{0}; tell the seller")]
+    Guard(#[from] guard::Refusal),
+    /// The machine or its cable.
+    #[error("{0}")]
+    Printer(#[from] PrinterError),
+    /// The stored ciphertext can't be read or written.
+    #[error("the spool can't be read or written: {0}; free the disk")]
+    Spool(std::io::Error),
+    /// The key didn't come.
+    #[error("the key of epoch {epoch} did not come within {} s; the machine was not kept hot any longer", KEY_PATIENCE.as_secs())]
+    NoKey {
+        /// Which.
+        epoch: u32,
+    },
+    /// Somebody stopped it at the machine.
+    #[error("stopped at the machine")]
+    StoppedAtMachine,
+    /// Somebody stopped this program.
+    #[error("stopped by whoever runs the device")]
+    Stopped,
+    /// The vault will not go on.
+    #[error("the vault ended the job: {0}")]
+    Withdrawn(String),
+    /// The link is over for good.
+    #[error("{0}")]
+    Link(#[from] LinkError),
+    /// Power was cut, or the program killed, in mid-print.
+    #[error("the device went down in mid-print; a job is never taken up again in motion, ask for a new one")]
+    WentDown,
+    /// The device itself can't go on.
+    #[error("{0}")]
+    Device(Box<DeviceError>),
+}
+
+impl Failure {
+    /// What the receipt says.
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::StoppedAtMachine | Self::Stopped => Outcome::Cancelled,
+            Self::Refused(_)
+            | Self::Sealed(_)
+            | Self::Malformed(_)
+            | Self::Toolpath(_)
+            | Self::Gcode(_)
+            | Self::Guard(_)
+            | Self::Printer(_)
+            | Self::Spool(_)
+            | Self::NoKey { .. }
+            | Self::Withdrawn(_)
+            | Self::Link(_)
+            | Self::WentDown
+            | Self::Device(_) => Outcome::Failed,
+        }
+    }
+}
+
+/// One job in motion.
+struct Run {
+    cleared: Cleared,
+    opener: Opener,
+    /// Next segment to open.
+    next: u32,
+    plain: Plain,
+    order: Order,
+    gcode: Marlin,
+    guard: Guard,
+    acks: Acks,
+}
+
+/// What waiting ended with.
+enum Heard {
+    Link(crate::link::LinkEvent),
+    Machine(PrinterEvent),
+}
+
+impl Shift<'_> {
+    /// Moves the machine along a cleared toolpath; returns when motion is over and reported.
+    pub(crate) async fn print(&mut self, cleared: Cleared) -> Result<(), DeviceError> {
+        let mut printer = self.take_printer();
+        let mut run = Run::new(cleared, Guard::new(self.machine()));
+        let driven = self.drive(&mut run, &mut *printer).await;
+        let (outcome, failure) = match driven {
+            Ok(()) => (Outcome::Printed, None),
+            Err(failure) => {
+                if let Err(error) = printer.stop(Stop::Safe).await {
+                    tracing::warn!(%error, "the machine could not be brought into its safe state");
+                }
+                (failure.outcome(), Some(failure))
+            }
+        };
+        let stats = printer.stats();
+        let extent = run.acks.reach(stats.last_acknowledged);
+        self.note_machine(stats, printer.record());
+        let lost = self.step(Event::Finished(outcome, extent)).await;
+        match failure {
+            Some(Failure::Device(error)) => Err(*error),
+            other => {
+                self.note_failure(other);
+                lost
+            }
+        }
+    }
+
+    async fn drive(&mut self, run: &mut Run, printer: &mut dyn Printer) -> Result<(), Failure> {
+        self.tell(Notice::Heating);
+        while let Some(piece) = self.next_piece(run, printer).await? {
+            self.play(run, printer, &piece).await?;
+        }
+        self.rest(run, printer).await
+    }
+
+    /// Sends one piece's lines.
+    async fn play(&mut self, run: &mut Run, printer: &mut dyn Printer, piece: &Piece) -> Result<(), Failure> {
+        if let Piece::Layer(layer) = piece {
+            self.tell(Notice::Layer(layer));
+        }
+        for line in run.gcode.lines(piece)? {
+            let line = Zeroizing::new(line);
+            let Some(line) = guard::stripped(&line) else { continue };
+            let command = run.guard.admit(line)?;
+            self.alongside(printer.send(&command)).await?;
+            run.acks.sent += 1;
+            self.attest_layers(run, printer).await?;
+            while let Some(event) = printer.take_event() {
+                self.heed(run, printer, event).await?;
+            }
+        }
+        if let Piece::Layer(layer) = piece {
+            run.acks.end_layer(layer);
+        }
+        Ok(())
+    }
+
+    /// Lets the machine make every move it was sent, and attests what that completes.
+    async fn rest(&mut self, run: &mut Run, printer: &mut dyn Printer) -> Result<(), Failure> {
+        self.alongside(printer.drain()).await?;
+        self.attest_layers(run, printer).await
+    }
+
+    /// One receipt per whole layer acknowledged, or for several that were acknowledged at once.
+    async fn attest_layers(&mut self, run: &mut Run, printer: &dyn Printer) -> Result<(), Failure> {
+        let before = run.acks.extent.layers;
+        let extent = run.acks.reach(printer.stats().last_acknowledged);
+        if extent.layers == before {
+            return Ok(());
+        }
+        self.step(Event::Layers(extent)).await?;
+        let of = run.cleared.envelope().manifest().layers;
+        self.tell(Notice::Progress { layers: extent.layers, of });
+        Ok(())
+    }
+
+    /// What the machine or its person asks for between two lines.
+    async fn heed(
+        &mut self,
+        run: &mut Run,
+        printer: &mut dyn Printer,
+        event: PrinterEvent,
+    ) -> Result<(), Failure> {
+        self.tell(Notice::Machine(&event));
+        match event {
+            PrinterEvent::Pause | PrinterEvent::Paused | PrinterEvent::FilamentOut => {
+                self.pause(run, printer).await
+            }
+            PrinterEvent::Cancel => Err(Failure::StoppedAtMachine),
+            PrinterEvent::Resume
+            | PrinterEvent::Resumed
+            | PrinterEvent::WaitsForUser
+            | PrinterEvent::Prompt(_)
+            | PrinterEvent::ManyResends { .. } => Ok(()),
+        }
+    }
+
+    async fn pause(&mut self, run: &mut Run, printer: &mut dyn Printer) -> Result<(), Failure> {
+        self.step(Event::Pause).await?;
+        loop {
+            let event = self.alongside(printer.attend()).await?;
+            self.attest_layers(run, printer).await?;
+            self.tell(Notice::Machine(&event));
+            match event {
+                PrinterEvent::Resume | PrinterEvent::Resumed => return Ok(self.step(Event::Resume).await?),
+                PrinterEvent::Cancel => return Err(Failure::StoppedAtMachine),
+                PrinterEvent::Pause
+                | PrinterEvent::Paused
+                | PrinterEvent::FilamentOut
+                | PrinterEvent::WaitsForUser
+                | PrinterEvent::Prompt(_)
+                | PrinterEvent::ManyResends { .. } => {}
+            }
+        }
+    }
+
+    /// Opens the segments of the next piece; `None` after the last.
+    async fn next_piece(
+        &mut self,
+        run: &mut Run,
+        printer: &mut dyn Printer,
+    ) -> Result<Option<Piece>, Failure> {
+        if run.next == run.cleared.envelope().manifest().segments {
+            return run.order.finish(run.cleared.envelope().manifest().layers).map(|()| None);
+        }
+        loop {
+            let sealed = self.stored(run.next).map_err(Failure::Spool)?;
+            let limit = run.cleared.envelope().header().segment_limit;
+            let (segment, _) = toolpath::Segment::split_first(&sealed, limit)
+                .map_err(|reason| toolpath::Refused { index: run.next, reason })?;
+            let epoch = segment.info().epoch;
+            run.plain.make_room(segment.info().length as usize)?;
+            self.await_key(run, printer, epoch).await?;
+            let info = run.opener.open(&sealed, &mut run.plain.0)?;
+            run.next += 1;
+            if info.ends != Ends::Nothing {
+                let piece = Piece::parse(&run.plain.0);
+                run.plain.wipe();
+                let piece = piece?;
+                run.order.follow(&piece, info.layer, self.machine().name)?;
+                return Ok(Some(piece));
+            }
+        }
+    }
+
+    /// Waits until the epoch's key is here; the machine finishes what it has and is kept hot for a while.
+    async fn await_key(
+        &mut self,
+        run: &mut Run,
+        printer: &mut dyn Printer,
+        epoch: u32,
+    ) -> Result<(), Failure> {
+        if self.hand_key(run, epoch)? {
+            return Ok(());
+        }
+        self.rest(run, printer).await?;
+        let late = Instant::now() + KEY_PATIENCE;
+        while !self.hand_key(run, epoch)? {
+            let heard = tokio::time::timeout_at(late, self.hear(printer)).await;
+            match heard.map_err(|_| Failure::NoKey { epoch })?? {
+                Heard::Link(event) => self.on_link_in_motion(event).await?,
+                Heard::Machine(event) => self.heed(run, printer, event).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, printer: &mut dyn Printer) -> Result<Heard, Failure> {
+        tokio::select! {
+            biased;
+            () = self.stop.asked() => Err(Failure::Stopped),
+            event = self.link.next() => Ok(Heard::Link(event)),
+            event = printer.attend() => Ok(Heard::Machine(event?)),
+        }
+    }
+
+    /// Gives the opener an epoch's secret; whether it has it now.
+    fn hand_key(&mut self, run: &mut Run, epoch: u32) -> Result<bool, Failure> {
+        if run.opener_has(epoch) {
+            return Ok(true);
+        }
+        let Some(secret) = self.unwrap_key(epoch, run.cleared.envelope().header_hash())? else {
+            return Ok(false);
+        };
+        run.opener.add_epoch(&secret)?;
+        run.order.keys = Some(epoch);
+        Ok(true)
+    }
+
+    /// Serves the link while the machine works. Work that is broken off is never taken up again.
+    async fn alongside<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, PrinterError>>,
+    ) -> Result<T, Failure> {
+        tokio::pin!(work);
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = self.stop.asked() => return Err(Failure::Stopped),
+                event = self.link.next() => event,
+                done = &mut work => return Ok(done?),
+            };
+            self.on_link_in_motion(event).await?;
+        }
+    }
+
+    async fn on_link_in_motion(&mut self, event: crate::link::LinkEvent) -> Result<(), Failure> {
+        self.on_link(event).await?;
+        match self.interrupt.take() {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<DeviceError> for Failure {
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::Link(link) => Self::Link(link),
+            other => Self::Device(Box::new(other)),
+        }
+    }
+}
+
+impl Run {
+    fn new(cleared: Cleared, guard: Guard) -> Self {
+        let opener = Opener::new(cleared.envelope());
+        Self {
+            cleared,
+            opener,
+            next: 0,
+            plain: Plain::default(),
+            order: Order::default(),
+            gcode: Marlin::new(Comments::Omitted),
+            guard,
+            acks: Acks::default(),
+        }
+    }
+
+    /// Epochs come in order, and the opener keeps the newest one handed to it.
+    fn opener_has(&self, epoch: u32) -> bool {
+        self.order.keys == Some(epoch)
+    }
+}
+
+/// Plaintext on its way to be read: wiped when read, wiped when it has to move, wiped when it is dropped.
+#[derive(Default)]
+struct Plain(Zeroizing<Vec<u8>>);
+
+impl Plain {
+    /// Makes sure that `more` bytes fit without the vector moving by itself and leaving a copy behind.
+    fn make_room(&mut self, more: usize) -> Result<(), Failure> {
+        let wanted = self.0.len() + more;
+        if wanted > PIECE_LIMIT {
+            return Err(Failure::Toolpath("longest piece"));
+        }
+        if wanted > self.0.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(wanted.next_power_of_two()));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger;
+        }
+        Ok(())
+    }
+
+    fn wipe(&mut self) {
+        let room = self.0.capacity();
+        self.0 = Zeroizing::new(Vec::with_capacity(room));
+    }
+}
+
+/// What must come next: prologue, layers counted from zero, epilogue.
+#[derive(Default)]
+struct Order {
+    begun: bool,
+    layers: u32,
+    over: bool,
+    /// The newest epoch whose secret the opener was given.
+    keys: Option<u32>,
+}
+
+impl Order {
+    fn follow(&mut self, piece: &Piece, sealed_layer: u32, machine: &str) -> Result<(), Failure> {
+        match piece {
+            Piece::Prologue(prologue) if !self.begun && prologue.machine == machine => self.begun = true,
+            Piece::Layer(layer) if self.begun && !self.over => {
+                if layer.index != self.layers || layer.index != sealed_layer {
+                    return Err(Failure::Toolpath("layer order"));
+                }
+                self.layers += 1;
+            }
+            Piece::Epilogue(_) if self.begun && !self.over => self.over = true,
+            Piece::Prologue(_) => return Err(Failure::Toolpath("machine")),
+            Piece::Layer(_) | Piece::Epilogue(_) => return Err(Failure::Toolpath("order of pieces")),
+        }
+        Ok(())
+    }
+
+    fn finish(&self, layers: u32) -> Result<(), Failure> {
+        let whole = self.over && self.layers == layers;
+        if whole { Ok(()) } else { Err(Failure::Toolpath("number of layers")) }
+    }
+}
+
+/// What was sent, and how much of it whole layers.
+#[derive(Debug, Default)]
+struct Acks {
+    sent: u64,
+    /// Filament of the layers ended so far, in 10⁻⁵ mm.
+    fed: u64,
+    /// Layers sent whole and not yet acknowledged: lines up to their end, layers, filament in micrometres.
+    marks: VecDeque<(u64, u32, u64)>,
+    extent: Extent,
+}
+
+impl Acks {
+    fn end_layer(&mut self, layer: &Layer) {
+        self.fed += layer.steps.iter().map(fed).sum::<u64>();
+        self.marks.push_back((self.sent, layer.index + 1, self.fed / 100));
+    }
+
+    /// How far the machine has come, now that it has acknowledged so many lines.
+    fn reach(&mut self, lines: u64) -> Extent {
+        self.extent.lines = lines;
+        while let Some((end, layers, filament_um)) = self.marks.front().copied().filter(|m| m.0 <= lines) {
+            debug_assert!(end <= self.sent, "a layer ends within what was sent");
+            (self.extent.layers, self.extent.filament_um) = (layers, filament_um);
+            self.marks.pop_front();
+        }
+        self.extent
+    }
+}
+
+/// Filament a step extrudes, in 10⁻⁵ mm; what is pulled back is primed again and counts for nothing.
+fn fed(step: &Step) -> u64 {
+    match step {
+        Step::Extrude(path) => path.points.iter().map(|(_, feed)| u64::try_from(feed.0).unwrap_or(0)).sum(),
+        Step::Travel { .. }
+        | Step::Retract { .. }
+        | Step::Prime { .. }
+        | Step::Lift { .. }
+        | Step::Fan(_)
+        | Step::Nozzle(_)
+        | Step::Bed(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;
