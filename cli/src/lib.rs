@@ -12,6 +12,7 @@ pub mod keyring;
 pub mod ledger;
 pub mod parties;
 pub mod people;
+pub mod picture;
 pub mod printing;
 pub mod random;
 pub mod tls;
