@@ -12,6 +12,8 @@ mod file;
 mod forge;
 #[path = "../tests/vectors/generate.rs"]
 mod generate;
+#[path = "../tests/vectors/nonce.rs"]
+mod nonce;
 #[path = "../tests/support/mod.rs"]
 mod support;
 

@@ -47,11 +47,16 @@ pub fn statement_with(kind: &[u8], id: &[u8], payload: &[u8], signature: &[u8]) 
     cat(&[&[1], &len(kind), kind, id, &len(payload), payload, signature])
 }
 
+/// What a statement's signature covers.
+pub fn signed_bytes(kind: &str, payload: &[u8], key: &SigningKey) -> Vec<u8> {
+    let (kind, id) = (kind.as_bytes(), key_id(&public(key)));
+    cat(&[b"layerlock/statement/v1", &len(kind), kind, &id, &len(payload), payload])
+}
+
 /// A statement rightly signed, whatever its payload.
 pub fn statement(kind: &str, payload: &[u8], key: &SigningKey) -> Vec<u8> {
-    let (kind, id) = (kind.as_bytes(), key_id(&public(key)));
-    let signed = cat(&[b"layerlock/statement/v1", &len(kind), kind, &id, &len(payload), payload]);
-    statement_with(kind, &id, payload, &key.sign(&signed).to_bytes())
+    let signature = key.sign(&signed_bytes(kind, payload, key)).to_bytes();
+    statement_with(kind.as_bytes(), &key_id(&public(key)), payload, &signature)
 }
 
 /// What an envelope is sealed with, as the vault holds it.

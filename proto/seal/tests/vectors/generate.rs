@@ -10,6 +10,7 @@ use layerlock_terms::wire::Noun;
 
 use super::file::Vector;
 use super::forge::{self, Fields, Vault, cat};
+use super::nonce;
 use super::support::{Repeatable, device, header, signer, summary};
 
 const HEADER: &str = EnvelopeHeader::TYPE;
@@ -197,6 +198,16 @@ fn statements() -> Vec<Vector> {
             "ST-8",
             "the signature's scalar plus the group's order: the same modulo the order",
             &forged(&plus_order(signature)),
+        ),
+        statement_vector(
+            "low-order-nonce",
+            "refused-signature",
+            "ST-8",
+            "made by the key's owner with the identity for a nonce point: plain verification takes it",
+            &forged(&nonce::sign_with_identity(
+                &signer().to_seed(),
+                &forge::signed_bytes(HEADER, &payload, &key),
+            )),
         ),
         statement_vector(
             "payload-trailing",

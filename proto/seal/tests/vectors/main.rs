@@ -4,6 +4,7 @@
 mod file;
 mod forge;
 mod generate;
+mod nonce;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -235,6 +236,16 @@ fn cites(source: &str, rule: &str) -> bool {
     source
         .match_indices(rule)
         .any(|(at, _)| !source[at + rule.len()..].starts_with(|c: char| c.is_ascii_digit()))
+}
+
+#[test]
+fn plain_verification_would_take_the_low_order_nonce() {
+    // Otherwise the vector would be refused for another reason and show nothing.
+    use ed25519_dalek::{Signature, Verifier, VerifyingKey};
+    let signature = nonce::sign_with_identity(&[7; 32], b"message");
+    let key: VerifyingKey = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).verifying_key();
+    assert!(key.verify(b"message", &Signature::from_bytes(&signature)).is_ok());
+    assert!(key.verify_strict(b"message", &Signature::from_bytes(&signature)).is_err());
 }
 
 #[test]
