@@ -78,6 +78,14 @@ impl MarlinPrinter {
         Ok((printer, greeting))
     }
 
+    /// Makes a simulated machine say something out of turn: a pause button, a filament sensor.
+    /// Heard at the next answer; a real machine can't be made to, and isn't.
+    pub fn interject(&mut self, text: &str) {
+        if let Some(firmware) = &self.bench {
+            firmware.lock().expect("the simulated machine has not panicked").interject(text);
+        }
+    }
+
     fn on(port: Port, patience: Duration) -> Self {
         let wire = Wire::open(Duration::ZERO, patience);
         let (opened, buffer, unwritten) = (Instant::now(), Box::new([0; 4096]), Vec::new());

@@ -1,1 +1,161 @@
-//! The simulated machine's own habits.
+//! The shell over the simulated machine: what a session sees, in-process, on good and bad cables.
+
+use layerlock_terms::machine::MACHINES;
+use layerlock_terms::units::Celsius;
+
+use super::*;
+use crate::guard::{Command, Guard};
+use crate::printer::marlin::MarlinPrinter;
+use crate::printer::{Printer, PrinterError, PrinterEvent, PrinterTarget, Stop};
+
+/// A small print: start, `moves` extruding moves along a line, end.
+fn job(moves: i32) -> Vec<Command> {
+    let mut guard = Guard::new(&MACHINES[0]);
+    let start =
+        ["M104 S205", "M140 S60", "M109 S205", "G28", "M83", "G1 X10 Y10 Z0.2 F1200"].map(String::from);
+    let moves = (1..=moves).map(|n| format!("G1 X{}.{:02} E0.05", 10 + n / 100, n % 100));
+    let lines = start.into_iter().chain(moves).chain(["M104 S0".into(), "M140 S0".into()]);
+    lines.map(|line| guard.admit(&line).unwrap()).collect()
+}
+
+async fn connected(faults: Faults) -> MarlinPrinter {
+    let bench = Bench { faults, ..Bench::instant(&MACHINES[0]) };
+    MarlinPrinter::simulated(bench).await.unwrap().0
+}
+
+async fn send_all(printer: &mut MarlinPrinter, job: &[Command]) -> Result<(), PrinterError> {
+    for command in job {
+        printer.send(command).await?;
+    }
+    printer.drain().await
+}
+
+#[tokio::test]
+async fn a_simulated_machine_does_what_it_is_told_once_each_in_order_and_remembers_it() {
+    let job = job(2_000);
+    let mut printer = connected(Faults::none()).await;
+    send_all(&mut printer, &job).await.unwrap();
+    let record = printer.record().unwrap();
+    assert!(record.executed().eq(job.iter().map(Command::text)));
+    assert_eq!(record.filament_um, 2_000 * 50);
+    assert_eq!((record.max_nozzle, record.max_bed), (Celsius(205), Celsius(60)));
+    let (low, high) = record.extruded.unwrap();
+    assert_eq!((low.x, low.y, low.z, high.x), (10_000, 10_000, 200, 30_000));
+    assert!(record.duration.0 > 60_000, "it counts the heat-up it skipped: {:?}", record.duration);
+    assert_eq!(record.planned, 0);
+}
+
+#[tokio::test]
+async fn the_machine_greets_with_its_name_and_capabilities() {
+    let (printer, greeting) = PrinterTarget::Simulated.connect(&MACHINES[0]).await.unwrap();
+    assert!(greeting.firmware.contains("simulated"), "{greeting:?}");
+    assert!(greeting.capabilities.iter().any(|name| name == "AUTOREPORT_TEMP"));
+    assert_eq!(greeting.baud, None);
+    assert!(printer.temperatures().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_cable_changes_nothing_in_what_is_done() {
+    let kinds =
+        [Fault::LineLost, Fault::LineCorrupted, Fault::AnswerLost, Fault::AnswerDoubled, Fault::Noise];
+    for seed in 1..=5 {
+        let job = job(1_000);
+        let mut printer = connected(Faults::random(seed, &kinds, 10)).await;
+        send_all(&mut printer, &job).await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        assert!(printer.record().unwrap().executed().eq(job.iter().map(Command::text)), "seed {seed}");
+        assert!(printer.stats().resends > 0, "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn rule_30_a_pulled_cable_is_a_lost_link_that_names_the_last_command_acknowledged() {
+    let mut printer = connected(Faults::at([(500, Fault::HangUp)])).await;
+    let Err(PrinterError::LinkLost { last, .. }) = send_all(&mut printer, &job(2_000)).await else {
+        panic!("the link is not lost");
+    };
+    assert_eq!(last, printer.stats().last_acknowledged);
+    assert!((400..500).contains(&last), "{last}");
+    let more = printer.send(&job(1)[0]).await;
+    assert!(matches!(more, Err(PrinterError::Over)), "never reopened by itself: {more:?}");
+}
+
+#[tokio::test]
+async fn a_stopped_machine_is_safe_and_takes_nothing_more() {
+    let mut printer = connected(Faults::none()).await;
+    let job = job(100);
+    for command in &job[..50] {
+        printer.send(command).await.unwrap();
+    }
+    printer.stop(Stop::Safe).await.unwrap();
+    let record = printer.record().unwrap();
+    let done: Vec<&str> = record.executed().collect();
+    assert!(done.ends_with(&["M104 S0", "M140 S0", "M107", "G91", "G1 Z10 F600", "G90", "M84"]), "{done:?}");
+    assert!(matches!(printer.send(&job[50]).await, Err(PrinterError::Over)));
+}
+
+#[tokio::test]
+async fn an_emergency_stop_kills_the_machine() {
+    let mut printer = connected(Faults::none()).await;
+    printer.send(&job(1)[0]).await.unwrap();
+    printer.stop(Stop::Emergency).await.unwrap();
+    assert!(matches!(printer.drain().await, Err(PrinterError::Over)));
+}
+
+#[tokio::test]
+async fn a_pause_asked_for_at_the_machine_reaches_whoever_attends() {
+    let bench = Bench::instant(&MACHINES[0]);
+    let (mut printer, _greeting) = MarlinPrinter::simulated(bench).await.unwrap();
+    printer.interject("//action:pause");
+    printer.send(&job(1)[0]).await.unwrap();
+    assert_eq!(printer.attend().await.unwrap(), PrinterEvent::Pause);
+    assert_eq!(printer.take_event(), None);
+}
+
+#[test]
+fn a_cold_machine_feeds_nothing_and_says_so() {
+    let mut record = Record::default();
+    let mut body = Body::new(&MACHINES[0]);
+    body.execute("G28", &mut record);
+    assert_eq!(
+        body.execute("G1 X5 E1", &mut record),
+        Deed::Done(Some("echo: cold extrusion prevented".into()))
+    );
+    assert_eq!(record.filament_um, 0);
+}
+
+#[test]
+fn what_no_machine_can_do_stops_this_one() {
+    for line in ["G1 X5", "M104 S999", "M140 S999"] {
+        let mut body = Body::new(&MACHINES[0]);
+        assert!(matches!(body.execute(line, &mut Record::default()), Deed::Impossible(_)), "{line}");
+    }
+    let mut body = Body::new(&MACHINES[0]);
+    body.execute("G28", &mut Record::default());
+    assert!(matches!(body.execute("G1 X9999", &mut Record::default()), Deed::Impossible(_)));
+}
+
+/// What a fresh board answers to these bytes, without its `start`.
+fn answers(written: &[u8]) -> String {
+    let mut firmware = Firmware::new(&MACHINES[0], Manners::default(), Faults::none());
+    firmware.receive(written, Duration::ZERO);
+    let said = String::from_utf8(firmware.take_output().unwrap()).unwrap();
+    said.strip_prefix("start\n").unwrap().to_owned()
+}
+
+#[test]
+fn the_board_keeps_marlins_habits() {
+    assert_eq!(answers(b"N0 M110 N0*125\n"), "ok\n");
+    assert_eq!(answers(b"N1 G28*18\nN1 G28*18\n"), "ok\n", "silence on a repeated number");
+    assert_eq!(answers(b"\n\n"), "", "no ok for an empty line");
+    assert_eq!(
+        answers(b"N2 G28*17\n"),
+        "Error:Line Number is not Last Line Number+1, Last Line: 0\nResend: 1\nok\n"
+    );
+    assert_eq!(answers(b"N1 G28*19\n"), "Error:checksum mismatch, Last Line: 0\nResend: 1\nok\n");
+    assert!(
+        answers(b"N1 G28 ; home*99\n").contains("No Checksum"),
+        "a trailing comment takes the checksum with it"
+    );
+    let long = format!("N1 G1 X{:0>100}*1\n", 1);
+    assert!(answers(long.as_bytes()).contains("No Checksum"), "cut at 95 bytes");
+}
