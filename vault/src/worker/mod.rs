@@ -1,0 +1,16 @@
+//! Workers: child processes in which hostile meshes are parsed, measured, drawn and sliced, never beside a key.
+//!
+//! One process per upload or press, with an empty environment; `protocol` is what is said, `sandbox` the cage
+//! the child puts on, `child` what it does, `parent` how the vault starts, bounds, hears and ends it.
+
+mod child;
+mod parent;
+mod protocol;
+mod sandbox;
+
+pub use child::run;
+pub use parent::{WorkerCommand, WorkerError};
+pub use sandbox::{Confinement, Guard};
+
+pub(crate) use parent::{Bounds, Worker, probe};
+pub(crate) use protocol::{Answer, Task, read_analysis, write_analysis};

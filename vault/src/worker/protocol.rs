@@ -1,0 +1,264 @@
+//! What vault and worker say to each other over the worker's standard streams (SECURITY-CASES X1–X5).
+//!
+//! The vault writes one request and then the mesh as it is; the worker answers in frames
+//! `kind u8 ‖ length u32 ‖ payload`, the last of which is `Done` or `Refused`. A worker may have been taken over
+//! by the mesh it reads, so its answers are bytes seen: bounded here, checked where they are used.
+
+use std::io::{self, Read, Write};
+
+use layerlock_slicer::mesh::analysis::Analysis;
+use layerlock_terms::toolpath::Point3;
+use layerlock_terms::wire::{Malformed, Reader, Writer};
+
+use super::Confinement;
+
+/// Longest request, in bytes.
+const REQUEST_LIMIT: u32 = 64 * 1024;
+
+/// Longest single answer, in bytes: one layer of a large print.
+pub(crate) const ANSWER_LIMIT: u32 = 64 << 20;
+
+/// Longest reason a worker may give, in bytes.
+const WORDS_LIMIT: u32 = 1024;
+
+/// Bytes of an answer's frame.
+pub(crate) const FRAME: usize = 5;
+
+/// What the worker is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Confine itself and say what could not be done.
+    Probe,
+    /// Parse and measure the mesh, and draw it.
+    Analyse,
+    /// Slice the mesh with this profile (its byte form).
+    Slice(Vec<u8>),
+}
+
+/// The first thing a worker reads; comes from the vault, before anything hostile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// What to do.
+    pub(crate) task: Task,
+    /// Address space, in bytes.
+    pub(crate) memory: u64,
+    /// Processor time, in seconds.
+    pub(crate) seconds: u64,
+    /// Threads to work with.
+    pub(crate) threads: u16,
+    /// Bytes of mesh that follow.
+    pub(crate) mesh: u64,
+}
+
+/// Whose fault a refusal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Fault {
+    /// The upload is no mesh we take.
+    Mesh = 1,
+    /// The mesh can't be printed with this profile.
+    Slicing = 2,
+}
+
+/// One answer of a worker.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Answer {
+    /// How far it could confine itself; before it reads the mesh.
+    Confined(Confinement),
+    /// What the mesh is like.
+    Analysis(Analysis),
+    /// The mesh drawn, PNG.
+    Picture(Vec<u8>),
+    /// One encoded piece of the toolpath.
+    Piece(Vec<u8>),
+    /// It can't be done; the last answer.
+    Refused(Fault, String),
+    /// All is said; the last answer.
+    Done,
+}
+
+impl Request {
+    /// Writes the request with its length.
+    pub(crate) fn emit(&self) -> Vec<u8> {
+        let mut body = Writer::new();
+        let (task, profile): (u8, &[u8]) = match &self.task {
+            Task::Probe => (0, &[]),
+            Task::Analyse => (1, &[]),
+            Task::Slice(profile) => (2, profile),
+        };
+        body.u8(task).bytes(profile).u64(self.memory).u64(self.seconds).u16(self.threads).u64(self.mesh);
+        Writer::new().bytes(&body.finish()).finish()
+    }
+
+    /// Reads a request with its length from `input`, not a byte more.
+    pub(crate) fn read(input: &mut impl Read) -> io::Result<Self> {
+        let mut length = [0; 4];
+        input.read_exact(&mut length)?;
+        let length = u32::from_be_bytes(length);
+        if length > REQUEST_LIMIT {
+            return Err(io::Error::from(io::ErrorKind::InvalidData));
+        }
+        let mut body = vec![0; length as usize];
+        input.read_exact(&mut body)?;
+        Self::parse(&body).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    fn parse(body: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(body);
+        let task = r.u8("task")?;
+        let profile = r.bytes("profile", REQUEST_LIMIT)?;
+        let task = match task {
+            0 => Task::Probe,
+            1 => Task::Analyse,
+            2 => Task::Slice(profile.to_vec()),
+            _ => return Err(Malformed::Value("task")),
+        };
+        let request = Self {
+            task,
+            memory: r.u64("memory")?,
+            seconds: r.u64("seconds")?,
+            threads: r.u16("threads")?,
+            mesh: r.u64("mesh")?,
+        };
+        r.finish()?;
+        Ok(request)
+    }
+}
+
+impl Answer {
+    /// Writes one frame.
+    pub(crate) fn write(&self, output: &mut impl Write) -> io::Result<()> {
+        let (kind, payload) = self.parts();
+        let length = u32::try_from(payload.len()).ok().filter(|length| *length <= ANSWER_LIMIT);
+        let length = length.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+        output.write_all(&[kind])?;
+        output.write_all(&length.to_be_bytes())?;
+        output.write_all(&payload)?;
+        output.flush()
+    }
+
+    fn parts(&self) -> (u8, Vec<u8>) {
+        match self {
+            Self::Confined(confinement) => (1, vec![confinement.missing()]),
+            Self::Analysis(analysis) => {
+                let mut w = Writer::new();
+                write_analysis(&mut w, analysis);
+                (2, w.finish())
+            }
+            Self::Picture(png) => (3, png.clone()),
+            Self::Piece(piece) => (4, piece.clone()),
+            Self::Refused(fault, words) => {
+                let mut w = Writer::new();
+                let words: String = words.chars().take(WORDS_LIMIT as usize / 4).collect();
+                w.u8(*fault as u8).bytes(words.as_bytes());
+                (5, w.finish())
+            }
+            Self::Done => (6, Vec::new()),
+        }
+    }
+
+    /// Reads the payload of a frame of this kind.
+    pub(crate) fn parse(kind: u8, payload: Vec<u8>) -> Result<Self, Malformed> {
+        let mut r = Reader::new(&payload);
+        match kind {
+            1 => {
+                let confinement = Confinement::from_missing(r.u8("confined")?);
+                r.finish()?;
+                Ok(Self::Confined(confinement))
+            }
+            2 => {
+                let analysis = read_analysis(&mut r)?;
+                r.finish()?;
+                Ok(Self::Analysis(analysis))
+            }
+            3 => Ok(Self::Picture(payload)),
+            4 => Ok(Self::Piece(payload)),
+            5 => parse_refusal(r),
+            6 => r.finish().map(|()| Self::Done),
+            _ => Err(Malformed::Value("kind")),
+        }
+    }
+}
+
+fn parse_refusal(mut r: Reader<'_>) -> Result<Answer, Malformed> {
+    let fault = match r.u8("fault")? {
+        1 => Fault::Mesh,
+        2 => Fault::Slicing,
+        _ => return Err(Malformed::Value("fault")),
+    };
+    let words = r.text("words", WORDS_LIMIT)?;
+    r.finish()?;
+    Ok(Answer::Refused(fault, words.chars().filter(|c| !c.is_control()).collect()))
+}
+
+/// Writes an analysis inside a larger noun.
+pub(crate) fn write_analysis(w: &mut Writer, analysis: &Analysis) {
+    w.u32(analysis.triangles).u32(analysis.vertices);
+    for corner in [analysis.min, analysis.max] {
+        w.i32(corner.x).i32(corner.y).i32(corner.z);
+    }
+    w.u64(analysis.volume_nl.cast_unsigned()).u64(analysis.area_um2).u32(analysis.shells);
+    w.u32(analysis.open_edges).u32(analysis.non_manifold_edges).u32(analysis.flipped_edges);
+    w.u32(analysis.degenerate_faces).u32(analysis.duplicate_faces);
+}
+
+/// Reads an analysis inside a larger noun.
+pub(crate) fn read_analysis(r: &mut Reader<'_>) -> Result<Analysis, Malformed> {
+    let corner = |r: &mut Reader<'_>| {
+        Ok::<_, Malformed>(Point3 { x: r.i32("corner")?, y: r.i32("corner")?, z: r.i32("corner")? })
+    };
+    Ok(Analysis {
+        triangles: r.u32("triangles")?,
+        vertices: r.u32("vertices")?,
+        min: corner(r)?,
+        max: corner(r)?,
+        volume_nl: r.u64("volume")?.cast_signed(),
+        area_um2: r.u64("area")?,
+        shells: r.u32("shells")?,
+        open_edges: r.u32("open edges")?,
+        non_manifold_edges: r.u32("non-manifold edges")?,
+        flipped_edges: r.u32("flipped edges")?,
+        degenerate_faces: r.u32("degenerate faces")?,
+        duplicate_faces: r.u32("duplicate faces")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(answer: &Answer) -> Answer {
+        let mut bytes = Vec::new();
+        answer.write(&mut bytes).unwrap();
+        Answer::parse(bytes[0], bytes[FRAME..].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_answer_reads_back() {
+        for answer in [
+            Answer::Confined(Confinement::from_missing(0)),
+            Answer::Picture(vec![1, 2, 3]),
+            Answer::Piece(vec![9]),
+            Answer::Refused(Fault::Slicing, "too large".into()),
+            Answer::Done,
+        ] {
+            assert_eq!(round_trip(&answer), answer);
+        }
+    }
+
+    #[test]
+    fn a_request_reads_back_and_leaves_the_mesh_in_the_stream() {
+        let request = Request { task: Task::Slice(vec![7; 40]), memory: 1, seconds: 2, threads: 3, mesh: 4 };
+        let mut stream = request.emit();
+        stream.extend_from_slice(b"mesh");
+        let mut input = &stream[..];
+        assert_eq!(Request::read(&mut input).unwrap(), request);
+        assert_eq!(input, b"mesh");
+    }
+
+    #[test]
+    fn control_characters_in_a_workers_words_never_reach_a_log() {
+        let said = Answer::Refused(Fault::Mesh, "bad\u{1b}[2J\nmesh".into());
+        assert_eq!(round_trip(&said), Answer::Refused(Fault::Mesh, "bad[2Jmesh".into()));
+    }
+}
