@@ -1,0 +1,265 @@
+//! Admission, hop 5: verified license + verified hold + enrolled device + profile within terms → [`Permit`].
+//!
+//! An [`Order`] is everything that was signed about a job, checked together; a [`Permit`] is an order the
+//! licensor let pass, for a device that is not revoked. Both have private constructors: what holds one has been
+//! checked. Pure. Deliberately absent: asking the licensor, and any memory of orders (`desk`, `records`).
+
+use layerlock_proto::refusal::Reason;
+use layerlock_seal::keys::{VerifyingKey, WrappingKey};
+use layerlock_seal::statement::{Refused, Statement, Verified};
+use layerlock_terms::ids::{DeviceId, JobId};
+use layerlock_terms::license::{Hold, License};
+use layerlock_terms::machine::{Machine, Material};
+use layerlock_terms::profile::{Key, Preset, Profile};
+use layerlock_terms::trust::{DeviceCertificate, Revocations};
+use layerlock_terms::units::Timestamp;
+use layerlock_terms::wire::{Malformed, Noun, Reader, Writer};
+
+use crate::refusal::Refusal;
+
+/// What a buyer asks for, as received.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Statement: the license.
+    pub license: Statement,
+    /// Statement: the hold.
+    pub hold: Statement,
+    /// Statement: the device's certificate.
+    pub certificate: Statement,
+    /// Catalogue names.
+    pub preset: String,
+    /// Catalogue names.
+    pub material: String,
+    /// Settings over the preset: name and value.
+    pub settings: Vec<(String, String)>,
+}
+
+/// A license, a hold, a device and a profile that belong together. Made by [`Order::check`] and
+/// [`Order::read`] alone.
+#[derive(Debug, Clone)]
+pub struct Order {
+    license: Verified<License>,
+    hold: Verified<Hold>,
+    certificate: Verified<DeviceCertificate>,
+    device_key: VerifyingKey,
+    wrapping: WrappingKey,
+    profile: Profile,
+}
+
+/// Proof that this job may be sliced now. Made by [`Permit::grant`] alone, never stored.
+#[derive(Debug, Clone)]
+pub struct Permit(Order);
+
+/// A revocation list that was fresh when it was asked for. Made by [`Fresh::at`] alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Fresh<'a>(&'a Verified<Revocations>);
+
+/// Longest profile, in bytes.
+const PROFILE_LIMIT: u32 = 4096;
+
+impl Order {
+    /// Checks a request against the licensor's key, its own parts and the clock.
+    ///
+    /// # Errors
+    /// [`Refusal`] names the first part that doesn't hold, and the mend.
+    pub fn check(request: &Request, licensor: &VerifyingKey, now: Timestamp) -> Result<Self, Refusal> {
+        let license = request.license.verify(licensor).map_err(|why| untrusted("license", &why))?;
+        let hold = request.hold.verify(licensor).map_err(|why| untrusted("hold", &why))?;
+        let certificate =
+            request.certificate.verify(licensor).map_err(|why| untrusted("device certificate", &why))?;
+        let profile = build_profile(request, &certificate)?;
+        let order = Self::bind(license, hold, certificate, profile)?;
+        order.timely(now)?;
+        Ok(order)
+    }
+
+    /// What holds of an order whenever it is looked at: its parts name each other and the terms allow it.
+    fn bind(
+        license: Verified<License>,
+        hold: Verified<Hold>,
+        certificate: Verified<DeviceCertificate>,
+        profile: Profile,
+    ) -> Result<Self, Refusal> {
+        if hold.license != license.id {
+            return Err(Refusal::new(Reason::NotTrusted, "the hold is for another license: place a new one"));
+        }
+        if hold.device != certificate.device {
+            return Err(Refusal::new(Reason::NotTrusted, "the hold is for another device: place a new one"));
+        }
+        within_terms(&license, &hold, &profile)?;
+        let unfit = |_| Refusal::new(Reason::NotTrusted, "the device's keys are unfit: enrol it again");
+        let device_key = VerifyingKey::try_from(certificate.sign).map_err(unfit)?;
+        let wrapping = WrappingKey::try_from(certificate.open).map_err(unfit)?;
+        Ok(Self { license, hold, certificate, device_key, wrapping, profile })
+    }
+
+    /// Nothing here is past its end.
+    fn timely(&self, now: Timestamp) -> Result<(), Refusal> {
+        if self.license.terms.expired_at(now) {
+            return Err(Refusal::new(Reason::LicenseExpired, "the license has expired: ask for another"));
+        }
+        if now >= self.hold.admit_by {
+            return Err(Refusal::new(Reason::HoldExpired, "the hold has expired: place a new one"));
+        }
+        if now >= self.certificate.expires {
+            return Err(Refusal::new(
+                Reason::NotTrusted,
+                "the device's certificate has expired: enrol it again",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The license.
+    pub fn license(&self) -> &Verified<License> {
+        &self.license
+    }
+
+    /// The hold.
+    pub fn hold(&self) -> &Verified<Hold> {
+        &self.hold
+    }
+
+    /// The device's certificate.
+    pub fn certificate(&self) -> &Verified<DeviceCertificate> {
+        &self.certificate
+    }
+
+    /// Verifies what the device signs.
+    pub fn device_key(&self) -> &VerifyingKey {
+        &self.device_key
+    }
+
+    /// Keys are wrapped to this.
+    pub fn wrapping(&self) -> &WrappingKey {
+        &self.wrapping
+    }
+
+    /// The profile it is sliced with.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The job.
+    pub fn job(&self) -> JobId {
+        self.hold.job
+    }
+
+    /// The device.
+    pub fn device(&self) -> DeviceId {
+        self.hold.device
+    }
+
+    /// Whether another request is this order: the same hold, and so the same job.
+    pub fn is_asked_by(&self, request: &Self) -> bool {
+        self.hold.statement() == request.hold.statement() && self.profile == request.profile
+    }
+
+    /// Writes the byte form inside a record: the statements as received, and the profile.
+    pub(crate) fn write(&self, w: &mut Writer) {
+        for statement in [self.license.statement(), self.hold.statement(), self.certificate.statement()] {
+            w.bytes(&statement.emit());
+        }
+        w.bytes(&self.profile.emit());
+    }
+
+    /// Reads an order back from a record and verifies it again: a record that was edited is no order (S1). The
+    /// clock is not asked, because the order was timely when it was admitted.
+    pub(crate) fn read(r: &mut Reader<'_>, licensor: &VerifyingKey) -> Result<Self, Malformed> {
+        let license = read_statement(r, "license")?;
+        let hold = read_statement(r, "hold")?;
+        let certificate = read_statement(r, "certificate")?;
+        let profile = Profile::parse(r.bytes("profile", PROFILE_LIMIT)?)?;
+        let license = license.verify(licensor).map_err(|_| Malformed::Value("license"))?;
+        let hold = hold.verify(licensor).map_err(|_| Malformed::Value("hold"))?;
+        let certificate = certificate.verify(licensor).map_err(|_| Malformed::Value("certificate"))?;
+        Self::bind(license, hold, certificate, profile).map_err(|_| Malformed::Value("order"))
+    }
+}
+
+impl Permit {
+    /// Grants a permit for an order the licensor has admitted.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the device is revoked.
+    pub fn grant(order: Order, revocations: Fresh<'_>) -> Result<Self, Refusal> {
+        revocations.clear(order.device())?;
+        Ok(Self(order))
+    }
+
+    /// What may be sliced.
+    pub fn order(&self) -> &Order {
+        &self.0
+    }
+}
+
+impl<'a> Fresh<'a> {
+    /// The list, unless it is past its end at `now` (L6, D6).
+    pub fn at(list: &'a Verified<Revocations>, now: Timestamp) -> Option<Self> {
+        (now < list.expires).then_some(Self(list))
+    }
+
+    /// Refuses a device that is on the list.
+    ///
+    /// # Errors
+    /// [`Reason::DeviceRevoked`].
+    pub fn clear(self, device: DeviceId) -> Result<(), Refusal> {
+        match self.0.devices.binary_search(&device) {
+            Ok(_) => Err(Refusal::new(
+                Reason::DeviceRevoked,
+                format!("{device} was revoked: print on another, or enrol it anew"),
+            )),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// Longest statement in a record, in bytes.
+const STATEMENT_LIMIT: u32 = 256 * 1024;
+
+pub(crate) fn read_statement(r: &mut Reader<'_>, field: &'static str) -> Result<Statement, Malformed> {
+    Statement::parse(r.bytes(field, STATEMENT_LIMIT)?)
+}
+
+fn untrusted(part: &str, why: &Refused) -> Refusal {
+    Refusal::new(Reason::NotTrusted, format!("the {part} is not the licensor's: {why}"))
+}
+
+/// The machine comes from the device's certificate; the buyer chooses the rest by name.
+fn build_profile(request: &Request, certificate: &DeviceCertificate) -> Result<Profile, Refusal> {
+    let invalid = |words: String| Refusal::new(Reason::InvalidField, words);
+    let machine = Machine::named(&certificate.machine).map_err(|error| invalid(error.to_string()))?;
+    let material = Material::named(&request.material).map_err(|error| invalid(error.to_string()))?;
+    let preset = Preset::named(&request.preset).map_err(|error| invalid(error.to_string()))?;
+    let mut profile = Profile::new(machine, material, preset);
+    for (name, value) in &request.settings {
+        profile.set(name, value).map_err(|error| invalid(error.to_string()))?;
+    }
+    Ok(profile)
+}
+
+fn within_terms(license: &License, hold: &Hold, profile: &Profile) -> Result<(), Refusal> {
+    let terms = &license.terms;
+    if !terms.allows_device(hold.device) {
+        return Err(Refusal::new(
+            Reason::DeviceNotAllowed,
+            format!("the license does not allow {}: choose one it names", hold.device),
+        ));
+    }
+    let (low, high) = (u32::from(terms.scale_min.0), u32::from(terms.scale_max.0));
+    let scale = profile.percent(Key::Scale);
+    if !(low..=high).contains(&scale) {
+        return Err(Refusal::new(
+            Reason::BeyondTerms,
+            format!("`scale` = {scale}% is beyond the license: {low}% to {high}%"),
+        ));
+    }
+    let material = profile.material().name();
+    if !terms.materials.is_empty() && !terms.materials.iter().any(|allowed| allowed == material) {
+        return Err(Refusal::new(
+            Reason::BeyondTerms,
+            format!("the license does not allow {material}: take {}", terms.materials.join(", ")),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,472 @@
+//! The print job's states: a struct per state, one consuming [`step`](Job::step). Pure: time and statements come
+//! in, the next state and what has to be done about it go out.
+//!
+//! Requested → Admitted → Slicing → Sealed → Delivering → Printing → Closed → Settled; Requested → Refused. A
+//! job whose pressing failed before any key was released is Closed by the vault's withdrawal. What a job of a
+//! state has is in its struct: no manifest before Sealed, no extent before Printing.
+//! Deliberately absent: pausing, which is the machine's and shows in receipts only as time passing.
+
+use layerlock_proto::refusal::Reason;
+use layerlock_seal::statement::Verified;
+use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
+use layerlock_terms::receipt::{Event as Said, Extent, JobReport, Outcome, Receipt};
+use layerlock_terms::units::{Millis, Timestamp};
+
+use crate::admit::Order;
+use crate::refusal::Refusal;
+use crate::release::Window;
+
+/// A print job in one of its states.
+#[derive(Debug, Clone)]
+pub enum Job {
+    /// Asked for; the licensor has not answered yet.
+    Requested(Requested),
+    /// The hold is used; nothing is sliced yet.
+    Admitted(Admitted),
+    /// Layers are sliced and sealed; ciphertext may run ahead to the device.
+    Slicing(Slicing),
+    /// The envelope is whole.
+    Sealed(Sealed),
+    /// The device has, or is getting, the whole envelope.
+    Delivering(Delivering),
+    /// The device has proved that it holds the envelope; keys flow.
+    Printing(Printing),
+    /// Over; the licensor does not know yet.
+    Closed(Closed),
+    /// Over, and in the ledger.
+    Settled(Settled),
+    /// The licensor said no.
+    Refused(Refused),
+}
+
+/// See [`Job::Requested`].
+#[derive(Debug, Clone)]
+pub struct Requested {
+    /// What was asked for.
+    pub order: Order,
+}
+
+/// See [`Job::Admitted`].
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// What was asked for.
+    pub order: Order,
+    /// When the licensor let it pass.
+    pub at: Timestamp,
+}
+
+/// See [`Job::Slicing`].
+#[derive(Debug, Clone)]
+pub struct Slicing {
+    /// The admission.
+    pub admitted: Admitted,
+    /// The envelope's header.
+    pub header: Verified<EnvelopeHeader>,
+    /// The job secret, sealed under the vault's key for this header.
+    pub secret: Vec<u8>,
+}
+
+/// See [`Job::Sealed`].
+#[derive(Debug, Clone)]
+pub struct Sealed {
+    /// How it was begun.
+    pub slicing: Slicing,
+    /// The envelope's manifest.
+    pub manifest: Verified<Manifest>,
+    /// What pressing it took.
+    pub figures: Figures,
+}
+
+/// See [`Job::Delivering`].
+#[derive(Debug, Clone)]
+pub struct Delivering {
+    /// The envelope.
+    pub sealed: Sealed,
+}
+
+/// See [`Job::Printing`].
+#[derive(Debug, Clone)]
+pub struct Printing {
+    /// The envelope.
+    pub sealed: Sealed,
+    /// The sequence number of the newest receipt.
+    pub sequence: u32,
+    /// How far the machine has come.
+    pub extent: Extent,
+}
+
+/// See [`Job::Closed`].
+#[derive(Debug, Clone)]
+pub struct Closed {
+    /// The admission.
+    pub admitted: Admitted,
+    /// How it ended, and the proof for the licensor.
+    pub ending: Ending,
+    /// What was pressed, as far as it came.
+    pub pressed: Option<Pressed>,
+}
+
+/// See [`Job::Settled`].
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// How it ended.
+    pub closed: Closed,
+    /// Where the settlement stands in the ledger: the licensor's answer, as received.
+    pub entry: Vec<u8>,
+}
+
+/// See [`Job::Refused`].
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// What was asked for.
+    pub order: Order,
+    /// Why not.
+    pub refusal: Refusal,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone)]
+pub enum Ending {
+    /// By the device's final receipt.
+    Receipt(Verified<Receipt>),
+    /// By the vault, before any key was released.
+    Withdrawn(Verified<JobReport>, Refusal),
+}
+
+/// What pressing took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// Bytes of toolpath before sealing.
+    pub plain_bytes: u64,
+    /// From admission to the first sealed segment.
+    pub first_segment: Millis,
+    /// From admission to the last sealed segment.
+    pub last_segment: Millis,
+}
+
+/// What remains known of an envelope when its job is over.
+#[derive(Debug, Clone)]
+pub struct Pressed {
+    /// The envelope's manifest.
+    pub manifest: Verified<Manifest>,
+    /// What pressing it took.
+    pub figures: Figures,
+}
+
+/// What happens to a job.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The licensor let it pass.
+    Admitted,
+    /// The licensor said no.
+    Refused(Refusal),
+    /// An envelope was begun, also anew after a crash: the header and the sealed job secret.
+    Begun(Verified<EnvelopeHeader>, Vec<u8>),
+    /// The envelope is whole and durable.
+    Sealed(Verified<Manifest>, Figures),
+    /// The device was sent everything up to the manifest.
+    Delivered,
+    /// The device said something.
+    Received(Verified<Receipt>),
+    /// The vault can't press it: its signed withdrawal and why.
+    Withdrawn(Verified<JobReport>, Refusal),
+    /// The licensor settled the hold.
+    Settled(Vec<u8>),
+}
+
+/// What has to be done once the next state is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Slice and seal it.
+    Press,
+    /// Tell the device that there is something for it.
+    Offer,
+    /// Release the keys of this window at this many printed layers.
+    Release(Window, u32),
+    /// Stop pressing, if that still goes on.
+    StopPressing,
+    /// Have the licensor settle the hold.
+    Settle,
+    /// The envelope is of no more use.
+    Discard,
+}
+
+/// The next state and what has to be done once it is durable.
+#[derive(Debug)]
+pub struct Step {
+    /// The next state.
+    pub next: Job,
+    /// In order.
+    pub effects: Vec<Effect>,
+}
+
+impl Step {
+    fn to(next: Job, effects: impl Into<Vec<Effect>>) -> Result<Self, Refusal> {
+        Ok(Self { next, effects: effects.into() })
+    }
+}
+
+impl Job {
+    /// Takes one event.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the event has no place in this state, or says what can't be; nothing changes then.
+    pub fn step(self, event: Event, now: Timestamp) -> Result<Step, Refusal> {
+        match (self, event) {
+            (Self::Requested(requested), Event::Admitted) => {
+                let admitted = Admitted { order: requested.order, at: now };
+                Step::to(Self::Admitted(admitted), [Effect::Press])
+            }
+            (Self::Requested(requested), Event::Refused(refusal)) => {
+                Step::to(Self::Refused(Refused { order: requested.order, refusal }), [])
+            }
+            (Self::Admitted(admitted), Event::Begun(header, secret)) => begin(admitted, header, secret),
+            (Self::Slicing(slicing), Event::Begun(header, secret)) => begin(slicing.admitted, header, secret),
+            (Self::Slicing(slicing), Event::Sealed(manifest, figures)) => {
+                Step::to(Self::Sealed(Sealed { slicing, manifest, figures }), [])
+            }
+            (Self::Sealed(sealed), Event::Delivered) => Step::to(Self::Delivering(Delivering { sealed }), []),
+            (job @ (Self::Delivering(_) | Self::Printing(_)), Event::Delivered) => Step::to(job, []),
+            (job, Event::Received(receipt)) => job.hear(receipt),
+            (job, Event::Withdrawn(report, refusal)) => job.withdraw(report, refusal),
+            (Self::Closed(closed), Event::Settled(entry)) => {
+                Step::to(Self::Settled(Settled { closed, entry }), [Effect::Discard])
+            }
+            (job @ Self::Settled(_), Event::Settled(_)) => Step::to(job, []),
+            (
+                job,
+                Event::Admitted
+                | Event::Refused(_)
+                | Event::Begun(..)
+                | Event::Sealed(..)
+                | Event::Delivered
+                | Event::Settled(_),
+            ) => Err(job.out_of_place()),
+        }
+    }
+
+    fn hear(self, receipt: Verified<Receipt>) -> Result<Step, Refusal> {
+        self.check_speaker(&receipt)?;
+        match receipt.event {
+            Said::Ended(outcome, extent) => self.end(receipt, outcome, extent),
+            Said::Checked(manifest) => match self {
+                Self::Sealed(sealed) | Self::Delivering(Delivering { sealed }) => {
+                    sealed.check_manifest(manifest)?;
+                    let effect = Effect::Release(sealed.window(), 0);
+                    let sequence = receipt.sequence;
+                    let printing = Printing { sealed, sequence, extent: Extent::default() };
+                    Step::to(Self::Printing(printing), [effect])
+                }
+                // A device that lost its keys to a power cut proves itself again and gets the window it had.
+                Self::Printing(printing) => {
+                    printing.sealed.check_manifest(manifest)?;
+                    let effect = Effect::Release(printing.sealed.window(), printing.extent.layers);
+                    let sequence = printing.sequence.max(receipt.sequence);
+                    Step::to(Self::Printing(Printing { sequence, ..printing }), [effect])
+                }
+                job => Err(job.out_of_place()),
+            },
+            Said::Progress(extent) => match self {
+                Self::Printing(printing) => printing.advance(receipt.sequence, extent),
+                job => Err(job.out_of_place()),
+            },
+        }
+    }
+
+    fn end(self, receipt: Verified<Receipt>, outcome: Outcome, extent: Extent) -> Result<Step, Refusal> {
+        let over = |sealed: Sealed| {
+            let pressed = Pressed { manifest: sealed.manifest, figures: sealed.figures };
+            (sealed.slicing.admitted, Some(pressed))
+        };
+        let (admitted, pressed) = match self {
+            Self::Slicing(slicing) => {
+                check_unprinted(outcome, extent)?;
+                (slicing.admitted, None)
+            }
+            Self::Sealed(sealed) | Self::Delivering(Delivering { sealed }) => {
+                check_unprinted(outcome, extent)?;
+                over(sealed)
+            }
+            Self::Printing(printing) => {
+                printing.check_forward(extent)?;
+                check_printed(outcome, extent, &printing.sealed.manifest)?;
+                over(printing.sealed)
+            }
+            // The device has not heard the answer yet and asks again.
+            job @ (Self::Closed(_) | Self::Settled(_)) if job.ended_by(&receipt) => return Step::to(job, []),
+            job => return Err(job.out_of_place()),
+        };
+        let closed = Closed { admitted, ending: Ending::Receipt(receipt), pressed };
+        Step::to(Self::Closed(closed), [Effect::StopPressing, Effect::Settle])
+    }
+
+    /// Only before Printing: from then on keys are out, and only the device can say how it ended.
+    fn withdraw(self, report: Verified<JobReport>, refusal: Refusal) -> Result<Step, Refusal> {
+        let (admitted, pressed) = match self {
+            Self::Admitted(admitted) => (admitted, None),
+            Self::Slicing(slicing) => (slicing.admitted, None),
+            Self::Sealed(sealed) | Self::Delivering(Delivering { sealed }) => {
+                let pressed = Pressed { manifest: sealed.manifest, figures: sealed.figures };
+                (sealed.slicing.admitted, Some(pressed))
+            }
+            job => return Err(job.out_of_place()),
+        };
+        let closed = Closed { admitted, ending: Ending::Withdrawn(report, refusal), pressed };
+        Step::to(Self::Closed(closed), [Effect::StopPressing, Effect::Settle])
+    }
+
+    /// The order, in every state.
+    pub fn order(&self) -> &Order {
+        match self {
+            Self::Requested(Requested { order }) | Self::Refused(Refused { order, .. }) => order,
+            Self::Admitted(admitted) => &admitted.order,
+            Self::Slicing(slicing) => &slicing.admitted.order,
+            Self::Sealed(sealed)
+            | Self::Delivering(Delivering { sealed })
+            | Self::Printing(Printing { sealed, .. }) => &sealed.slicing.admitted.order,
+            Self::Closed(closed) | Self::Settled(Settled { closed, .. }) => &closed.admitted.order,
+        }
+    }
+
+    /// How it began, while there is an envelope to deliver.
+    pub fn slicing(&self) -> Option<&Slicing> {
+        match self {
+            Self::Slicing(slicing) => Some(slicing),
+            job => job.sealed().map(|sealed| &sealed.slicing),
+        }
+    }
+
+    /// The whole envelope, while there is one to deliver.
+    pub fn sealed(&self) -> Option<&Sealed> {
+        match self {
+            Self::Sealed(sealed)
+            | Self::Delivering(Delivering { sealed })
+            | Self::Printing(Printing { sealed, .. }) => Some(sealed),
+            Self::Requested(_)
+            | Self::Admitted(_)
+            | Self::Slicing(_)
+            | Self::Closed(_)
+            | Self::Settled(_)
+            | Self::Refused(_) => None,
+        }
+    }
+
+    /// The state's name, for logs and refusals.
+    pub const fn state(&self) -> &'static str {
+        match self {
+            Self::Requested(_) => "requested",
+            Self::Admitted(_) => "admitted",
+            Self::Slicing(_) => "slicing",
+            Self::Sealed(_) => "sealed",
+            Self::Delivering(_) => "delivering",
+            Self::Printing(_) => "printing",
+            Self::Closed(_) => "closed",
+            Self::Settled(_) => "settled",
+            Self::Refused(_) => "refused",
+        }
+    }
+
+    fn ended_by(&self, receipt: &Verified<Receipt>) -> bool {
+        match self {
+            Self::Closed(closed) | Self::Settled(Settled { closed, .. }) => {
+                matches!(&closed.ending, Ending::Receipt(known) if known.statement() == receipt.statement())
+            }
+            Self::Requested(_)
+            | Self::Admitted(_)
+            | Self::Slicing(_)
+            | Self::Sealed(_)
+            | Self::Delivering(_)
+            | Self::Printing(_)
+            | Self::Refused(_) => false,
+        }
+    }
+
+    fn check_speaker(&self, receipt: &Verified<Receipt>) -> Result<(), Refusal> {
+        let order = self.order();
+        let named = (receipt.device, receipt.job, receipt.hold);
+        let ours = (order.device(), order.job(), order.hold().id);
+        if named == ours && receipt.signer() == order.device_key() {
+            Ok(())
+        } else {
+            Err(Refusal::new(Reason::NotTrusted, "the receipt is of another device, job or hold"))
+        }
+    }
+
+    fn out_of_place(&self) -> Refusal {
+        Refusal::new(Reason::InvalidField, format!("this has no place in a job that is {}", self.state()))
+    }
+}
+
+impl Sealed {
+    /// How its epochs are released.
+    pub fn window(&self) -> Window {
+        Window::of(&self.slicing.header, &self.manifest, self.slicing.admitted.order.license())
+    }
+
+    /// What remains known of it when the job is over.
+    pub fn pressed(&self) -> Pressed {
+        Pressed { manifest: self.manifest.clone(), figures: self.figures }
+    }
+
+    fn check_manifest(&self, named: layerlock_terms::digest::Digest) -> Result<(), Refusal> {
+        if named == self.manifest.statement().digest() {
+            Ok(())
+        } else {
+            Err(Refusal::new(Reason::NotTrusted, "the receipt names another manifest: fetch the job again"))
+        }
+    }
+}
+
+impl Printing {
+    fn advance(self, sequence: u32, extent: Extent) -> Result<Step, Refusal> {
+        let window = self.sealed.window();
+        // Said before: a device that lost the line says it again, and gets what it had.
+        if sequence <= self.sequence {
+            let layers = self.extent.layers;
+            return Step::to(Job::Printing(self), [Effect::Release(window, layers)]);
+        }
+        self.check_forward(extent)?;
+        let next = Self { sequence, extent, ..self };
+        Step::to(Job::Printing(next), [Effect::Release(window, extent.layers)])
+    }
+
+    /// A machine can't unprint, nor print more than there is.
+    fn check_forward(&self, extent: Extent) -> Result<(), Refusal> {
+        let forward = extent.layers >= self.extent.layers
+            && extent.lines >= self.extent.lines
+            && extent.filament_um >= self.extent.filament_um;
+        if !forward {
+            return Err(Refusal::new(Reason::InvalidField, "the receipt names less than an earlier one"));
+        }
+        // What a failed print costs is decided by this share (L8), so it must be of the signed whole.
+        if extent.total_layers != self.sealed.manifest.layers {
+            return Err(Refusal::new(Reason::InvalidField, "the receipt counts layers of another toolpath"));
+        }
+        if extent.layers > self.sealed.manifest.layers {
+            return Err(Refusal::new(Reason::InvalidField, "the receipt names more layers than there are"));
+        }
+        Ok(())
+    }
+}
+
+fn begin(admitted: Admitted, header: Verified<EnvelopeHeader>, secret: Vec<u8>) -> Result<Step, Refusal> {
+    Step::to(Job::Slicing(Slicing { admitted, header, secret }), [Effect::Offer])
+}
+
+/// `Printed` means every layer.
+fn check_printed(outcome: Outcome, extent: Extent, manifest: &Manifest) -> Result<(), Refusal> {
+    match outcome {
+        Outcome::Printed if extent.layers != manifest.layers => {
+            Err(Refusal::new(Reason::InvalidField, "the receipt says printed, but not every layer was"))
+        }
+        Outcome::Printed | Outcome::Failed | Outcome::Cancelled => Ok(()),
+    }
+}
+
+/// A job whose keys were never released can't have been printed.
+fn check_unprinted(outcome: Outcome, extent: Extent) -> Result<(), Refusal> {
+    if outcome == Outcome::Printed || extent.layers > 0 {
+        return Err(Refusal::new(Reason::InvalidField, "the receipt says printed, but no key was released"));
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! What the vault's rooms refuse with: one reason of the closed list and the words for the caller.
+//!
+//! Inner errors (store, disk) end here: their text goes to the log under the place they happened, the caller
+//! gets the reason and the mend. Deliberately absent: statuses, which are made at the doors (`api`).
+
+use layerlock_proto::refusal::Reason;
+use layerlock_store::blobs::BlobError;
+use layerlock_store::{CommitError, StoreError};
+
+use crate::worker::WorkerError;
+
+/// A call, a job or a record that doesn't go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{words}")]
+pub struct Refusal {
+    /// Why, for programs.
+    pub reason: Reason,
+    /// Why and the mend, for people.
+    pub words: String,
+}
+
+impl Refusal {
+    /// Refuses for this reason.
+    pub fn new(reason: Reason, words: impl Into<String>) -> Self {
+        Self { reason, words: words.into() }
+    }
+
+    /// Absent, or another's.
+    pub(crate) fn absent(what: impl std::fmt::Display) -> Self {
+        Self::new(Reason::NotFound, format!("there is no {what} for this caller"))
+    }
+}
+
+impl From<Refusal> for tonic::Status {
+    fn from(refusal: Refusal) -> Self {
+        refusal.reason.status(refusal.words)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::ForeignPageToken => Self::new(Reason::InvalidField, error.to_string()),
+            error => {
+                tracing::error!(%error, "the store does not answer");
+                Self::new(Reason::Stopped, "the vault's records can't be reached: try again later")
+            }
+        }
+    }
+}
+
+impl From<CommitError> for Refusal {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict { .. } => {
+                Self::new(Reason::Busy, "someone else changed the same thing just now: try again")
+            }
+            CommitError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<BlobError> for Refusal {
+    fn from(error: BlobError) -> Self {
+        tracing::error!(%error, "the blob directory refused");
+        match error {
+            BlobError::Full { .. } => disk_full(),
+            _ => Self::new(Reason::Stopped, "the vault's disk does not answer: try again later"),
+        }
+    }
+}
+
+impl From<std::io::Error> for Refusal {
+    fn from(error: std::io::Error) -> Self {
+        tracing::error!(%error, "the disk refused");
+        match error.kind() {
+            std::io::ErrorKind::StorageFull => disk_full(),
+            _ => Self::new(Reason::Stopped, "the vault's disk does not answer: try again later"),
+        }
+    }
+}
+
+fn disk_full() -> Refusal {
+    Refusal::new(Reason::DiskFull, "the vault's disk is full and nothing was stored: try again later")
+}
+
+impl From<WorkerError> for Refusal {
+    fn from(error: WorkerError) -> Self {
+        let reason = match &error {
+            WorkerError::Start { .. } => {
+                tracing::error!(%error, "no worker starts");
+                return Self::new(Reason::Stopped, "the vault can't start a worker: try again later");
+            }
+            WorkerError::NotPrintable(_) | WorkerError::Output => Reason::NotPrintable,
+            WorkerError::BadMesh(_)
+            | WorkerError::Memory
+            | WorkerError::Time
+            | WorkerError::Died(_)
+            | WorkerError::Garbled => Reason::BadMesh,
+        };
+        Self::new(reason, error.to_string())
+    }
+}
