@@ -1,0 +1,155 @@
+//! What the vault keeps in its store, and the byte form of each record.
+//!
+//! Tables: `design` and `design-by-age` (sealed: a stolen store tells no names, V1), `job`, `device` (session
+//! counters), `revocations`. Records are read distrustfully: a job's evidence is verified again and must name
+//! the job it is kept under, so an edited or swapped record is no record (V2, S1). Large bytes are files
+//! (`envelope`, blobs), durable before the record that names them.
+
+use std::sync::Arc;
+
+use layerlock_seal::keys::VerifyingKey;
+use layerlock_seal::statement::Statement;
+use layerlock_store::{Commit, CommitError, Expect, Key, Listing, Page, Prefix, Revision, Store, StoreError};
+use layerlock_terms::ids::{DeviceId, JobId};
+
+use crate::job::Job;
+use crate::refusal::Refusal;
+
+mod codec;
+mod design;
+
+pub(crate) use design::{Design, DesignName};
+
+/// The vault's records over any store.
+#[derive(Clone)]
+pub(crate) struct Records {
+    store: Arc<dyn Store>,
+}
+
+/// Whose signatures a record's evidence must carry.
+#[derive(Clone, Copy)]
+pub(crate) struct Signers<'a> {
+    /// Licenses, holds, device certificates.
+    pub(crate) licensor: &'a VerifyingKey,
+    /// Headers, manifests, reports: the vault itself.
+    pub(crate) vault: &'a VerifyingKey,
+}
+
+/// A record as it was read, and the commit that wrote it.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept<T> {
+    /// What it says.
+    pub(crate) value: T,
+    /// For the next commit's expectation.
+    pub(crate) revision: Revision,
+}
+
+impl Records {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    /// One job.
+    pub(crate) async fn job(&self, id: JobId, signers: Signers<'_>) -> Result<Option<Kept<Job>>, Refusal> {
+        let Some(record) = self.store.load(&job_key(id)).await? else { return Ok(None) };
+        let job = codec::parse_job(&record.value, signers).ok().filter(|job| job.order().job() == id);
+        let value = job.ok_or_else(|| damaged(id))?;
+        Ok(Some(Kept { value, revision: record.revision }))
+    }
+
+    /// Every job's id, oldest key first.
+    pub(crate) async fn jobs(&self) -> Result<Vec<JobId>, StoreError> {
+        let prefix = Prefix::new("job", &[])?;
+        let mut page = Page::first(Page::MAX_LIMIT);
+        let mut ids = Vec::new();
+        loop {
+            let listing = self.store.list(&prefix, page).await?;
+            ids.extend(listing.records.iter().filter_map(|(key, _)| sole_part(key)).map(JobId::from_bytes));
+            match listing.next {
+                Some(token) => page = Page::after(token, Page::MAX_LIMIT),
+                None => return Ok(ids),
+            }
+        }
+    }
+
+    /// Keeps a job in place of what `expect` says.
+    pub(crate) async fn keep_job(&self, job: &Job, expect: Expect) -> Result<Revision, CommitError> {
+        let key = job_key(job.order().job());
+        self.commit_surely(key, codec::emit_job(job), expect).await
+    }
+
+    /// The counter of a device's newest session; absent before its first.
+    pub(crate) async fn counter(&self, device: DeviceId) -> Result<Option<Kept<u64>>, Refusal> {
+        let Some(record) = self.store.load(&device_key(device)).await? else { return Ok(None) };
+        let value = record.value.try_into().map(u64::from_be_bytes).map_err(|_| damaged(device))?;
+        Ok(Some(Kept { value, revision: record.revision }))
+    }
+
+    /// Keeps a session counter.
+    pub(crate) async fn keep_counter(
+        &self,
+        device: DeviceId,
+        counter: u64,
+        expect: Expect,
+    ) -> Result<(), CommitError> {
+        self.commit_surely(device_key(device), counter.to_be_bytes().to_vec(), expect).await.map(drop)
+    }
+
+    /// The newest revocation list that was kept; its signature is not checked here.
+    pub(crate) async fn revocations(&self) -> Result<Option<Statement>, StoreError> {
+        let record = self.store.load(&revocations_key()).await?;
+        Ok(record.and_then(|record| Statement::parse(&record.value).ok()))
+    }
+
+    /// Keeps a newer revocation list.
+    pub(crate) async fn keep_revocations(&self, list: &Statement) -> Result<(), CommitError> {
+        self.commit_surely(revocations_key(), list.emit(), Expect::Anything).await.map(drop)
+    }
+
+    async fn list(&self, prefix: &Prefix, page: Page) -> Result<Listing, StoreError> {
+        self.store.list(prefix, page).await
+    }
+
+    /// Commits one record. A store that could not say whether it was stored is asked: if the record is the one
+    /// meant, it was. So an answer lost on the way never makes a step happen twice.
+    async fn commit_surely(&self, key: Key, value: Vec<u8>, expect: Expect) -> Result<Revision, CommitError> {
+        let commit = Commit::new().put(key.clone(), value.clone(), expect);
+        match self.store.commit(commit).await {
+            Err(CommitError::Store(error @ StoreError::Unavailable { .. })) => {
+                match self.store.load(&key).await? {
+                    Some(record) if record.value == value => Ok(record.revision),
+                    Some(_) | None => Err(error.into()),
+                }
+            }
+            answer => answer,
+        }
+    }
+}
+
+fn sole_part(key: &Key) -> Option<[u8; 16]> {
+    key.parts().into_iter().next()?.try_into().ok()
+}
+
+fn job_key(id: JobId) -> Key {
+    key("job", &[id.as_bytes()])
+}
+
+fn device_key(id: DeviceId) -> Key {
+    key("device", &[id.as_bytes()])
+}
+
+fn revocations_key() -> Key {
+    key("revocations", &[])
+}
+
+fn key(table: &'static str, parts: &[&[u8]]) -> Key {
+    Key::new(table, parts).expect("our keys hold ids and digests, far below the bound")
+}
+
+fn damaged(what: impl std::fmt::Display) -> Refusal {
+    tracing::error!(%what, "a record is damaged or was edited");
+    Refusal::new(
+        layerlock_proto::refusal::Reason::Stopped,
+        format!("the vault's record of {what} is damaged; everything else is served: tell its operator"),
+    )
+}
