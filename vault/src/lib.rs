@@ -1,1 +1,169 @@
-//! Under construction.
+//! The vault: keeps designs sealed, and presses them into toolpaths for one device, one job, one hold at a time.
+//!
+//! Decides nothing by itself: a job is pressed on a verified hold, a key is released on a verified receipt. The
+//! road runs `api` → [`admit`] → `press` → `envelope` → `api::sessions` → [`release`] → `settle`; [`job`] is the
+//! map of it. Never here: license counts, the checkpoint key, a socket. Whoever serves [`Vault::routes`] owns
+//! the connections, their deadlines and TLS.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use layerlock_seal::keys::{KeyEncryptionKey, SigningKey, VerifyingKey};
+use layerlock_seal::statement::Statement;
+use layerlock_store::Store;
+use layerlock_store::blobs::BlobDir;
+use layerlock_terms::units::Millis;
+use tokio::sync::Semaphore;
+
+pub mod admit;
+mod api;
+pub mod caller;
+mod desk;
+mod envelope;
+mod hold;
+mod intake;
+pub mod job;
+mod keys;
+pub mod licensor_link;
+mod open;
+mod press;
+mod records;
+mod refusal;
+pub mod release;
+mod revocations;
+mod session;
+mod settle;
+mod source;
+pub mod worker;
+
+pub use keys::TrustError;
+pub use open::OpenError;
+pub use refusal::Refusal;
+pub use source::{Clock, Randomness};
+
+use desk::Desk;
+use envelope::EnvelopeDir;
+use keys::{Keys, Trust};
+use licensor_link::LicensorLink;
+use records::{Records, Signers};
+use revocations::RevocationList;
+use session::Sessions;
+use worker::{Bounds, WorkerCommand};
+
+/// All a vault is made of; what comes from outside is handed in.
+pub struct Config {
+    /// Signs headers, segments, manifests, reports and welcomes.
+    pub delivery: SigningKey,
+    /// Statement: the root's service certificate for `delivery`.
+    pub certificate: Statement,
+    /// Wraps the keys of everything at rest.
+    pub kek: KeyEncryptionKey,
+    /// The root, one statement per key that signed it.
+    pub root: Vec<Statement>,
+    /// Statement: the root's service certificate for the licensor.
+    pub licensor_certificate: Statement,
+    /// The line to the licensor.
+    pub licensor: Arc<dyn LicensorLink>,
+    /// Where records are kept.
+    pub store: Arc<dyn Store>,
+    /// Where designs and envelopes are kept: directories of its own are made in it.
+    pub directory: PathBuf,
+    /// How workers are started.
+    pub worker: WorkerCommand,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Where keys, ids and challenges are drawn from.
+    pub randomness: Randomness,
+    /// What callers and workers may use.
+    pub limits: Limits,
+}
+
+/// What callers and workers may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Largest upload, in bytes.
+    pub upload_bytes: u64,
+    /// Address space of a worker, in bytes.
+    pub worker_memory: u64,
+    /// Longest a worker may take.
+    pub worker_time: Millis,
+    /// Most bytes a worker may answer with: bounds the toolpath.
+    pub output_bytes: u64,
+    /// Threads of a worker.
+    pub threads: u16,
+    /// Jobs pressed at once; more wait.
+    pub concurrent_jobs: u16,
+    /// Uploads taken at once; more are refused as busy.
+    pub concurrent_uploads: u16,
+    /// Longest pause of a caller in the middle of something, and of a reader that takes nothing.
+    pub stall: Millis,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            upload_bytes: 256 << 20,
+            worker_memory: 4 << 30,
+            worker_time: Millis(15 * 60 * 1000),
+            output_bytes: 2 << 30,
+            threads: 2,
+            concurrent_jobs: 2,
+            concurrent_uploads: 4,
+            stall: Millis(30_000),
+        }
+    }
+}
+
+impl Limits {
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            memory: self.worker_memory,
+            time: self.worker_time,
+            output: self.output_bytes,
+            threads: self.threads,
+        }
+    }
+}
+
+/// A vault at work.
+pub struct Vault {
+    keys: Keys,
+    trust: Trust,
+    vault_key: VerifyingKey,
+    licensor: Arc<dyn LicensorLink>,
+    records: Records,
+    blobs: BlobDir,
+    envelopes: EnvelopeDir,
+    worker: WorkerCommand,
+    clock: Clock,
+    randomness: Randomness,
+    limits: Limits,
+    desk: Desk,
+    sessions: Sessions,
+    revocations: RevocationList,
+    presses: Semaphore,
+    uploads: Semaphore,
+}
+
+impl Vault {
+    /// The services, for whoever listens.
+    pub fn routes(self: &Arc<Self>) -> tonic::service::Routes {
+        api::routes(self)
+    }
+
+    /// The licensor's key, as long as its chain is not past its end.
+    fn licensor_key(&self) -> Result<&VerifyingKey, Refusal> {
+        self.trust.licensor(self.clock.now()).map_err(|error| {
+            tracing::error!(%error, "the chain of trust does not hold");
+            Refusal::new(layerlock_proto::refusal::Reason::Stopped, "the vault must be given a fresh root")
+        })
+    }
+
+    fn vault_key(&self) -> &VerifyingKey {
+        &self.vault_key
+    }
+
+    fn signers(&self) -> Signers<'_> {
+        Signers { licensor: self.trust.licensor_of_record(), vault: &self.vault_key }
+    }
+}

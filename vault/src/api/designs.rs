@@ -1,0 +1,149 @@
+//! The designs service: upload, one, all of a seller's. No call gives geometry back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use layerlock_proto::convert;
+use layerlock_proto::refusal::Reason;
+use layerlock_proto::vault::v1 as wire;
+use layerlock_proto::vault::v1::upload_design_request::Part;
+use layerlock_seal::keys::VerifyingKey;
+use layerlock_slicer::mesh::analysis::Analysis;
+use layerlock_store::{Page, PageToken};
+use layerlock_terms::ids::DesignId;
+use tokio::time::timeout;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::statement;
+use crate::Vault;
+use crate::caller::Caller;
+use crate::intake::Begun;
+use crate::records::{Design, DesignName};
+use crate::refusal::Refusal;
+
+/// The service.
+pub(super) struct Designs(pub(super) Arc<Vault>);
+
+const PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 100;
+
+impl Designs {
+    fn caller(&self, metadata: &MetadataMap) -> Result<Caller, Refusal> {
+        let licensor: &VerifyingKey = self.0.licensor_key()?;
+        Caller::check(metadata, licensor, self.0.vault_key(), self.0.clock.now())
+    }
+
+    async fn next(&self, stream: &mut Streaming<wire::UploadDesignRequest>) -> Result<Option<Part>, Status> {
+        let stall = Duration::from_millis(self.0.limits.stall.0);
+        let slow = |_| Reason::UploadMismatch.status("the upload paused too long: begin again");
+        match timeout(stall, stream.message()).await.map_err(slow)?? {
+            Some(message) => Ok(Some(convert::required(message.part, "part")?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn receive(
+        &self,
+        caller: &Caller,
+        mut stream: Streaming<wire::UploadDesignRequest>,
+    ) -> Result<Design, Status> {
+        let Some(Part::Manifest(manifest)) = self.next(&mut stream).await? else {
+            return Err(Reason::InvalidField.status("`manifest` must come first"));
+        };
+        let manifest = statement(&manifest, "manifest")?;
+        let mut intake = match self.0.begin_upload(caller, &manifest).await? {
+            Begun::Known(design) => return Ok(*design),
+            Begun::Wanted(intake) => intake,
+        };
+        while let Some(part) = self.next(&mut stream).await? {
+            let Part::Chunk(chunk) = part else {
+                return Err(Reason::InvalidField.status("`manifest` comes once, then chunks"));
+            };
+            intake.take(chunk.into()).await?;
+        }
+        Ok(intake.finish().await?)
+    }
+
+    async fn answer(&self, design: &Design) -> Result<Response<wire::Design>, Status> {
+        let snapshot = self.0.open_picture(design).await?;
+        Ok(Response::new(wire::Design { snapshot, ..message(design) }))
+    }
+}
+
+#[tonic::async_trait]
+impl wire::designs_server::Designs for Designs {
+    async fn upload_design(
+        &self,
+        request: Request<Streaming<wire::UploadDesignRequest>>,
+    ) -> Result<Response<wire::Design>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let busy = |_| Reason::Busy.status("too many uploads at once: try again later");
+        let _slot = self.0.uploads.try_acquire().map_err(busy)?;
+        let design = self.receive(&caller, request.into_inner()).await?;
+        tracing::info!(design = %design.manifest.design, "a design version is here");
+        self.answer(&design).await
+    }
+
+    async fn get_design(
+        &self,
+        request: Request<wire::GetDesignRequest>,
+    ) -> Result<Response<wire::Design>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let request = request.into_inner();
+        let design: DesignId = convert::id(&request.design)?;
+        let version = convert::digest(&request.version, "version")?;
+        let name = DesignName { seller: caller.seller(), design, version };
+        let found = self.0.records.design(&name, &self.0.keys.kek).await?;
+        self.answer(&found.ok_or_else(|| Refusal::absent(design))?).await
+    }
+
+    async fn list_designs(
+        &self,
+        request: Request<wire::ListDesignsRequest>,
+    ) -> Result<Response<wire::ListDesignsResponse>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let request = request.into_inner();
+        let size = if request.page_size == 0 { PAGE } else { request.page_size.min(LARGEST_PAGE) } as usize;
+        let page = match &request.page_token[..] {
+            [] => Page::first(size),
+            token => Page::after(PageToken::parse(token).map_err(Refusal::from)?, size),
+        };
+        let (designs, next) = self.0.records.designs(caller.seller(), page, &self.0.keys.kek).await?;
+        Ok(Response::new(wire::ListDesignsResponse {
+            designs: designs.iter().map(message).collect(),
+            next_page_token: next.map(|token| token.as_bytes().to_vec()).unwrap_or_default(),
+        }))
+    }
+}
+
+/// Everything but the picture.
+fn message(design: &Design) -> wire::Design {
+    wire::Design {
+        design: design.manifest.design.to_string(),
+        version: design.manifest.version.as_bytes().to_vec(),
+        name: design.manifest.name.clone(),
+        analysis: Some(analysis(&design.analysis)),
+        snapshot: Vec::new(),
+    }
+}
+
+fn analysis(found: &Analysis) -> wire::Analysis {
+    wire::Analysis {
+        triangles: found.triangles,
+        vertices: found.vertices,
+        min_x: found.min.x,
+        min_y: found.min.y,
+        min_z: found.min.z,
+        max_x: found.max.x,
+        max_y: found.max.y,
+        max_z: found.max.z,
+        // Negative where the faces look inwards: the size is the same.
+        volume_milli_mm3: found.volume_nl.unsigned_abs(),
+        shells: found.shells,
+        open_edges: found.open_edges,
+        non_manifold_edges: found.non_manifold_edges,
+        flipped_edges: found.flipped_edges,
+        degenerate_faces: found.degenerate_faces,
+    }
+}

@@ -1,0 +1,102 @@
+//! From a buyer's request to an admitted job: check, keep, ask the licensor, press.
+//!
+//! The order is the design: the request is durable before the licensor marks the hold as used, so a crash in
+//! between leaves a job that recovery asks about again. The hold names the job, so a request that is replayed
+//! finds the job it made and never makes another (D3).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use layerlock_proto::refusal::Reason;
+use layerlock_terms::license::Hold;
+use layerlock_terms::receipt::JobEvent;
+
+use crate::Vault;
+use crate::admit::{Order, Request};
+use crate::desk::Live;
+use crate::job::{Event, Job, Requested};
+use crate::licensor_link::LinkError;
+use crate::records::DesignName;
+use crate::refusal::Refusal;
+
+/// Pause between two tries to reach the licensor about a job that a crash left unasked.
+const PAUSE: Duration = Duration::from_secs(5);
+
+impl Vault {
+    /// Admits a job by its license and hold. Twice: the same job.
+    ///
+    /// # Errors
+    /// [`Refusal`] names what does not hold; of a job the licensor refused, what it said.
+    pub(crate) async fn create_job(self: &Arc<Self>, request: &Request) -> Result<Arc<Live>, Refusal> {
+        let licensor = self.licensor_key()?;
+        let hold = request.hold.verify::<Hold>(licensor).map_err(|why| {
+            Refusal::new(Reason::NotTrusted, format!("the hold is not the licensor's: {why}"))
+        })?;
+        let live = match self.find_job(hold.job).await? {
+            Some(live) if live.view().job.order().hold().statement() == hold.statement() => live,
+            Some(_) => {
+                return Err(Refusal::new(Reason::HoldUsed, "another hold made this job: place a new one"));
+            }
+            None => {
+                let order = Order::check(request, licensor, self.clock.now())?;
+                self.check_order(&order).await?;
+                self.open_job(Job::Requested(Requested { order })).await?
+            }
+        };
+        self.ask_licensor(&live).await?;
+        match &*live.view().job {
+            Job::Refused(refused) => Err(refused.refusal.clone()),
+            _ => Ok(live.clone()),
+        }
+    }
+
+    /// What can be known before the hold is used up: the design is here, the device is not revoked.
+    async fn check_order(&self, order: &Order) -> Result<(), Refusal> {
+        let license = order.license();
+        let name = DesignName { seller: license.seller, design: license.design, version: license.version };
+        if self.records.design(&name, &self.keys.kek).await?.is_none() {
+            let words = format!("{} is not in this vault: its seller must upload it", name.design);
+            return Err(Refusal::new(Reason::NotFound, words));
+        }
+        self.with_revocations(|fresh| fresh.clear(order.device())).await
+    }
+
+    /// Has the licensor mark a requested job's hold as used; of any other job nothing is asked.
+    async fn ask_licensor(self: &Arc<Self>, live: &Arc<Live>) -> Result<(), Refusal> {
+        let job = live.view().job;
+        let Job::Requested(requested) = &*job else { return Ok(()) };
+        let report = self.report(&requested.order, JobEvent::Admitted);
+        let event = match self.licensor.admit_hold(report, self.keys.certificate.clone()).await {
+            Ok(revocations) => {
+                self.learn_revocations(&revocations).await?;
+                Event::Admitted
+            }
+            Err(LinkError::Refused(refusal)) => Event::Refused(refusal),
+            Err(error @ LinkError::Unreachable(_)) => {
+                return Err(Refusal::new(Reason::Stopped, error.to_string()));
+            }
+        };
+        match self.advance(live, event).await {
+            // The same request, asked twice at once: the other was faster.
+            Err(_) if !matches!(&*live.view().job, Job::Requested(_)) => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
+    /// Asks about a job a crash left unasked, until there is an answer or the hold is past its moment.
+    pub(crate) fn start_admitting(self: &Arc<Self>, live: &Arc<Live>) {
+        let (vault, live) = (self.clone(), live.clone());
+        tokio::spawn(async move {
+            while let Err(refusal) = vault.ask_licensor(&live).await {
+                tracing::warn!(job = %live.id, %refusal, "the licensor was not asked yet");
+                if vault.clock.now() >= live.view().job.order().hold().admit_by {
+                    let late = Refusal::new(Reason::HoldExpired, "the hold expired before it was admitted");
+                    if vault.advance(&live, Event::Refused(late)).await.is_ok() {
+                        return;
+                    }
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+    }
+}

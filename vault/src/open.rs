@@ -1,0 +1,134 @@
+//! Opening a vault, and what a crash left: the same effects that the last step would have had.
+//!
+//! Order: trust → directories → worker probe → revocations → sweep of what belongs to no record → jobs. A job
+//! that was being pressed is pressed anew under another secret; a sealed one is offered again; a closed one is
+//! settled. A record that is damaged is left out and named, the rest is served (V4).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use layerlock_store::StoreError;
+use layerlock_store::blobs::{BlobDir, BlobError};
+use layerlock_terms::ids::JobId;
+use tokio::sync::Semaphore;
+
+use crate::desk::{Desk, Live};
+use crate::envelope::EnvelopeDir;
+use crate::job::{Effect, Job};
+use crate::keys::{Keys, Trust, TrustError};
+use crate::records::Records;
+use crate::refusal::Refusal;
+use crate::worker::{self, WorkerError};
+use crate::{Config, Vault, intake};
+
+/// Why a vault does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The chain of certificates does not hold.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// No worker comes up.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The blob directory can't be used.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// A directory can't be used.
+    #[error("the directory {} can't be used: {source}", dir.display())]
+    Directory {
+        /// Which.
+        dir: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Something kept can't be taken up.
+    #[error("what the vault kept can't be taken up: {0}")]
+    Recovery(#[from] Refusal),
+}
+
+impl Vault {
+    /// Opens a vault and takes up what it was at.
+    ///
+    /// # Errors
+    /// [`OpenError`] names what does not hold and the mend; nothing was changed then but swept left-overs.
+    pub async fn open(config: Config) -> Result<Arc<Self>, OpenError> {
+        let trust = Trust::check(&config.root, &config.licensor_certificate)?;
+        trust.licensor(config.clock.now())?;
+        trust.check_vault(&config.certificate, &config.delivery)?;
+        let at = |dir: &str| config.directory.join(dir);
+        let blobs = BlobDir::open(&at("designs"))?;
+        let envelopes = EnvelopeDir::open(at("envelopes"))
+            .map_err(|source| OpenError::Directory { dir: at("envelopes"), source })?;
+        let limits = config.limits;
+        for guard in worker::probe(&config.worker, limits.bounds()).await?.lacking() {
+            tracing::warn!("{}", guard.warning());
+        }
+        let vault = Arc::new(Self {
+            vault_key: config.delivery.verifying_key(),
+            keys: Keys {
+                delivery: Arc::new(config.delivery),
+                certificate: config.certificate,
+                kek: config.kek,
+            },
+            trust,
+            licensor: config.licensor,
+            records: Records::new(config.store),
+            blobs,
+            envelopes,
+            worker: config.worker,
+            clock: config.clock,
+            randomness: config.randomness,
+            limits,
+            desk: Desk::default(),
+            sessions: Default::default(),
+            revocations: Default::default(),
+            presses: Semaphore::new(limits.concurrent_jobs.max(1).into()),
+            uploads: Semaphore::new(limits.concurrent_uploads.max(1).into()),
+        });
+        vault.recover().await?;
+        Ok(vault)
+    }
+
+    async fn recover(self: &Arc<Self>) -> Result<(), OpenError> {
+        self.recall_revocations().await?;
+        intake::sweep(&self.blobs, &self.records.design_blobs().await?)?;
+        let ids = self.records.jobs().await?;
+        self.envelopes.sweep(&ids).map_err(Refusal::from)?;
+        for id in ids {
+            self.recover_job(id).await;
+        }
+        Ok(())
+    }
+
+    async fn recover_job(self: &Arc<Self>, id: JobId) {
+        match self.find_job(id).await {
+            Ok(Some(live)) => self.resume(&live),
+            Ok(None) => {}
+            Err(refusal) => tracing::error!(job = %id, %refusal, "a job is left out"),
+        }
+    }
+
+    /// Does what a job's state asks for.
+    fn resume(self: &Arc<Self>, live: &Arc<Live>) {
+        let effect = match &*live.view().job {
+            // The licensor may or may not have answered: pressing asks nothing of it, so it is asked again.
+            Job::Requested(_) => return self.start_admitting(live),
+            Job::Admitted(_) | Job::Slicing(_) => Effect::Press,
+            Job::Sealed(_) | Job::Delivering(_) | Job::Printing(_) => return self.resume_delivery(live),
+            Job::Closed(_) => Effect::Settle,
+            Job::Settled(_) | Job::Refused(_) => Effect::Discard,
+        };
+        self.perform(live, effect);
+    }
+
+    fn resume_delivery(self: &Arc<Self>, live: &Arc<Live>) {
+        if let Err(refusal) = self.reopen_envelope(live) {
+            tracing::error!(job = %live.id, %refusal, "an envelope is lost");
+            let (vault, live) = (self.clone(), live.clone());
+            tokio::spawn(async move { vault.give_up(&live, refusal).await });
+        }
+    }
+}

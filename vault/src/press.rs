@@ -1,0 +1,247 @@
+//! The press, hops 6 and 7: the only room that opens a design. Blob → worker → pieces → sealed segments.
+//!
+//! The mesh passes through in chunks that are wiped behind it, on its way to a worker; what comes back is
+//! inspected piece by piece, sealed for one device and appended, so the first layers are under way while the
+//! last are being sliced. Before the first segment shows, header and sealed job secret are durable; before the
+//! job is called sealed, its file is. A crash in between costs the work: recovery begins anew, with another
+//! secret, because nothing is ever sealed twice under one.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use layerlock_proto::refusal::Reason;
+use layerlock_seal::blob::{self, Opener, Part};
+use layerlock_seal::sha256;
+use layerlock_seal::statement::Statement;
+use layerlock_seal::toolpath::Sealer;
+use layerlock_store::blobs::{BlobDir, BlobName};
+use layerlock_terms::envelope::{EnvelopeHeader, SEGMENT_LIMIT};
+use layerlock_terms::receipt::{JobEvent, JobReport};
+use layerlock_terms::wire::Noun;
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+use crate::Vault;
+use crate::admit::{Order, Permit};
+use crate::desk::Live;
+use crate::envelope::Envelope;
+use crate::job::{Event, Job};
+use crate::records::{Design, DesignName};
+use crate::refusal::Refusal;
+use crate::worker::{Answer, Task, Worker, WorkerError};
+
+mod inspect;
+mod line;
+
+use line::Line;
+
+/// Layers that share an epoch's key: with usual layer times some minutes of printing.
+const EPOCH_LAYERS: u32 = 8;
+
+/// Chunks of an opened design between disk and worker.
+const QUEUE: usize = 4;
+
+impl Vault {
+    /// Presses a job in the background; what can't be pressed is withdrawn.
+    pub(crate) fn start_pressing(self: &Arc<Self>, live: &Arc<Live>) {
+        let (vault, pressed) = (self.clone(), live.clone());
+        let task = tokio::spawn(async move {
+            let slot = vault.presses.acquire().await.expect("the semaphore is never closed");
+            let outcome = vault.press(&pressed).await;
+            drop(slot);
+            if let Err(refusal) = outcome {
+                vault.give_up(&pressed, refusal).await;
+            }
+        });
+        live.set_pressing(Some(task.abort_handle()));
+    }
+
+    async fn press(self: &Arc<Self>, live: &Arc<Live>) -> Result<(), Refusal> {
+        let order = live.view().job.order().clone();
+        let permit = self.with_revocations(|fresh| Permit::grant(order.clone(), fresh)).await?;
+        let worker = self.feed_worker(&permit).await?;
+        let line = self.begin_envelope(live, &permit).await?;
+        let line = self.run_line(live, worker, line).await?;
+        self.finish_envelope(live, line).await
+    }
+
+    /// A job that can't be pressed ends by the vault's word: no key of it was ever released.
+    pub(crate) async fn give_up(self: &Arc<Self>, live: &Arc<Live>, refusal: Refusal) {
+        tracing::warn!(job = %live.id, reason = refusal.reason.as_str(), "pressing failed, withdrawing");
+        live.set_pressing(None);
+        live.set_envelope(None);
+        let report = self.report(live.view().job.order(), JobEvent::Withdrawn);
+        let report = report.verify(self.vault_key()).expect("the vault signed it just now");
+        if let Err(error) = self.advance(live, Event::Withdrawn(report, refusal)).await {
+            // The store is down or the job has ended otherwise; in the first case recovery presses it again.
+            tracing::error!(job = %live.id, %error, "the withdrawal is not recorded");
+        }
+    }
+
+    /// What the vault tells the licensor about a job.
+    pub(crate) fn report(&self, order: &Order, event: JobEvent) -> Statement {
+        let report = JobReport { job: order.job(), hold: order.hold().id, at: self.clock.now(), event };
+        Statement::sign(&report, &self.keys.delivery)
+    }
+
+    /// Opens the design a permit allows and hands it to a worker that slices it.
+    async fn feed_worker(&self, permit: &Permit) -> Result<Worker, Refusal> {
+        let order = permit.order();
+        let license = order.license();
+        let name = DesignName { seller: license.seller, design: license.design, version: license.version };
+        let design = self.records.design(&name, &self.keys.kek).await?;
+        let design = design.ok_or_else(|| Refusal::absent(name.design))?;
+        let task = Task::Slice(order.profile().emit());
+        let mut worker =
+            Worker::start(&self.worker, self.limits.bounds(), task, design.manifest.length).await?;
+        let mut opened = self.open_design(&name, &design)?;
+        while let Some(chunk) = opened.recv().await {
+            worker.feed(&chunk?).await?;
+        }
+        Ok(worker)
+    }
+
+    /// The upload's bytes, chunk by chunk, each authentic; the last item says if it is whole.
+    fn open_design(
+        &self,
+        name: &DesignName,
+        design: &Design,
+    ) -> Result<mpsc::Receiver<Result<Zeroizing<Vec<u8>>, Refusal>>, Refusal> {
+        let mut reader = self.blobs.read(&design.upload)?;
+        let mut header = [0; blob::HEADER];
+        let damaged = Refusal::new(
+            Reason::Stopped,
+            format!("{} is damaged in this vault: its seller must upload it again", name.design),
+        );
+        reader.read_exact(&mut header).map_err(|_| damaged.clone())?;
+        let opener = blob::Header::parse(&header)
+            .and_then(|header| Opener::new(&self.keys.kek, &name.place(Part::Upload), &header))
+            .map_err(|_| damaged.clone())?;
+        let (out, chunks) = mpsc::channel(QUEUE);
+        tokio::task::spawn_blocking(move || {
+            if pour(reader, opener, &out).is_none() {
+                // The receiver is gone only if nobody wants the design any more.
+                let _ = out.blocking_send(Err(damaged));
+            }
+        });
+        Ok(chunks)
+    }
+
+    /// Signs the header, draws the job secret, and makes both durable before a segment exists.
+    async fn begin_envelope(self: &Arc<Self>, live: &Arc<Live>, permit: &Permit) -> Result<Line, Refusal> {
+        let order = permit.order();
+        let header = EnvelopeHeader {
+            job: order.job(),
+            hold: order.hold().id,
+            license: order.license().id,
+            design_version: order.license().version,
+            device: order.device(),
+            machine: order.profile().machine().name.to_owned(),
+            profile: sha256(&order.profile().emit()),
+            created: self.clock.now(),
+            segment_limit: SEGMENT_LIMIT,
+            epoch_layers: EPOCH_LAYERS,
+        };
+        let rng = &mut self.randomness.clone();
+        let sealer = Sealer::new(header, self.keys.delivery.clone(), rng);
+        let place = secret_place(order, sealer.header_hash());
+        let secret = sealer.job_secret().seal(&self.keys.kek, &place, rng);
+        let header = sealer.header().verify(self.vault_key()).expect("the vault signed it just now");
+        let (dir, job) = (self.envelopes.clone(), live.id);
+        let envelope = tokio::task::spawn_blocking(move || dir.create(job));
+        let envelope = Arc::new(envelope.await.expect("creating a file does not panic")?);
+        let advanced = self.advance(live, Event::Begun(header, secret)).await?;
+        live.set_envelope(Some(envelope.clone()));
+        self.desk.note_change();
+        let Job::Slicing(slicing) = &*advanced.job else { unreachable!("`Begun` leads to Slicing") };
+        Ok(Line::new(sealer, envelope, order.profile().clone(), slicing.admitted.at, self.clock.clone()))
+    }
+
+    /// Takes pieces from the worker as they come and seals each.
+    async fn run_line(&self, live: &Live, mut worker: Worker, mut line: Line) -> Result<Line, Refusal> {
+        loop {
+            match worker.answer().await? {
+                Answer::Piece(piece) => {
+                    let sealed = tokio::task::spawn_blocking(move || line.take(&piece).map(|()| line));
+                    line = sealed.await.expect("sealing does not panic")?;
+                    live.show(line.progress());
+                }
+                Answer::Done => return Ok(line),
+                Answer::Analysis(_) | Answer::Picture(_) | Answer::Confined(_) | Answer::Refused(..) => {
+                    return Err(WorkerError::Garbled.into());
+                }
+            }
+        }
+    }
+
+    async fn finish_envelope(self: &Arc<Self>, live: &Arc<Live>, line: Line) -> Result<(), Refusal> {
+        let (envelope, dir) = (line.envelope().clone(), self.envelopes.clone());
+        let synced = envelope.clone();
+        let sync = tokio::task::spawn_blocking(move || synced.sync(&dir));
+        sync.await.expect("syncing does not panic")?;
+        let (manifest, figures) = line.finish()?;
+        let manifest = manifest.verify(self.vault_key()).expect("the vault signed it just now");
+        // If we crash here, the envelope is whole but nobody's: recovery presses anew.
+        self.advance(live, Event::Sealed(manifest, figures)).await?;
+        envelope.end();
+        Ok(())
+    }
+
+    /// Opens the envelope of a sealed job after a restart.
+    pub(crate) fn reopen_envelope(&self, live: &Live) -> Result<(), Refusal> {
+        if let Some(sealed) = live.view().job.sealed() {
+            let manifest = &sealed.manifest;
+            let envelope = self.envelopes.open_whole(live.id, manifest.segments, manifest.sealed_bytes)?;
+            live.set_envelope(Some(Arc::<Envelope>::new(envelope)));
+        }
+        Ok(())
+    }
+}
+
+/// Where a job's secret rests: bound to the design it came from and to its envelope's header.
+pub(crate) fn secret_place(order: &Order, header: layerlock_terms::digest::Digest) -> blob::Place {
+    let license = order.license();
+    blob::Place { seller: license.seller, design: license.design, version: header, part: Part::JobSecret }
+}
+
+/// Opens a blob into a queue; `None` when it is not as it was sealed. Runs where it may block.
+fn pour(
+    mut reader: impl Read,
+    mut opener: Opener,
+    out: &mpsc::Sender<Result<Zeroizing<Vec<u8>>, Refusal>>,
+) -> Option<()> {
+    let mut sealed = vec![0; blob::CHUNK];
+    loop {
+        let read = reader.read(&mut sealed).ok()?;
+        let mut text = Zeroizing::new(Vec::with_capacity(2 * blob::CHUNK));
+        if read == 0 {
+            opener.finish(&mut text).ok()?;
+            let _ = out.blocking_send(Ok(text));
+            return Some(());
+        }
+        opener.open(&sealed[..read], &mut text).ok()?;
+        if out.blocking_send(Ok(text)).is_err() {
+            return Some(());
+        }
+    }
+}
+
+impl Vault {
+    /// A design's picture, opened for its seller.
+    pub(crate) async fn open_picture(&self, design: &Design) -> Result<Vec<u8>, Refusal> {
+        let name = DesignName::of(&design.manifest);
+        let (blobs, picture): (BlobDir, BlobName) = (self.blobs.clone(), design.picture.clone());
+        let read = move || {
+            let mut sealed = Vec::new();
+            blobs.read(&picture)?.read_to_end(&mut sealed)?;
+            Ok::<_, Refusal>(sealed)
+        };
+        let sealed = tokio::task::spawn_blocking(read).await.expect("reading does not panic")?;
+        let damaged = |_| {
+            let words = format!("the picture of {} is damaged in this vault: upload it again", name.design);
+            Refusal::new(Reason::Stopped, words)
+        };
+        let text = blob::open(&self.keys.kek, &name.place(Part::Picture), &sealed).map_err(damaged)?;
+        Ok(text.to_vec())
+    }
+}

@@ -1,0 +1,118 @@
+//! Who may open a session: an enrolled, unrevoked device that answers the challenge with a counter ahead of the
+//! newest one known; and which session of a device is the living one.
+//!
+//! A counter that does not rise is a clone or a restored image (D4); a second session ends the first (D2), so
+//! of two clones each sees the other throw it out, and the log says so. Deliberately absent: messages (`api`).
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use layerlock_proto::refusal::Reason;
+use layerlock_seal::keys::VerifyingKey;
+use layerlock_seal::statement::{Statement, Verified};
+use layerlock_store::Expect;
+use layerlock_terms::ids::DeviceId;
+use layerlock_terms::trust::{DeviceCertificate, SessionProof, SessionWelcome};
+use tokio::sync::oneshot;
+
+use crate::Vault;
+use crate::refusal::Refusal;
+
+/// The living session of each device.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    seats: Mutex<HashMap<DeviceId, Seat>>,
+}
+
+#[derive(Debug)]
+struct Seat {
+    counter: u64,
+    /// Dropped to fence the session that sits here.
+    _fence: oneshot::Sender<()>,
+}
+
+/// A device that has proved itself. Made by [`Vault::admit_session`] alone.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    /// The device.
+    pub(crate) device: DeviceId,
+    /// Verifies what it signs.
+    pub(crate) key: VerifyingKey,
+    /// The session's number.
+    pub(crate) counter: u64,
+    /// Ends when a newer session takes over.
+    pub(crate) fenced: oneshot::Receiver<()>,
+    /// The vault's answer to the device's challenge.
+    pub(crate) welcome: Statement,
+}
+
+impl Sessions {
+    /// Takes a device's seat; whoever sat there is fenced.
+    fn enter(&self, device: DeviceId, counter: u64) -> oneshot::Receiver<()> {
+        let (fence, fenced) = oneshot::channel();
+        let mut seats = self.seats.lock().expect("no code panics while it holds the seats");
+        if let Some(old) = seats.insert(device, Seat { counter, _fence: fence }) {
+            tracing::warn!(%device, old = old.counter, new = counter, "a newer session fenced one still open");
+        }
+        fenced
+    }
+
+    /// Leaves the seat, unless a newer session has it.
+    pub(crate) fn leave(&self, device: DeviceId, counter: u64) {
+        let mut seats = self.seats.lock().expect("no code panics while it holds the seats");
+        if seats.get(&device).is_some_and(|seat| seat.counter == counter) {
+            seats.remove(&device);
+        }
+    }
+}
+
+impl Vault {
+    /// Checks a device's answer to `challenge`; its counter is durable before it is let in.
+    ///
+    /// # Errors
+    /// [`Reason::NotTrusted`], [`Reason::DeviceRevoked`], [`Reason::SessionBehind`], and what the store says.
+    pub(crate) async fn admit_session(
+        &self,
+        challenge: &[u8; 32],
+        certificate: &Statement,
+        proof: &Statement,
+    ) -> Result<Entered, Refusal> {
+        let certificate = self.check_device(certificate)?;
+        let device = certificate.device;
+        let no = |words: String| Refusal::new(Reason::NotTrusted, words);
+        let key = VerifyingKey::try_from(certificate.sign).map_err(|error| no(error.to_string()))?;
+        let proof = proof.verify::<SessionProof>(&key).map_err(|why| no(format!("the proof: {why}")))?;
+        if proof.device != device || proof.challenge != *challenge {
+            return Err(no("the proof answers another challenge: open a new session".into()));
+        }
+        self.with_revocations(|fresh| fresh.clear(device)).await?;
+        self.count_session(device, proof.counter).await?;
+        let welcome = SessionWelcome { nonce: proof.nonce, now: self.clock.now() };
+        let welcome = Statement::sign(&welcome, &self.keys.delivery);
+        let fenced = self.sessions.enter(device, proof.counter);
+        Ok(Entered { device, key, counter: proof.counter, fenced, welcome })
+    }
+
+    fn check_device(&self, certificate: &Statement) -> Result<Verified<DeviceCertificate>, Refusal> {
+        let certificate = certificate.verify::<DeviceCertificate>(self.licensor_key()?).map_err(|why| {
+            Refusal::new(Reason::NotTrusted, format!("the device certificate is not the licensor's: {why}"))
+        })?;
+        if self.clock.now() >= certificate.expires {
+            return Err(Refusal::new(Reason::NotTrusted, "the device certificate has expired: enrol again"));
+        }
+        Ok(certificate)
+    }
+
+    /// Two that come with one counter at once: the store lets one of them in.
+    async fn count_session(&self, device: DeviceId, counter: u64) -> Result<(), Refusal> {
+        let known = self.records.counter(device).await?;
+        let behind = known.as_ref().is_some_and(|known| counter <= known.value);
+        if behind {
+            tracing::warn!(%device, counter, "a session counter did not rise: a clone or a restored image");
+            let words = "the session counter is behind: this device was cloned or restored, enrol it anew";
+            return Err(Refusal::new(Reason::SessionBehind, words));
+        }
+        let expect = known.map_or(Expect::Absent, |known| Expect::At(known.revision));
+        Ok(self.records.keep_counter(device, counter, expect).await?)
+    }
+}
