@@ -1,13 +1,16 @@
 //! A lab tool: streams a G-code file of one's own to a machine through the guard and the wire.
 //!
 //! `cargo run -p layerlock-device --example stream -- serial:/dev/ttyUSB0 prusa-mk3s part.gcode`
+//! With `one-line` at the end one line is in flight instead of four.
 //! Nothing here is licensed, sealed or counted: it shows how a machine and its cable behave, and at what rate.
 
 use std::path::Path;
 use std::time::Instant;
 
 use layerlock_device::guard::{Command, Guard, stripped};
-use layerlock_device::printer::{LinkStats, Printer, PrinterTarget, Stop};
+use layerlock_device::printer::marlin::MarlinPrinter;
+use layerlock_device::printer::simulated::Bench;
+use layerlock_device::printer::{Greeting, LinkStats, Printer, PrinterError, PrinterTarget, Stop};
 use layerlock_terms::machine::Machine;
 
 type Failure = Box<dyn std::error::Error>;
@@ -15,15 +18,18 @@ type Failure = Box<dyn std::error::Error>;
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [target, machine, file] = arguments.as_slice() else {
-        return Err("usage: stream simulated|serial:PATH[@BAUD] MACHINE FILE.gcode".into());
+    let [target, machine, file, window @ ..] = arguments.as_slice() else {
+        return Err("usage: stream simulated|serial:PATH[@BAUD] MACHINE FILE.gcode [one-line]".into());
     };
     let (target, machine) = (target.parse::<PrinterTarget>()?, Machine::named(machine)?);
     let commands = admitted(Path::new(file), machine)?;
-    let (mut printer, greeting) = target.connect(machine).await?;
+    let (mut printer, greeting) = open(&target, machine).await?;
+    if window.iter().any(|word| word == "one-line") {
+        printer.one_line_at_a_time();
+    }
     tell(format_args!("{} at {:?} baud", greeting.firmware, greeting.baud));
     let begun = Instant::now();
-    let printed = print(printer.as_mut(), &commands).await;
+    let printed = print(&mut printer, &commands).await;
     summary(printer.stats(), begun);
     if let Err(error) = printed {
         tell(format_args!("{error}"));
@@ -33,13 +39,20 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
+async fn open(target: &PrinterTarget, machine: &Machine) -> Result<(MarlinPrinter, Greeting), PrinterError> {
+    match target {
+        PrinterTarget::Simulated => MarlinPrinter::simulated(Bench::instant(machine)).await,
+        PrinterTarget::Serial { path, baud } => MarlinPrinter::serial(path, *baud, machine.baud).await,
+    }
+}
+
 fn admitted(file: &Path, machine: &Machine) -> Result<Vec<Command>, Failure> {
     let text = std::fs::read_to_string(file)?;
     let mut guard = Guard::new(machine);
     Ok(text.lines().filter_map(stripped).map(|line| guard.admit(line)).collect::<Result<_, _>>()?)
 }
 
-async fn print(printer: &mut dyn Printer, commands: &[Command]) -> Result<(), Failure> {
+async fn print(printer: &mut MarlinPrinter, commands: &[Command]) -> Result<(), Failure> {
     for command in commands {
         printer.send(command).await?;
         while let Some(event) = printer.take_event() {

@@ -78,6 +78,11 @@ impl MarlinPrinter {
         Ok((printer, greeting))
     }
 
+    /// Keeps one line in flight instead of four: slower, for firmware that loses count with several.
+    pub fn one_line_at_a_time(&mut self) {
+        self.wire.one_line_at_a_time();
+    }
+
     /// Makes a simulated machine say something out of turn: a pause button, a filament sensor.
     /// Heard at the next answer; a real machine can't be made to, and isn't.
     pub fn interject(&mut self, text: &str) {

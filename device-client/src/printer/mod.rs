@@ -217,6 +217,12 @@ pub enum PrinterError {
         /// Requests for it.
         times: u32,
     },
+    /// It asked for a line never written, so it has skipped lines (rule 6).
+    #[error("the machine asks for line {line}, which was never sent: it has lost count, and the job is over")]
+    LostCount {
+        /// The line's number on the link.
+        line: u64,
+    },
     /// A call after the job was stopped.
     #[error("the job on this printer is over; connect again")]
     Over,

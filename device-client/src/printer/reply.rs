@@ -80,7 +80,9 @@ fn acknowledgement(line: &str) -> Option<Reply> {
         return None;
     }
     let through = rest.strip_prefix('N').and_then(leading_number);
-    Some(Reply::Ok(Ack { count, through, temperatures: temperatures(rest) }))
+    let report =
+        ["T:", "T0:"].iter().filter_map(|tag| rest.find(tag)).min().and_then(|at| temperatures(&rest[at..]));
+    Some(Reply::Ok(Ack { count, through, temperatures: report }))
 }
 
 /// The line from its first `ok` on, where what stands before is a few bytes that no machine starts a line with.
@@ -231,6 +233,8 @@ mod tests {
     fn an_advanced_ok_tells_its_line() {
         let Reply::Ok(ack) = parse(b"ok N41 P15 B3") else { panic!("no ok") };
         assert_eq!(ack.through, Some(41));
+        let Reply::Ok(ack) = parse(b"ok N42 P15 B3 T:20.0 /0.0 B:19.0 /0.0") else { panic!("no ok") };
+        assert_eq!((ack.through, ack.temperatures.map(|read| read.bed)), (Some(42), Some(19.0)));
     }
 
     #[test]

@@ -119,6 +119,8 @@ pub enum Ending {
     ColdExtrusion,
     /// One line was asked for too often.
     Garbled(LineNumber),
+    /// A line never written was asked for: the machine has skipped some.
+    LostCount(LineNumber),
     /// Stopped from here.
     Stopped,
 }
@@ -131,8 +133,8 @@ struct Rewind {
     times: u32,
     /// How many of the lines written after it may still ask for it once more (rule 8).
     echoes: u64,
-    /// Requests in a row for a line taken long ago.
-    long_taken: u32,
+    /// Requests in a row for a line taken long ago or never written.
+    impossible: u32,
     /// Acknowledgements that belong to requests, not lines (rule 7), and how long they are waited for.
     swallow: u32,
     until: Duration,
@@ -169,6 +171,11 @@ impl Wire {
     pub fn has_room_for(&self, command: &Command) -> bool {
         let framed = command.text().len() + frame_overhead(self.history.next());
         self.cursor == self.history.next() && self.may_write() && self.fits(framed)
+    }
+
+    /// Narrows the window to one line: for firmware that loses count with several in flight.
+    pub fn one_line_at_a_time(&mut self) {
+        self.window_bytes = 0;
     }
 
     /// Writes a command of the job; call when [`Self::has_room_for`] says so.
@@ -382,6 +389,7 @@ impl Ending {
             Self::Fault(message) => PrinterError::Fault { last, message: message.clone() },
             Self::ColdExtrusion => PrinterError::ColdExtrusion { last },
             Self::Garbled(line) => PrinterError::Garbled { line: line.0, times: SAME_LINE },
+            Self::LostCount(line) => PrinterError::LostCount { line: line.0 },
             Self::Stopped => PrinterError::Over,
         }
     }
@@ -390,7 +398,7 @@ impl Ending {
     pub fn afterwards(&self) -> Afterwards {
         match self {
             Self::ColdExtrusion | Self::Garbled(_) => Afterwards::SafeState,
-            Self::Silent => Afterwards::HeatersOff,
+            Self::Silent | Self::LostCount(_) => Afterwards::HeatersOff,
             Self::NoAnswer | Self::Restarted | Self::Fault(_) | Self::Stopped => Afterwards::Nothing,
         }
     }

@@ -96,7 +96,7 @@ impl Wire {
     fn acknowledge_through(&mut self, line: LineNumber) {
         self.heard.stats.last_acknowledged += self.job_lines(self.acked, LineNumber(line.0 + 1));
         self.acked = LineNumber(line.0 + 1);
-        self.rewind.long_taken = 0;
+        self.rewind.impossible = 0;
         if self.rewind.line.is_some_and(|asked| asked < self.acked) {
             self.rewind.echoes = 0;
         }
@@ -114,11 +114,12 @@ impl Wire {
         self.life.alive(now);
         self.rewind.swallow += 1;
         self.rewind.until = now + RESEND_OK;
-        if line >= self.cursor {
-            return; // Not written yet, or about to be written again.
+        let long_taken = line.0 + WINDOW_LINES < self.acked.0;
+        if long_taken || line > self.fresh {
+            return self.asked_for_the_impossible(line, now);
         }
-        if line.0 + WINDOW_LINES < self.acked.0 || self.history.line(line).is_none() {
-            return self.asked_for_long_taken(now);
+        if line >= self.cursor {
+            return; // The next unsent, or about to be written again.
         }
         if self.rewind.line == Some(line) && self.rewind.echoes > 0 {
             self.rewind.echoes -= 1;
@@ -127,14 +128,14 @@ impl Wire {
         self.go_back_to(line);
     }
 
-    /// A machine that has restarted asks from line 1 whatever it is sent; a digit garbled on the way asks once.
-    /// The numbered probe tells them apart, and nothing long taken is ever sent again.
-    fn asked_for_long_taken(&mut self, now: Duration) {
-        self.rewind.long_taken += 1;
-        if self.rewind.long_taken > 1 {
-            return self.end(Ending::Restarted);
+    /// A machine that has restarted asks from line 1, one that has lost count for lines never written, whatever
+    /// it is sent; a digit garbled on the way asks once. The numbered probe tells them apart.
+    fn asked_for_the_impossible(&mut self, line: LineNumber, now: Duration) {
+        self.rewind.impossible += 1;
+        if self.rewind.impossible == 1 {
+            return self.probe(now);
         }
-        self.probe(now);
+        self.end(if line < self.acked { Ending::Restarted } else { Ending::LostCount(line) });
     }
 
     fn go_back_to(&mut self, line: LineNumber) {

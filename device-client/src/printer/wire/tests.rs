@@ -192,6 +192,15 @@ fn rule_6_one_garbled_request_for_a_line_long_taken_is_put_to_the_probe() {
 }
 
 #[test]
+fn rule_6_a_machine_that_asks_for_a_line_never_sent_has_skipped_some_and_the_job_is_over() {
+    let mut play = Play::printing(2);
+    play.hears("Resend: 7\nok");
+    assert!(play.wire.ending().is_none(), "once, it may be a garbled digit");
+    play.hears("Resend: 7\nok");
+    assert!(matches!(play.error(), PrinterError::LostCount { line: 7 }));
+}
+
+#[test]
 fn rule_7_the_ok_after_a_resend_request_acknowledges_nothing() {
     let mut play = Play::printing(2);
     play.hears("Resend: 2\nok");
