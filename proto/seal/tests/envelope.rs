@@ -181,3 +181,90 @@ fn a_kept_job_secret_wraps_the_same_epochs() {
     let wrap = |secret: &JobSecret| secret.wrap_epoch(&hash, 3, &to, &mut Repeatable::new("wrap"));
     assert_eq!(wrap(&secret), wrap(sealer.job_secret()));
 }
+
+#[test]
+fn a_manifest_by_another_trusted_key_is_refused_for_its_signer() {
+    let sealed = seal("job");
+    let other = layerlock_seal::keys::SigningKey::generate(&mut Repeatable::new("another key"));
+    let stated = Statement::sign::<Manifest>(&manifest(&sealed), &other);
+    let mut checker = Checker::new(sealed.header.clone());
+    for segment in &sealed.segments {
+        checker.segment(segment).unwrap();
+    }
+    let refused = checker.finish(&stated.verify(&other.verifying_key()).unwrap());
+    assert_eq!(refused.err(), Some(Refused { index: 5, reason: Reason::WrongSigner }));
+}
+
+#[test]
+fn an_opener_takes_no_secret_but_the_committed_one() {
+    let (sealed, other) = (seal("job"), seal("another job"));
+    let checked = check(&sealed).unwrap();
+    // The same header and so the same hash, but another job secret: it unwraps, and is still not the one.
+    let secret = device().open_epoch(&other.wrapped[0], checked.header_hash()).unwrap();
+    let refused = Opener::new(&checked).add_epoch(&secret);
+    assert_eq!(refused, Err(Refused { index: 0, reason: Reason::CannotOpen }));
+}
+
+#[test]
+fn an_opener_takes_segments_in_order_and_each_once() {
+    let sealed = seal("job");
+    let checked = check(&sealed).unwrap();
+    let mut opener = Opener::new(&checked);
+    opener.add_epoch(&device().open_epoch(&sealed.wrapped[0], checked.header_hash()).unwrap()).unwrap();
+    let mut text = Vec::new();
+    opener.open(&sealed.segments[0], &mut text).unwrap();
+    for wrong in [0, 2] {
+        let refused = opener.open(&sealed.segments[wrong], &mut text);
+        assert_eq!(refused, Err(Refused { index: 1, reason: Reason::OutOfOrder }), "segment {wrong}");
+    }
+    assert_eq!(text, TEXTS[0].2);
+}
+
+#[test]
+fn an_opener_resumes_at_any_segment() {
+    let sealed = seal("job");
+    let checked = check(&sealed).unwrap();
+    for stop in 0..TEXTS.len() {
+        let mut opener = Opener::resume(&checked, stop as u32);
+        for wrapped in &sealed.wrapped {
+            opener.add_epoch(&device().open_epoch(wrapped, checked.header_hash()).unwrap()).unwrap();
+        }
+        let mut text = Vec::new();
+        for segment in &sealed.segments[stop..] {
+            opener.open(segment, &mut text).unwrap();
+        }
+        assert_eq!(text, TEXTS[stop..].iter().flat_map(|(.., text)| text.to_vec()).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_segment_waits_for_its_epochs_secret_and_drops_those_before() {
+    let sealed = seal("job");
+    let checked = check(&sealed).unwrap();
+    let mut opener = Opener::resume(&checked, 4);
+    let mut text = Vec::new();
+    opener.add_epoch(&device().open_epoch(&sealed.wrapped[0], checked.header_hash()).unwrap()).unwrap();
+    let refused = opener.open(&sealed.segments[4], &mut text);
+    assert_eq!(refused, Err(Refused { index: 4, reason: Reason::NoEpochSecret }));
+    assert!(opener.holds(0) && !opener.holds(1));
+    opener.add_epoch(&device().open_epoch(&sealed.wrapped[1], checked.header_hash()).unwrap()).unwrap();
+    opener.open(&sealed.segments[4], &mut text).unwrap();
+    assert!(opener.holds(1) && !opener.holds(0), "the secret of the epoch that is over is erased");
+}
+
+#[test]
+fn a_live_segment_is_checked_before_it_is_opened_and_a_refused_one_may_come_again() {
+    let sealed = seal("job");
+    let mut live = Live::new(sealed.header.clone());
+    let mut text = Vec::new();
+    let due = |reason| Err(Refused { index: 0, reason });
+    assert_eq!(live.open(&sealed.segments[1], &mut text), due(Reason::OutOfOrder));
+    assert_eq!(live.open(&sealed.segments[0], &mut text), due(Reason::NoEpochSecret));
+    live.add_epoch(&device().open_epoch(&sealed.wrapped[0], &manifest(&sealed).header).unwrap());
+    let mut changed = sealed.segments[0].clone();
+    changed[50] ^= 1;
+    assert_eq!(live.open(&changed, &mut text), due(Reason::BadSignature));
+    assert!(text.is_empty());
+    live.open(&sealed.segments[0], &mut text).unwrap();
+    assert_eq!(live.finish(&manifest(&sealed)).unwrap_err().reason, Reason::Incomplete);
+}

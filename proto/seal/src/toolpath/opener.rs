@@ -61,7 +61,12 @@ impl Opener {
         Ok(())
     }
 
-    /// Opens the next segment; appends its plaintext to `out`.
+    /// Whether this epoch's secret is here: taken, and not erased yet.
+    pub fn holds(&self, epoch: u32) -> bool {
+        self.keys.contains_key(&epoch)
+    }
+
+    /// Opens the next segment; appends its plaintext to `out`. The secrets of earlier epochs are erased.
     ///
     /// # Errors
     /// [`Refused`] at the index that was due; `out` is as it was.

@@ -144,23 +144,29 @@ pub fn merkle_root(leaves: &[[u8; 32]]) -> [u8; 32] {
 }
 
 /// A blob whose chunks are as given: text, number, last flag.
-pub fn blob(
-    kek: &[u8; 32],
-    place: &[u8],
-    data_key: &[u8; 32],
-    salt: &[u8; 32],
-    chunks: &[(&[u8], u64, u8)],
-) -> Vec<u8> {
-    let id = &hkdf(kek, b"", b"layerlock/kek-id/v1")[..16];
-    let commitment = hkdf(kek, salt, &cat(&[b"layerlock/blob-commitment/v1", place]));
-    let aad = cat(&[b"LLVB\x00\x01", id, salt, &commitment]);
-    let wrap_key = hkdf(kek, salt, &cat(&[b"layerlock/blob-wrap/v1", place]));
-    let wrapped = aead(&wrap_key, &[0; 12], &aad, data_key);
-    let chunk_key = hkdf(data_key, b"", &cat(&[b"layerlock/blob-chunk/v1", place]));
-    let mut blob = cat(&[&aad, &wrapped]);
-    for (text, number, last) in chunks {
-        let nonce = cat(&[&[0; 3], &number.to_be_bytes(), &[*last]]);
-        blob.extend(aead(&chunk_key, &nonce.try_into().expect("12 bytes"), b"", text));
+pub struct Blob<'a> {
+    pub kek: [u8; 32],
+    pub place: Vec<u8>,
+    pub data_key: [u8; 32],
+    pub salt: [u8; 32],
+    pub commitment: Option<[u8; 32]>,
+    pub chunks: &'a [(&'a [u8], u64, u8)],
+}
+
+impl Blob<'_> {
+    pub fn emit(&self) -> Vec<u8> {
+        let Self { kek, place, data_key, salt, .. } = self;
+        let id = &hkdf(kek, b"", b"layerlock/kek-id/v1")[..16];
+        let commitment = hkdf(kek, salt, &cat(&[b"layerlock/blob-commitment/v1", place]));
+        let aad = cat(&[b"LLVB\x00\x01", id, salt, &self.commitment.unwrap_or(commitment)]);
+        let wrap_key = hkdf(kek, salt, &cat(&[b"layerlock/blob-wrap/v1", place]));
+        let wrapped = aead(&wrap_key, &[0; 12], &aad, data_key);
+        let chunk_key = hkdf(data_key, b"", &cat(&[b"layerlock/blob-chunk/v1", place]));
+        let mut blob = cat(&[&aad, &wrapped]);
+        for (text, number, last) in self.chunks {
+            let nonce = cat(&[&[0; 3], &number.to_be_bytes(), &[*last]]);
+            blob.extend(aead(&chunk_key, &nonce.try_into().expect("12 bytes"), b"", text));
+        }
+        blob
     }
-    blob
 }

@@ -9,7 +9,7 @@ use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
 use layerlock_terms::wire::Noun;
 
 use super::file::Vector;
-use super::forge::{self, Fields, Vault, cat};
+use super::forge::{self, Blob, Fields, Vault, cat};
 use super::nonce;
 use super::support::{Repeatable, device, header, signer, summary};
 
@@ -305,24 +305,26 @@ fn blob_vector(name: &str, expect: &str, rule: &str, comment: &str, blob: &[u8])
         .bytes("blob", blob)
 }
 
-fn blob_of(chunks: &[(&[u8], u64, u8)]) -> Vec<u8> {
-    forge::blob(&seed(KEK), &place(1), &seed("data key"), &seed("salt"), chunks)
+fn blob<'a>(chunks: &'a [(&'a [u8], u64, u8)]) -> Blob<'a> {
+    let (data_key, salt) = (seed("data key"), seed("salt"));
+    Blob { kek: seed(KEK), place: place(1), data_key, salt, commitment: None, chunks }
 }
 
 fn blobs() -> Vec<Vector> {
     let no = "cannot-open";
     let text: &[u8] = b"solid cube";
-    let right = blob_of(&[(text, 0, 1)]);
+    let one = [(text, 0, 1)];
+    let right = blob(&one).emit();
     let full = vec![0x5a; 65_536];
-    let two = blob_of(&[(&full, 0, 0), (text, 1, 1)]);
-    let other_kek =
-        forge::blob(&seed("another key"), &place(1), &seed("data key"), &seed("salt"), &[(text, 0, 1)]);
-    let other_place = forge::blob(&seed(KEK), &place(2), &seed("data key"), &seed("salt"), &[(text, 0, 1)]);
+    let two = blob(&[(&full, 0, 0), (text, 1, 1)]).emit();
+    let other_kek = Blob { kek: seed("another key"), ..blob(&one) }.emit();
+    let other_place = Blob { place: place(2), ..blob(&one) }.emit();
+    let uncommitted = Blob { commitment: Some([9; 32]), ..blob(&one) }.emit();
     let at_text = |vector: Vector, text: &[u8]| vector.bytes("text-sha256", &forge::sha256(text));
     vec![
         at_text(blob_vector("right", "success", "", "one short chunk", &right), text),
         at_text(
-            blob_vector("empty", "success", "", "no text: one empty chunk", &blob_of(&[(b"", 0, 1)])),
+            blob_vector("empty", "success", "", "no text: one empty chunk", &blob(&[(b"", 0, 1)]).emit()),
             b"",
         ),
         at_text(
@@ -335,6 +337,7 @@ fn blobs() -> Vec<Vector> {
         blob_vector("other-kek", no, "BLOB-2", "rightly sealed under another key", &other_kek),
         blob_vector("salt", no, "BLOB-3", "another salt", &flipped(&right, 22, 0)),
         blob_vector("commitment", no, "BLOB-3", "another commitment", &flipped(&right, 54, 0)),
+        blob_vector("uncommitted", no, "BLOB-3", "commits to nothing, and all else would open", &uncommitted),
         blob_vector("other-place", no, "BLOB-4", "sealed for the picture of the same version", &other_place),
         blob_vector(
             "wrapped",
@@ -351,14 +354,20 @@ fn blobs() -> Vec<Vector> {
             &flipped(&right, 133, 7),
         ),
         blob_vector("chunk", no, "BLOB-6", "one bit of the chunk is flipped", &flipped(&right, 134, 0)),
-        blob_vector("chunk-number", no, "BLOB-6", "chunk 1 where chunk 0 is due", &blob_of(&[(text, 1, 1)])),
+        blob_vector(
+            "chunk-number",
+            no,
+            "BLOB-6",
+            "chunk 1 where chunk 0 is due",
+            &blob(&[(text, 1, 1)]).emit(),
+        ),
         blob_vector("cut-at-edge", no, "BLOB-7", "cut after the first of two chunks", &two[..134 + 65_552]),
         blob_vector(
             "not-marked",
             no,
             "BLOB-7",
             "the last chunk isn't marked last",
-            &blob_of(&[(text, 0, 0)]),
+            &blob(&[(text, 0, 0)]).emit(),
         ),
         blob_vector("cut-in-chunk", no, "BLOB-7", "the last byte is missing", &right[..right.len() - 1]),
         blob_vector("no-chunk", no, "BLOB-7", "a header alone", &right[..134]),
@@ -367,7 +376,7 @@ fn blobs() -> Vec<Vector> {
             no,
             "BLOB-8",
             "a full chunk and an empty last one",
-            &blob_of(&[(&full, 0, 0), (b"", 1, 1)]),
+            &blob(&[(&full, 0, 0), (b"", 1, 1)]).emit(),
         ),
         blob_vector("trailing", no, "BLOB-9", "a byte follows", &cat(&[&right, &[0]])),
     ]
