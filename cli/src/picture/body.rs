@@ -19,6 +19,8 @@ const KEY: Vector = Vector(0.50, -0.42, 0.76);
 const SAMPLES: usize = 2;
 /// Share of the picture the part may fill.
 const FILL: f32 = 0.80;
+/// Samples along each side of the tile of scattered places.
+const TILE: usize = 64;
 /// Longest piece of a line drawn at once, in samples: long slanted lines have mostly empty boxes around them.
 const PIECE: f32 = 20.0;
 
@@ -32,6 +34,8 @@ pub struct BodyPicture {
     shadow: Shadow,
     /// Where the nozzle is.
     at: Option<Point>,
+    /// Thickness of the layer added last, in millimetres.
+    thickness: f32,
 }
 
 /// What a sample shows: its colour before light, and the normal in 127ths.
@@ -39,6 +43,13 @@ pub struct BodyPicture {
 struct Paint {
     colour: Rgb,
     normal: [i8; 3],
+}
+
+impl Paint {
+    fn vector(self) -> Vector {
+        let [x, y, z] = self.normal.map(|part| f32::from(part) / 127.0);
+        Vector(x, y, z)
+    }
 }
 
 impl BodyPicture {
@@ -55,6 +66,7 @@ impl BodyPicture {
             shadow: Shadow::new(&view),
             view,
             at: None,
+            thickness: 0.0,
         }
     }
 
@@ -67,6 +79,7 @@ impl BodyPicture {
             self.bead(&piece, z, height);
         }
         self.at = at;
+        self.thickness = height;
     }
 
     /// The picture as it is now.
@@ -142,15 +155,36 @@ impl BodyPicture {
         if self.near[at] == f32::NEG_INFINITY {
             return self.view.bench(x, y, shadow);
         }
-        let Paint { colour: Rgb(red, green, blue), normal } = self.paint[at];
-        let [nx, ny, nz] = normal.map(|part| f32::from(part) / 127.0);
-        let normal = Vector(nx, ny, nz);
+        let Rgb(red, green, blue) = self.paint[at].colour;
+        let normal = self.normal(x, y);
         let open = self.openness(x, y);
         let key = normal.dot(KEY).max(0.0);
-        let light = (0.30 + 0.16 * nz) * open + 0.72 * key * (0.35 + 0.65 * open);
+        let light = (0.30 + 0.16 * normal.2) * open + 0.72 * key * (0.35 + 0.65 * open);
         let half = KEY.plus(TOWARDS, 1.0).unit();
         let sheen = 46.0 * normal.dot(half).max(0.0).powi(24) * open;
         [red, green, blue].map(|part| f32::from(part) * light + sheen)
+    }
+
+    /// The normal to shade with. Where a layer is only a few samples high its rounded flank would beat against the grid of
+    /// samples, so the mean over some layers takes its place: a triangle filter two layers either way, which is blind
+    /// to exactly the layers' own frequency.
+    fn normal(&self, x: usize, y: usize) -> Vector {
+        let period = self.thickness * self.view.up.2 * self.view.scale;
+        let detail = ((period - 4.0) / 10.0).clamp(0.04, 1.0);
+        let [width, height] = self.view.size;
+        let own = self.paint[y * width + x].vector();
+        let near = self.near[y * width + x];
+        let reach = (2.0 * period).max(1.0);
+        let mut sum = Vector(0.0, 0.0, 0.0);
+        for row in y.saturating_sub(reach as usize)..(y + reach as usize + 1).min(height) {
+            let weight = 1.0 - row.abs_diff(y) as f32 / reach;
+            for at in row * width + x.saturating_sub(1)..row * width + (x + 2).min(width) {
+                if weight > 0.0 && (self.near[at] - near).abs() < self.thickness * 5.0 {
+                    sum = sum.plus(self.paint[at].vector(), weight);
+                }
+            }
+        }
+        sum.unit().plus(own.plus(sum.unit(), -1.0), detail).unit()
     }
 
     /// How little of a sample's surroundings stands before it, from 0 to 1: darkens corners and the insides of hollows.
@@ -221,6 +255,8 @@ struct View {
     /// Half the diagonal of the part's box, and its lowest and highest z.
     radius: f32,
     heights: [f32; 2],
+    /// Where within a sample its line of sight passes.
+    scatter: Vec<[f32; 2]>,
 }
 
 impl View {
@@ -244,6 +280,7 @@ impl View {
             size,
             radius: half.dot(half).sqrt().max(0.5),
             heights: [0.0, max.2.max(0.1)],
+            scatter: scatter(),
         }
     }
 
@@ -256,10 +293,12 @@ impl View {
         ]
     }
 
-    /// A point on a sample's line of sight.
+    /// A point on a sample's line of sight, which is scattered within the sample: layers are about as high as samples, and
+    /// looking at even distances would show their difference as rings.
     fn sight(&self, x: usize, y: usize) -> Vector {
-        let right = (x as f32 + 0.5 - self.size[0] as f32 / 2.0) / self.scale;
-        let up = (self.size[1] as f32 / 2.0 - y as f32 - 0.5) / self.scale;
+        let [right, down] = self.scatter[y % TILE * TILE + x % TILE];
+        let right = (x as f32 + right - self.size[0] as f32 / 2.0) / self.scale;
+        let up = (self.size[1] as f32 / 2.0 - y as f32 - down) / self.scale;
         self.middle.plus(self.right, right).plus(self.up, up)
     }
 
@@ -283,6 +322,14 @@ impl View {
         let lit = 1.0 - 0.72 * shadow.at(point);
         [red, green, blue].map(|part| f32::from(part) * lit)
     }
+}
+
+/// A tile of places within a sample, evenly scattered (interleaved gradient noise, Jimenez 2014), each from 0 to 1.
+fn scatter() -> Vec<[f32; 2]> {
+    let noise = |x: usize, y: usize| {
+        (52.982_918 * (0.067_110_56 * x as f32 + 0.005_837_15 * y as f32).fract()).fract()
+    };
+    (0..TILE * TILE).map(|n| [noise(n / TILE, n % TILE), noise(n % TILE, n / TILE)]).collect()
 }
 
 /// The part's shadow on the bench: how densely plastic stands between each spot and the light.
