@@ -28,7 +28,9 @@ pub fn compact(disk: &dyn Disk, store: StoreId, head: Head) -> Result<(), OpenEr
     }
     let mut newest = newest_revisions(disk, &layout, head)?;
     let unfinished = unfinished_name(&file.name);
-    write(disk, &layout, store, head, &newest, &unfinished)?;
+    let mut snapshot = SnapshotWriter::begin(disk, &unfinished, store, head)?;
+    write(disk, &layout, head, &newest, &mut snapshot)?;
+    snapshot.finish()?;
     // If we crash before the rename is durable, recovery removes the unfinished file and starts from the older ones.
     disk.rename(&unfinished, &file.name).map_err(OpenError::at(disk, &unfinished))?;
     disk.sync_dir().map_err(io)?;
@@ -59,16 +61,14 @@ fn newest_revisions(
     Ok(newest)
 }
 
-/// Writes the records that count at `head`, in the order of their commits, and makes the file durable.
+/// Writes the records that count at `head`, in the order of their commits.
 fn write(
     disk: &dyn Disk,
     layout: &Layout,
-    store: StoreId,
     head: Head,
     newest: &HashMap<Key, Revision>,
-    name: &str,
+    snapshot: &mut SnapshotWriter<'_>,
 ) -> Result<(), OpenError> {
-    let mut snapshot = SnapshotWriter::begin(disk, name, store, head)?;
     walk_sealed(disk, layout, head, &mut |effects: Effects| {
         for (key, record) in effects.changes {
             if let Some(record) = record.filter(|record| newest.get(&key) == Some(&record.revision)) {
@@ -76,8 +76,7 @@ fn write(
             }
         }
         Ok(())
-    })?;
-    snapshot.finish()
+    })
 }
 
 /// Reads the snapshot back and compares it with what the journal holds.
@@ -155,6 +154,7 @@ impl<'a> SnapshotWriter<'a> {
         Ok(())
     }
 
+    /// Ends the snapshot and makes it durable.
     fn finish(mut self) -> Result<(), OpenError> {
         if !self.payload.is_empty() {
             self.close_frame()?;

@@ -16,6 +16,7 @@ mod part;
 mod payload;
 mod recover;
 mod report;
+mod restore;
 mod sample;
 mod stop;
 mod view;

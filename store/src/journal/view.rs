@@ -4,7 +4,6 @@
 //! batch, so after a crash the view is some earlier state of the journal, or broken, and recovery deals with both.
 //! Each record carries a checksum over key, revision and value: a record that rots is refused by name.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
@@ -42,10 +41,7 @@ impl View {
     /// Opens the view in `dir`, empty if there's none.
     pub fn open(dir: &Path, cache_bytes: u64) -> Result<View, String> {
         let config = sled::Config::new().path(dir).cache_capacity(cache_bytes);
-        // sled 0.34.7 panics on some damage instead of answering an error; either way the view is rebuilt.
-        let opened =
-            catch_unwind(AssertUnwindSafe(|| config.open())).map_err(|_| "sled panicked".to_owned())?;
-        let db = opened.map_err(|error| error.to_string())?;
+        let db = config.open().map_err(|error| error.to_string())?;
         Ok(View { db, dir: dir.to_owned(), publishing: RwLock::new(()) })
     }
 
