@@ -1,0 +1,36 @@
+//! Ciphers, KDFs, KEMs and signatures are called in one file, so that one file is what a reviewer of the
+//! cryptography has to read.
+
+use std::fs;
+use std::path::PathBuf;
+
+const CRYPTOGRAPHY: [&str; 5] = ["chacha20poly1305::", "ed25519_dalek::", "hpke::", "ring::", "subtle::"];
+
+fn sources(folder: PathBuf) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path());
+    entries.flat_map(|path| if path.is_dir() { sources(path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn only_the_primitives_name_a_cryptographic_crate() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src");
+    let naming: Vec<PathBuf> = sources(root.clone())
+        .into_iter()
+        .filter(|path| {
+            let text = fs::read_to_string(path).expect("readable");
+            CRYPTOGRAPHY.iter().any(|name| text.contains(name))
+        })
+        .collect();
+    assert_eq!(naming, [root.join("primitives.rs")]);
+}
+
+#[test]
+fn the_crate_has_no_clock_file_socket_or_random_source() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src");
+    for path in sources(root) {
+        let text = fs::read_to_string(&path).expect("readable");
+        for name in ["std::fs", "std::net", "std::time", "std::env", "getrandom", "SystemRandom", "unsafe"] {
+            assert!(!text.contains(name), "{} names `{name}`", path.display());
+        }
+    }
+}
