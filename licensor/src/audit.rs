@@ -2,18 +2,23 @@
 //!
 //! Every settled hold must open its leaf, every leaf must be opened by one hold, and what the settlements and the
 //! running holds of a license add up to must be what its record says. A count edited in the database shows here,
-//! and the licensor doesn't open. Deliberately absent: mending. Which of two accounts is right is for people.
+//! and the licensor doesn't open.
+//!
+//! The two walks are no snapshot: open a licensor before it or another one on the same store begins to serve.
+//! Deliberately absent: mending. Which of two accounts is right is for people.
 
 use std::collections::HashMap;
 
-use layerlock_store::{Page, Prefix};
+use layerlock_seal::statement::Statement;
 use layerlock_terms::ids::{HoldId, LicenseId};
 use layerlock_terms::license as terms;
 use layerlock_terms::receipt::{CopyOutcome, Counts, Settlement};
+use layerlock_terms::wire::Noun;
 
 use crate::Licensor;
 use crate::ledger::LedgerError;
-use crate::records::{Hold, Leaf, License, Opening, ReadError, Stage, Stored, tables};
+use crate::records::shelf::Walk;
+use crate::records::{Hold, Leaf, License, Opening, ReadError, Stage, tables};
 
 /// The first contradiction found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,37 +56,48 @@ pub enum AuditError {
 }
 
 /// What the holds of one license add up to.
-#[derive(Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     held: u32,
     spent: u32,
 }
 
 impl Licensor {
-    /// Reads every hold and every license once.
+    /// Reads every hold and every license once, before anything is served.
     pub(crate) async fn audit(&self) -> Result<(), AuditError> {
-        let leaves = {
-            let (log, head) = self.ledger.current(&self.shelf, &self.keys.checkpoint).await?;
-            drop(log);
-            head.value.size
-        };
-        let mut tallies: HashMap<LicenseId, Tally> = HashMap::new();
-        let mut settled = 0;
-        for hold in self.all::<Hold>(&tables::holds()).await? {
-            let terms = self.audited::<terms::Hold>(&hold.statement)?;
-            let tally = tallies.entry(terms.license).or_default();
-            match &hold.stage {
-                Stage::Placed | Stage::Admitted(_) => tally.held += 1,
-                Stage::Settled(_, opening) => {
-                    settled += 1;
-                    tally.spent += self.audit_opening(&terms, opening).await?;
-                }
+        let (_, head) = self.ledger.current(&self.shelf, &self.keys.checkpoint).await?;
+        let leaves = head.value.size;
+        let (mut tallies, mut settled) = (HashMap::new(), 0);
+        let mut holds = Walk::<Hold>::over(tables::holds());
+        while let Some(page) = holds.next(&self.shelf).await? {
+            for hold in page {
+                settled += self.audit_hold(&hold, &mut tallies).await?;
             }
         }
         if settled != leaves {
             return Err(AuditError::Entries { leaves, settled });
         }
         self.audit_licenses(&tallies).await
+    }
+
+    /// Adds a hold to its license's tally; answers how many leaves it opens.
+    async fn audit_hold(
+        &self,
+        hold: &Hold,
+        tallies: &mut HashMap<LicenseId, Tally>,
+    ) -> Result<u64, AuditError> {
+        let terms = self.audited::<terms::Hold>(&hold.statement)?;
+        let tally = tallies.entry(terms.license).or_default();
+        match &hold.stage {
+            Stage::Placed | Stage::Admitted(_) => {
+                tally.held += 1;
+                Ok(0)
+            }
+            Stage::Settled(_, opening) => {
+                tally.spent += self.audit_opening(&terms, opening).await?;
+                Ok(1)
+            }
+        }
     }
 
     /// One for a spent copy, zero for a returned one.
@@ -99,36 +115,32 @@ impl Licensor {
     }
 
     async fn audit_licenses(&self, tallies: &HashMap<LicenseId, Tally>) -> Result<(), AuditError> {
-        for license in self.all::<License>(&tables::licenses()).await? {
-            let granted = self.audited::<terms::License>(&license.statement)?;
-            let tally = tallies.get(&granted.id).unwrap_or(&Tally { held: 0, spent: 0 });
-            let signed = tally.counts(granted.terms.copies);
-            let recorded = license.standing.copies.counts();
-            if recorded != signed {
-                return Err(AuditError::Counts { license: granted.id, recorded, signed });
-            }
+        let mut licenses = Walk::<License>::over(tables::licenses());
+        while let Some(page) = licenses.next(&self.shelf).await? {
+            page.iter().try_for_each(|license| self.audit_license(license, tallies))?;
         }
         Ok(())
     }
 
-    fn audited<T: layerlock_terms::wire::Noun>(
+    fn audit_license(
         &self,
-        statement: &layerlock_seal::statement::Statement,
-    ) -> Result<T, AuditError> {
-        let verified = self.trust.issued::<T>(statement);
-        verified.map(|v| v.into_inner()).map_err(|_| AuditError::Forged(statement.digest().to_string()))
+        license: &License,
+        tallies: &HashMap<LicenseId, Tally>,
+    ) -> Result<(), AuditError> {
+        let granted = self.audited::<terms::License>(&license.statement)?;
+        let tally = tallies.get(&granted.id).copied().unwrap_or_default();
+        let signed = tally.counts(granted.terms.copies);
+        let recorded = license.standing.copies.counts();
+        if recorded == signed {
+            Ok(())
+        } else {
+            Err(AuditError::Counts { license: granted.id, recorded, signed })
+        }
     }
 
-    async fn all<T: Stored>(&self, prefix: &Prefix) -> Result<Vec<T>, ReadError> {
-        let (mut all, mut page) = (Vec::new(), Page::first(Page::MAX_LIMIT));
-        loop {
-            let rows = self.shelf.page::<T>(prefix, page).await?;
-            all.extend(rows.rows.into_iter().map(|(_, record)| record));
-            match rows.next {
-                Some(next) => page = Page::after(next, Page::MAX_LIMIT),
-                None => return Ok(all),
-            }
-        }
+    fn audited<T: Noun>(&self, statement: &Statement) -> Result<T, AuditError> {
+        let verified = self.trust.issued::<T>(statement);
+        verified.map(|v| v.into_inner()).map_err(|_| AuditError::Forged(statement.digest().to_string()))
     }
 }
 

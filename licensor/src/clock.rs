@@ -17,6 +17,7 @@ pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 /// Fills bytes with randomness fit for keys.
 #[derive(Clone)]
+#[expect(clippy::type_complexity, reason = "a shared function, said as plainly as Rust allows")]
 pub struct Randomness(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
 
 /// One use of [`Randomness`], in the form `seal` takes it.

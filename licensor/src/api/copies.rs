@@ -7,7 +7,7 @@ use layerlock_proto::convert;
 use layerlock_proto::licensor::v1 as wire;
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::keys::VerifyingKey;
-use layerlock_seal::statement::Verified;
+use layerlock_seal::statement::{Statement, Verified};
 use layerlock_store::{Commit, CommitError, Expect};
 use layerlock_terms::ids::{BuyerId, DeviceId, HoldId, JobId, LicenseId};
 use layerlock_terms::license as terms;
@@ -49,9 +49,10 @@ impl wire::copies_server::Copies for Door {
     ) -> Result<Response<wire::AdmitHoldResponse>, Status> {
         let body = request.into_inner();
         let now = self.0.clock.now();
+        let report = refuse::parse_statement(&body.report, "report")?;
+        self.0.known_hold(&report).await?;
         let certificate = refuse::parse_statement(&body.vault_certificate, "vault_certificate")?;
         let vault = self.0.trust.service_key(&certificate, Role::Vault, now).map_err(refuse::status)?;
-        let report = refuse::parse_statement(&body.report, "report")?;
         let report = report.verify::<JobReport>(&vault).map_err(refuse::refused("report"))?;
         self.0.admit(&report, now).await?;
         let revocations = self.0.revocations(now).await?.emit();
@@ -134,6 +135,14 @@ impl Licensor {
                 .status(format!("the certificate of {id} has ended: enrol the device again")));
         }
         Ok(())
+    }
+
+    /// Refuses a report about a hold nobody placed before any public-key work is done for it (Q6). What it says
+    /// is not believed yet.
+    async fn known_hold(&self, report: &Statement) -> Result<(), Status> {
+        let seen = JobReport::parse(report.payload())
+            .map_err(|error| refuse::invalid(format!("`report` is no job report: {error}")))?;
+        self.shelf.find::<Hold>(&tables::hold(&seen.hold), seen.hold).await.map(drop)
     }
 
     /// Placed → admitted by the vault that reports it, once.

@@ -4,6 +4,7 @@
 //! although nothing but its hash is stored; the remembered answer has no key in it.
 
 use layerlock_proto::licensor::v1 as wire;
+use layerlock_proto::refusal::Reason;
 use layerlock_seal::keys::VerifyingKey;
 use layerlock_seal::token::ApiKey;
 use layerlock_store::{Commit, Expect};
@@ -42,6 +43,7 @@ impl wire::sellers_server::Sellers for Door {
         let call = Call::new(caller, "CreateSeller", &body.request_id, &body)?;
         let key = self.0.keys.tokens.api_key(call.context());
         let answer = self.0.shelf.once(&call, || async { Ok(self.0.draft_seller(&body.name, &key)) }).await?;
+        self.0.still_opens(&key).await?;
         Ok(Response::new(wire::CreateSellerResponse { api_key: key.reveal().to_string(), ..answer }))
     }
 
@@ -66,6 +68,7 @@ impl wire::sellers_server::Sellers for Door {
         let call = Call::new(caller, "CreateBuyer", &body.request_id, &body)?;
         let key = self.0.keys.tokens.api_key(call.context());
         let answer = self.0.shelf.once(&call, || async { Ok(self.0.draft_buyer(seller, &key)) }).await?;
+        self.0.still_opens(&key).await?;
         Ok(Response::new(wire::CreateBuyerResponse { api_key: key.reveal().to_string(), ..answer }))
     }
 }
@@ -87,6 +90,15 @@ impl Licensor {
         let commit = put(Commit::new(), tables::buyer(&id), &Buyer { seller }, Expect::Absent);
         let commit = put(commit, tables::api_key(&key.hash()), &Party::Buyer(id), Expect::Absent);
         Draft { commit, answer: wire::CreateBuyerResponse { buyer: id.to_string(), api_key: String::new() } }
+    }
+
+    /// A repeat from before the licensor's key was rotated derives another key than was given then.
+    async fn still_opens(&self, key: &ApiKey) -> Result<(), Status> {
+        match self.shelf.load::<Party>(&tables::api_key(&key.hash())).await? {
+            Some(_) => Ok(()),
+            None => Err(Reason::RequestIdReused
+                .status("this request was answered under a former licensor key: draw a fresh request id")),
+        }
     }
 
     /// The key a seller shows to hold: a pass of that seller, made out to this licensor and signed with it.

@@ -3,6 +3,7 @@
 //! Deliberately absent: caching. Every decision rests on what the store holds now, and the commit that follows
 //! expects exactly the revisions it was decided on.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use layerlock_store::{Commit, Expect, Key, Page, PageToken, Prefix, Store};
@@ -18,6 +19,13 @@ pub(crate) struct Shelf(pub(crate) Arc<dyn Store>);
 pub(crate) struct Rows<T> {
     pub(crate) rows: Vec<(Key, T)>,
     pub(crate) next: Option<PageToken>,
+}
+
+/// All rows of a table, page by page: memory for one page, however long the table.
+pub(crate) struct Walk<T> {
+    prefix: Prefix,
+    page: Option<Page>,
+    rows: PhantomData<fn() -> T>,
 }
 
 impl Shelf {
@@ -45,6 +53,20 @@ impl Shelf {
         let listing = self.0.list(prefix, page).await?;
         let rows = listing.records.into_iter().map(|(key, record)| Ok((key, parse(&record.value)?)));
         Ok(Rows { rows: rows.collect::<Result<_, ReadError>>()?, next: listing.next })
+    }
+}
+
+impl<T: Stored> Walk<T> {
+    pub(crate) fn over(prefix: Prefix) -> Self {
+        Self { prefix, page: Some(Page::first(Page::MAX_LIMIT)), rows: PhantomData }
+    }
+
+    /// The next page; `None` after the last.
+    pub(crate) async fn next(&mut self, shelf: &Shelf) -> Result<Option<Vec<T>>, ReadError> {
+        let Some(page) = self.page.take() else { return Ok(None) };
+        let rows = shelf.page::<T>(&self.prefix, page).await?;
+        self.page = rows.next.map(|next| Page::after(next, Page::MAX_LIMIT));
+        Ok(Some(rows.rows.into_iter().map(|(_, record)| record).collect()))
     }
 }
 

@@ -139,7 +139,7 @@ async fn a_store_that_stops_anywhere_comes_back_with_all_that_was_acknowledged()
         let store = Arc::new(MemoryStore::new());
         let mut world = World::on(store.clone()).await.unwrap();
         store.stop_after(place as u64);
-        let sale_ended = tokio::spawn(stops_part_way(world.clone_on_same_store()));
+        let sale_ended = tokio::spawn(stops_part_way(world.again()));
         assert!(sale_ended.await.is_err(), "stopping at commit {place} ends the road");
         store.restart();
         world.reopen().await.unwrap_or_else(|error| panic!("stopped at commit {place}: {error}"));

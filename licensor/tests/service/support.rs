@@ -40,7 +40,7 @@ pub struct World {
     pub licensor: Arc<Licensor>,
     clock: Arc<AtomicU64>,
     draws: Arc<AtomicU64>,
-    requests: AtomicU64,
+    requests: Arc<AtomicU64>,
     /// The newest checkpoint the outsider has seen.
     seen: Mutex<Option<Checkpoint>>,
 }
@@ -185,7 +185,7 @@ impl World {
     pub async fn on(store: Arc<dyn Store>) -> Result<Self, OpenError> {
         let (clock, draws) = (Arc::new(AtomicU64::new(START.0)), Arc::new(AtomicU64::new(0)));
         let licensor = Licensor::open(config(Arc::clone(&store), &clock, &draws)).await?;
-        let (requests, seen) = (AtomicU64::new(0), Mutex::default());
+        let (requests, seen) = (Arc::new(AtomicU64::new(0)), Mutex::default());
         Ok(Self { store, licensor, clock, draws, requests, seen })
     }
 
@@ -504,14 +504,21 @@ pub fn check_entry(entry: &LedgerEntry) -> Settlement {
 
 impl World {
     /// The same licensor, for a task of its own that may end in a panic.
-    pub fn clone_on_same_store(&self) -> Self {
+    pub fn again(&self) -> Self {
         Self {
             store: Arc::clone(&self.store),
             licensor: Arc::clone(&self.licensor),
             clock: Arc::clone(&self.clock),
             draws: Arc::clone(&self.draws),
-            requests: AtomicU64::new(0),
+            requests: Arc::clone(&self.requests),
             seen: Mutex::default(),
         }
+    }
+
+    /// Another licensor on the same store, as another process would be.
+    pub async fn beside(&self) -> Self {
+        let mut beside = self.again();
+        beside.reopen().await.unwrap();
+        beside
     }
 }
