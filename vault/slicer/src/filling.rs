@@ -10,6 +10,9 @@ use crate::perimeters::lay;
 use crate::surfaces::{Solid, Surfaces};
 use crate::trace::Trace;
 
+/// Narrow places smaller than this are hatched with what they adjoin, in square micrometres.
+const BAND: f64 = 1e6;
+
 /// Lines that fill `surfaces`.
 pub(crate) fn trace(surfaces: &Surfaces, index: u32, flow: &Flow, profile: &Profile) -> Vec<Trace> {
     let mut traces = Vec::new();
@@ -29,9 +32,11 @@ fn trace_solid(traces: &mut Vec<Trace>, solid: &Solid, flow: &Flow, profile: &Pr
     if solid.region.is_empty() {
         return;
     }
-    let bridge = solid.feature == Feature::Bridge;
-    let distance = if bridge { flow.nozzle } else { flow.spacing(flow.inner) };
-    let reach = solid.region.shrunk(distance / 2 - overlap(flow, profile));
+    let (distance, _) = flow.solid(solid.feature);
+    let bands = bands(&solid.region, distance);
+    trace_bands(traces, bands.clone(), solid.feature, flow);
+    let region = solid.region.minus(&bands);
+    let reach = region.shrunk(distance / 2 - overlap(flow, profile));
     let hatching = Hatching {
         degrees: solid.degrees,
         distance: f64::from(distance),
@@ -39,12 +44,33 @@ fn trace_solid(traces: &mut Vec<Trace>, solid: &Solid, flow: &Flow, profile: &Pr
         longest_link: f64::from(distance) * 4.0,
     };
     for Run { points, distance } in fill(&reach, &hatching) {
-        let width = if bridge { flow.nozzle } else { flow.filling(distance.round() as i32) };
+        let width = match solid.feature {
+            Feature::Bridge => flow.nozzle,
+            _ => flow.filling(distance.round() as i32),
+        };
         traces.push(Trace::line(solid.feature, width, points));
     }
     // Where no line fits between the edges, one line of the place's own breadth does.
-    let left = solid.region.minus(&reach.grown(distance / 2));
+    let left = region.minus(&reach.grown(distance / 2));
     lay(traces, &left, Feature::GapFill, flow, |gap| flow.filling(gap));
+}
+
+/// The long places at most three lines wide.
+fn bands(region: &Region, distance: i32) -> Region {
+    let wide = region.opened(distance * 3 / 2);
+    region.minus(&wide).opened(distance / 4).without_specks(BAND)
+}
+
+/// Fills narrow places along their edges: lines across them would be all turns, and leave corners bare.
+fn trace_bands(traces: &mut Vec<Trace>, mut room: Region, feature: Feature, flow: &Flow) {
+    let (distance, width) = flow.solid(feature);
+    while !room.is_empty() {
+        let rings = room.shrunk(distance * 4 / 5).grown(distance * 3 / 10);
+        traces.extend(rings.contours().map(|ring| Trace::ring(feature, width, ring.clone())));
+        let gaps = room.minus(&rings.grown(distance / 2));
+        lay(traces, &gaps, Feature::GapFill, flow, |gap| flow.filling(gap));
+        room = rings.shrunk(distance / 2);
+    }
 }
 
 fn trace_sparse(traces: &mut Vec<Trace>, sparse: &Region, index: u32, flow: &Flow, profile: &Profile) {

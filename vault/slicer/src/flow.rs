@@ -42,6 +42,14 @@ impl Flow {
         width - self.corners()
     }
 
+    /// Distance between solid lines of this feature, and their width: round threads side by side over air.
+    pub(crate) fn solid(&self, feature: Feature) -> (i32, i32) {
+        match feature {
+            Feature::Bridge => (self.nozzle, self.nozzle),
+            _ => (self.spacing(self.inner), self.inner),
+        }
+    }
+
     /// Width of a line that fills a gap this wide.
     pub(crate) fn filling(&self, gap: i32) -> i32 {
         gap + self.corners()
@@ -55,10 +63,11 @@ impl Flow {
 /// The filament a line takes, for its feature, width and the layer's height.
 pub(crate) fn rate(feature: Feature, width: i32, height: i32, profile: &Profile) -> Rate {
     let (width, height) = (f64::from(width), f64::from(height));
-    let area = if feature == Feature::Bridge || width < height {
-        PI / 4.0 * width * width
-    } else {
-        height * (width - height * ROUND)
+    let round = PI / 4.0 * width * width;
+    let area = match feature {
+        Feature::Bridge => round,
+        // A line narrower than it is high has no flat left; the larger figure keeps it from tearing.
+        _ => (height * (width - height * ROUND)).max(round.min(height * width / 2.0)),
     };
     let filament = f64::from(profile.machine().filament.0);
     let flow = f64::from(profile.percent(Key::Flow)) / 100.0;

@@ -16,7 +16,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::error::{SinkClosed, SliceError};
 use crate::filling;
 use crate::flow::Flow;
-use crate::geometry::Region;
+use crate::geometry::{IntPoint, Region};
 use crate::layers::{Schedule, Slab, Sweep, contours};
 use crate::mesh::Mesh;
 use crate::moves::lay_out;
@@ -96,9 +96,22 @@ impl Press<'_> {
 
     /// Cut, unite and wall one layer.
     fn wall(&self, slab: Slab, triangles: &[u32]) -> Walls {
-        let contours = contours(self.part, slab, triangles);
+        let contours = contours(self.part, slab.plane(), triangles.iter().copied());
+        let walls = self.wall_outline(slab, &contours);
+        if slab.index == 0 && walls.traces.is_empty() { self.foothold(slab) } else { walls }
+    }
+
+    /// The first layer of a part whose foot is too ragged to meet its mid-height: cut at its top instead, so
+    /// that the part stands on the bed and not a layer above it.
+    fn foothold(&self, slab: Slab) -> Walls {
+        let all = 0..self.part.triangles.len() as u32;
+        let contours = contours(self.part, (2 * i64::from(slab.top)) | 1, all);
+        self.wall_outline(slab, &contours)
+    }
+
+    fn wall_outline(&self, slab: Slab, contours: &[Vec<IntPoint<i32>>]) -> Walls {
         let foot = if slab.index == 0 { self.profile.length(Key::ElephantFoot).0 } else { 0 };
-        perimeters::build(unite(&contours, foot), &Flow::on(slab, self.profile), self.profile)
+        perimeters::build(unite(contours, foot), &Flow::on(slab, self.profile), self.profile)
     }
 
     /// Fills, orders and lays out layers `from..to`.

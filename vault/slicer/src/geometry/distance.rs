@@ -30,14 +30,3 @@ pub(crate) fn towards(a: IntPoint<i32>, b: IntPoint<i32>, length: f64) -> IntPoi
 pub(crate) fn midpoint(a: IntPoint<i32>, b: IntPoint<i32>) -> IntPoint<i32> {
     point(i32::midpoint(a.x, b.x), i32::midpoint(a.y, b.y))
 }
-
-/// Cosine of the angle between the ways `a`→`b` and `b`→`c`; 1 where either is no way at all.
-pub(crate) fn dot_near(a: IntPoint<i32>, b: IntPoint<i32>, c: IntPoint<i32>) -> f64 {
-    let lengths = distance(a, b) * distance(b, c);
-    if lengths == 0.0 {
-        return 1.0;
-    }
-    let (ux, uy) = (f64::from(b.x) - f64::from(a.x), f64::from(b.y) - f64::from(a.y));
-    let (vx, vy) = (f64::from(c.x) - f64::from(b.x), f64::from(c.y) - f64::from(b.y));
-    ((ux * vx + uy * vy) / lengths).clamp(-1.0, 1.0)
-}

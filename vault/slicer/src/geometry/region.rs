@@ -28,7 +28,7 @@ impl Region {
     /// Everything that any of the contours winds around, whichever way.
     pub(crate) fn wound(contours: &[Vec<IntPoint<i32>>]) -> Self {
         let mut overlay = Overlay::new(contours.iter().map(Vec::len).sum());
-        overlay.add_contours(contours, ShapeType::Subject);
+        overlay.add_source(contours, ShapeType::Subject);
         Self { shapes: overlay.overlay(OverlayRule::Subject, FillRule::NonZero) }
     }
 

@@ -1,6 +1,6 @@
 //! Triangles against planes, and the chaining of what is cut.
 
-use super::schedule::{Schedule, Slab};
+use super::schedule::Schedule;
 use super::stitch::{Strand, stitch};
 use crate::geometry::{IntPoint, point};
 use crate::place::Placed;
@@ -68,9 +68,13 @@ fn reach(part: &Placed<'_>, schedule: &Schedule, triangle: u32) -> Option<(u32, 
     (first < after).then(|| (first, after - 1))
 }
 
-/// The closed contours of one layer.
-pub(crate) fn contours(part: &Placed<'_>, slab: Slab, triangles: &[u32]) -> Vec<Vec<IntPoint<i32>>> {
-    let mut cuts: Vec<Cut> = triangles.iter().filter_map(|t| cut(part, slab.plane(), *t)).collect();
+/// The closed contours in which a plane, at half of height `plane`, meets these triangles.
+pub(crate) fn contours(
+    part: &Placed<'_>,
+    plane: i64,
+    triangles: impl Iterator<Item = u32>,
+) -> Vec<Vec<IntPoint<i32>>> {
+    let mut cuts: Vec<Cut> = triangles.filter_map(|triangle| cut(part, plane, triangle)).collect();
     cuts.sort_unstable_by_key(|cut| cut.edges);
     let (mut closed, open) = chain(&cuts);
     closed.extend(stitch(open));

@@ -8,7 +8,7 @@
 use crate::geometry::{IntPoint, distance, length_along};
 
 /// Ends of different strands further apart than this are not one surface's, in micrometres.
-const REACH: f64 = 2_000.0;
+const REACH: f64 = 1_000_000.0;
 
 /// Most ends whose distances are all compared; a layer beyond this is debris, not a surface with holes.
 const ENDS: usize = 4_096;

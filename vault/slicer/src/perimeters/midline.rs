@@ -5,6 +5,8 @@
 //! stretch is laid once. Where the shape is broader than a line could be, nothing faces nearby and the walk
 //! breaks. This needs no Voronoi diagram: shapes here are narrow, so across is nearest.
 
+mod meet;
+
 use crate::geometry::{IntPoint, distance, length_along, point, simplify_open, towards};
 
 /// Distance between the points that look across, in micrometres.
@@ -39,6 +41,8 @@ struct Lookout {
 struct Sight {
     middle: IntPoint<i32>,
     breadth: f64,
+    /// The lookout itself.
+    from: usize,
     /// The lookout nearest to the place seen.
     opposite: usize,
 }
@@ -51,29 +55,29 @@ pub(super) fn strokes(shape: &[Vec<IntPoint<i32>>], broadest: i32) -> Vec<Stroke
     let mut strokes = Vec::new();
     let mut run: Vec<Sight> = Vec::new();
     for (at, lookout) in lookouts.iter().enumerate() {
-        let new_contour = at > 0 && lookouts[at - 1].contour != lookout.contour;
-        let sight = if taken[at] { None } else { edges.across(lookout) };
-        let breaks = match (run.last(), &sight) {
-            (_, None) => true,
-            (Some(last), Some(now)) => new_contour || far_apart(last, now),
-            (None, Some(_)) => false,
-        };
-        if breaks {
+        if taken[at] {
+            continue;
+        }
+        let Some(sight) = edges.across(lookout, at) else { continue };
+        taken[at] = true;
+        if run.last().is_some_and(|last| apart(last, &sight, &lookouts)) {
             finish(&mut strokes, &mut run);
         }
-        if let Some(sight) = sight {
-            taken[at] = true;
-            cross_off(&mut taken, &lookouts, run.last().map(|last| last.opposite), sight.opposite);
-            run.push(sight);
-        }
+        let before = run.last().map(|last| last.opposite);
+        cross_off(&mut taken, &lookouts, before, sight.opposite);
+        run.push(sight);
     }
     finish(&mut strokes, &mut run);
+    meet::join_ends(&mut strokes);
     strokes
 }
 
-/// Whether two middles can't be neighbours on one line.
-fn far_apart(a: &Sight, b: &Sight) -> bool {
-    distance(a.middle, b.middle) > 4.0 * STEP + a.breadth.max(b.breadth)
+/// Whether two middles seen in turn are on different lines: on another edge, around a corner, or far away.
+fn apart(a: &Sight, b: &Sight, lookouts: &[Lookout]) -> bool {
+    let (from, to) = (&lookouts[a.from], &lookouts[b.from]);
+    let cosine = from.inward[0] * to.inward[0] + from.inward[1] * to.inward[1];
+    let reach = 4.0 * STEP + a.breadth.max(b.breadth);
+    from.contour != to.contour || cosine < 0.9 || distance(a.middle, b.middle) > reach
 }
 
 /// Crosses off what lies between two places seen in turn.
@@ -238,7 +242,7 @@ impl<'a> Edges<'a> {
     }
 
     /// What this lookout sees straight across, if anything within reach faces it.
-    fn across(&self, from: &Lookout) -> Option<Sight> {
+    fn across(&self, from: &Lookout, number: usize) -> Option<Sight> {
         let to = [from.at[0] + from.inward[0] * self.reach, from.at[1] + from.inward[1] * self.reach];
         let margin = STEP;
         let columns =
@@ -268,7 +272,7 @@ impl<'a> Edges<'a> {
             (from.at[0] + from.inward[0] * half).round() as i32,
             (from.at[1] + from.inward[1] * half).round() as i32,
         );
-        Some(Sight { middle, breadth: far * against.sqrt(), opposite })
+        Some(Sight { middle, breadth: far * against.sqrt(), from: number, opposite })
     }
 }
 
@@ -340,6 +344,14 @@ mod tests {
         let length: f64 = strokes.iter().map(|stroke| length_along(&stroke.points)).sum();
         assert!((length - 5_150.0 * std::f64::consts::TAU).abs() < 1_000.0, "{length}");
         assert!(strokes.iter().all(|stroke| (stroke.breadth - 300).abs() < 15));
+    }
+
+    #[test]
+    fn the_line_goes_around_a_corner_without_a_break() {
+        let arms = [(0, 0), (10_000, 0), (10_000, 500), (500, 500), (500, 10_000), (0, 10_000)];
+        let strokes = strokes(&[arms.map(|(x, y)| point(x, y)).to_vec()], 900);
+        assert_eq!(strokes.len(), 2, "{strokes:?}");
+        assert!(strokes.iter().all(|stroke| stroke.points.contains(&point(250, 250))), "{strokes:?}");
     }
 
     #[test]
