@@ -60,7 +60,11 @@ pub enum OpenError {
         source: io::Error,
     },
     /// The view failed even after it was rebuilt.
-    #[error("the view {} can't be rebuilt from the journal: {detail}; see to its disk and open the store again", dir.display())]
+    #[error(
+        "the view {} can't be rebuilt from the journal: {detail}; see to its disk (views set aside next to it may be \
+         deleted) and open the store again",
+        dir.display()
+    )]
     View {
         /// The view's directory.
         dir: PathBuf,

@@ -146,7 +146,7 @@ impl Store for JournalStore {
 }
 
 impl Drop for JournalStore {
-    /// Lets the writer finish what it was asked for.
+    /// Lets the writer finish what it was asked for, a compaction under way included; blocks meanwhile.
     fn drop(&mut self) {
         drop(self.requests.take());
         if let Some(writer) = self.writer.take() {

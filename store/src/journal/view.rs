@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use crate::journal::frame::{Hash, Head, StoreId};
 use crate::journal::payload::Effects;
@@ -37,11 +38,14 @@ pub struct Digest {
 const MARK: &[u8] = b"m";
 const RECORD: u8 = b'r';
 
+const LOCK_TRIES: u32 = 1000;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
+
 impl View {
     /// Opens the view in `dir`, empty if there's none.
     pub fn open(dir: &Path, cache_bytes: u64) -> Result<View, String> {
         let config = sled::Config::new().path(dir).cache_capacity(cache_bytes);
-        let db = config.open().map_err(|error| error.to_string())?;
+        let db = open_once_let_go(&config).map_err(|error| error.to_string())?;
         Ok(View { db, dir: dir.to_owned(), publishing: RwLock::new(()) })
     }
 
@@ -115,6 +119,20 @@ impl View {
     fn failed(&self, error: &sled::Error) -> StoreError {
         StoreError::Unavailable { detail: format!("the view {} failed: {error}", self.dir.display()) }
     }
+}
+
+/// sled's own threads may hold its lock for a moment after the database was dropped. The store's lock is ours already,
+/// so whoever holds sled's is a former view of this process, about to end.
+fn open_once_let_go(config: &sled::Config) -> sled::Result<sled::Db> {
+    for _ in 0..LOCK_TRIES {
+        match config.open() {
+            Err(error) if error.to_string().contains("could not acquire lock") => {
+                std::thread::sleep(LOCK_PAUSE)
+            }
+            opened => return opened,
+        }
+    }
+    config.open()
 }
 
 impl Mark {
