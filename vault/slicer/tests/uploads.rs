@@ -1,4 +1,9 @@
 //! Files as sellers and attackers upload them: what is read, and the one reason each bad file is refused for.
+//!
+//! The upload cases of the threat model, by their test: U1 `zip_bombs_…`; U2 `multiplying_components_…`;
+//! U3 `doctypes_and_entities_…`, `parts_that_are_missing_outside_…`; U4 `archives_two_readers_…`, `part_names_…`,
+//! `links_encryption_…`, `entries_that_share_bytes_…`; U5 `what_is_not_to_be_printed_…`; U6 `the_announced_count_…`,
+//! `files_that_hold_…`, `models_with_a_fault_…`; U7 `names_in_a_file_…`. Arbitrary bytes are in `hostile_bytes.rs`.
 
 #[path = "../../../tests/src/meshes.rs"]
 #[allow(dead_code)]
@@ -216,6 +221,20 @@ fn what_is_not_to_be_printed_is_left_out_and_counted() {
     let parsed = read(&bytes).unwrap();
     assert_eq!(parsed.mesh.triangles.len(), 12);
     assert_eq!(parsed.left_out, LeftOut { parts: 2, objects: 2 });
+}
+
+#[test]
+fn names_in_a_file_reach_nothing_that_is_handed_on() {
+    let command = "M104 S300";
+    let named = object(1, &cube(10.0))
+        .replace("type=", &format!("name=\"{command}\" partnumber=\"{command}\" type="));
+    let metadata = format!("<metadata name=\"Title\">{command}</metadata><resources>");
+    let text = model(&named, ONE).replace("<resources>", &metadata);
+    for bytes in [three_mf(&text), ascii_stl(&cube(10.0), command, "\n").into_bytes()] {
+        let handed_on = to_binary_stl(&read(&bytes).unwrap().mesh);
+        assert!(!handed_on.windows(command.len()).any(|window| window == command.as_bytes()));
+        assert_eq!(handed_on.len(), 84 + 12 * 50);
+    }
 }
 
 #[test]
