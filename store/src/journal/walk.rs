@@ -178,9 +178,20 @@ impl<'a> Walk<'a> {
     /// imitate one, because the checksum covers the store's own id, which is never shown.
     fn goes_on(&self, store: StoreId, rest: &[u8]) -> bool {
         let starts = (1..rest.len()).filter(|&at| rest[at..].starts_with(Frame::MAGIC_START));
-        starts
-            .filter_map(|at| parse_slice(store, &rest[at..]).ok().flatten())
-            .any(|frame| frame.kind == FrameKind::Commits && frame.sequence > self.head().sequence)
+        starts.filter(|&at| self.may_come_later(rest, at)).any(|at| {
+            let frame = parse_slice(store, &rest[at..]).ok().flatten();
+            frame.is_some_and(|frame| frame.kind == FrameKind::Commits)
+        })
+    }
+
+    /// Whether the sequence number of a frame at `at` could come within `rest`, where each commit takes some bytes.
+    /// Spares the checksums of a torn value that was written to be full of beginnings.
+    fn may_come_later(&self, rest: &[u8], at: usize) -> bool {
+        let head = self.head().sequence;
+        let sequence = rest.get(at + 8..at + 16).and_then(|bytes| bytes.first_chunk()).copied();
+        sequence
+            .map(u64::from_be_bytes)
+            .is_some_and(|sequence| sequence > head && sequence - head <= rest.len() as u64)
     }
 
     fn read_whole(&self, file: &NumberedFile) -> Result<Vec<u8>, OpenError> {
