@@ -10,7 +10,7 @@ use std::fs;
 mod file;
 #[path = "../tests/vectors/forge.rs"]
 mod forge;
-#[path = "../tests/vectors/generate.rs"]
+#[path = "../tests/vectors/generate/mod.rs"]
 mod generate;
 #[path = "../tests/vectors/nonce.rs"]
 mod nonce;

@@ -2,7 +2,10 @@
 //! follows RFC 9162's bit-walking algorithms, agree; and nothing but the right proof passes.
 //! A failing case prints its inputs and is replayed by them.
 
-use layerlock_tlog::{Checkpoint, Frontier, Hash, Note, NoteSignature, ProofFile, Tree, leaf_hash};
+use layerlock_tlog::{
+    Checkpoint, ConsistencyProof, Frontier, Hash, InclusionProof, NotAProofFile, Note, NoteSignature,
+    ProofFile, Tree, leaf_hash,
+};
 use proptest::prelude::*;
 
 fn leaves(count: u64) -> impl Iterator<Item = Hash> {
@@ -107,6 +110,40 @@ fn what_the_log_does_not_have_cannot_be_proven() {
     assert!(tree.prove_inclusion(0, 0).is_err());
     assert!(tree.prove_consistency(4, 3).is_err());
     assert!(tree.prove_consistency(4, 6).is_err());
+}
+
+#[test]
+fn an_index_outside_its_tree_is_never_proven() {
+    let (root, leaf) = (tree(1).root(), leaf_hash(&0u64.to_be_bytes()));
+    for (index, size) in [(0, 0), (1, 1), (u64::MAX, 1)] {
+        assert!(
+            InclusionProof { index, size, path: Vec::new() }.verify(&leaf, &root).is_err(),
+            "{index} of {size}"
+        );
+    }
+}
+
+#[test]
+fn a_consistency_proof_of_too_few_hashes_for_its_size_shows_nothing() {
+    let tree = tree(8);
+    let right = tree.prove_consistency(4, 8).unwrap();
+    let (old, new) = (tree.root_at(4).unwrap(), tree.root());
+    assert_eq!(right.verify(&old, &new), Ok(()));
+    for claimed in [9, 16, u64::MAX] {
+        let longer = ConsistencyProof { new: claimed, ..right.clone() };
+        assert!(longer.verify(&old, &new).is_err(), "{claimed}");
+    }
+}
+
+#[test]
+fn a_proof_file_of_more_hashes_than_a_tree_has_levels_is_refused() {
+    let mut note = Note::new("example.com/log\n1\nrra8\n".into()).unwrap();
+    note.add(NoteSignature { name: "example.com/log".into(), key_id: [1; 4], signature: vec![2; 64] })
+        .unwrap();
+    let with =
+        |hashes| ProofFile { index: 0, path: vec![leaf_hash(b""); hashes], note: note.clone() }.to_string();
+    assert!(ProofFile::parse(&with(64)).is_ok());
+    assert_eq!(ProofFile::parse(&with(65)), Err(NotAProofFile::Path));
 }
 
 #[test]

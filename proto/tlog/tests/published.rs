@@ -95,6 +95,8 @@ fn an_audit_passes_one_history_and_catches_a_rewritten_one() {
     assert!(audit(rewritten, &[head(3), head(8)]).is_err());
     assert!(audit(leaves().into_iter().take(7), &[head(8)]).is_err(), "a withheld leaf");
     assert!(audit(leaves(), &[head(8), head(3)]).is_err(), "heads out of order");
+    let shrunk = Checkpoint { size: 2, ..head(3) };
+    assert!(audit(leaves(), &[head(3), shrunk]).is_err(), "the same root said to be of fewer leaves");
 }
 
 const GO_NOTE: &str = "If you think cryptography is the answer to your problem,\n\

@@ -1,0 +1,125 @@
+//! One entry per vector: takes something right and breaks one rule.
+//!
+//! `cargo run -p layerlock-seal --example vectors` writes the files; a test holds the files to this list.
+//! Here is what the vectors share: the keys, the one envelope, and where a bit is flipped.
+
+mod blobs;
+mod envelopes;
+mod epochs;
+mod keys;
+mod manifests;
+mod statements;
+
+use layerlock_seal::keys::SigningKey as Key;
+use layerlock_seal::statement::Statement;
+use layerlock_seal::toolpath::{Ends, Sealer};
+use layerlock_terms::digest::Digest;
+use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
+use layerlock_terms::wire::Noun;
+
+use super::file::Vector;
+use super::forge::{self, Fields, Vault};
+use super::support::{Repeatable, device, header, signer, summary};
+
+const HEADER: &str = EnvelopeHeader::TYPE;
+const MANIFEST: &str = Manifest::TYPE;
+
+/// The toolpath of every envelope here: layer, flags, text.
+const TEXTS: [(u32, u8, Ends, &[u8]); 5] = [
+    (0, 1, Ends::Piece, b"prologue"),
+    (0, 0, Ends::Nothing, b"layer nought, first half"),
+    (0, 1, Ends::Piece, b"layer nought, second half"),
+    (1, 1, Ends::Piece, b"layer one"),
+    (2, 2, Ends::Toolpath, b"layer two"),
+];
+
+pub fn all() -> Vec<Vector> {
+    [keys::all(), statements::all(), blobs::all(), epochs::all(), envelopes::all(), manifests::all()].concat()
+}
+
+fn seed(name: &'static str) -> [u8; 32] {
+    *Key::generate(&mut Repeatable::new(name)).to_seed()
+}
+
+fn delivery() -> ed25519_dalek::SigningKey {
+    forge::key(&signer().to_seed())
+}
+
+fn flipped(bytes: &[u8], at: usize, bit: u8) -> Vec<u8> {
+    let mut changed = bytes.to_vec();
+    changed[at] ^= 1 << bit;
+    changed
+}
+
+fn sealer() -> Sealer {
+    Sealer::new(header(), signer(), &mut Repeatable::new("job"))
+}
+
+/// The same vault by the formulas: its job secret is the first thing the sealer draws.
+pub fn vault() -> Vault {
+    let statement = Statement::sign(&header(), &signer()).emit();
+    Vault { key: delivery(), job_secret: seed("job"), header: statement }
+}
+
+pub fn fields() -> Vec<Fields> {
+    let field = |(index, (layer, flags, _, text)): (usize, &(u32, u8, Ends, &[u8]))| {
+        Fields::new(index as u32, *layer, layer / header().epoch_layers, *flags, text)
+    };
+    TEXTS.iter().enumerate().map(field).collect()
+}
+
+/// The envelope as the crate seals it: segments and manifest.
+pub fn sealed() -> (Vec<Vec<u8>>, Vec<u8>) {
+    let mut sealer = sealer();
+    let segments = TEXTS.iter().map(|(layer, _, ends, text)| {
+        let mut segment = Vec::new();
+        sealer.seal(*layer, *ends, text, &mut segment).expect("the texts are in order");
+        segment
+    });
+    let segments = segments.collect();
+    (segments, sealer.finish(summary()).expect("the texts end").emit())
+}
+
+fn envelope(
+    name: &str,
+    expect: &str,
+    rule: &str,
+    comment: &str,
+    segments: &[Vec<u8>],
+    manifest: &[u8],
+) -> Vector {
+    let vault = vault();
+    let mut vector = Vector::new(&format!("envelope/{name}"), expect, rule, comment)
+        .text("kind", "envelope")
+        .bytes("key", &forge::public(&vault.key))
+        .bytes("opening-key", &device().to_seed()[..])
+        .bytes("header", &vault.header);
+    for segment in segments {
+        vector = vector.bytes("segment", segment);
+    }
+    let sealer = sealer();
+    for epoch in 0..2 {
+        let (hash, to) = (sealer.header_hash(), device().wrapping_key());
+        let wrapped = sealer.job_secret().wrap_epoch(&hash, epoch, &to, &mut Repeatable::new("wrap"));
+        vector = vector.bytes("epoch", &wrapped.emit());
+    }
+    vector.bytes("manifest", manifest)
+}
+
+fn manifest(segments: &[Vec<u8>]) -> Manifest {
+    let leaves: Vec<_> = segments.iter().map(|segment| forge::leaf(segment)).collect();
+    Manifest {
+        header: Digest(vault().header_hash()),
+        segments: segments.len() as u32,
+        sealed_bytes: segments.iter().map(|segment| segment.len() as u64).sum(),
+        root: Digest(forge::merkle_root(&leaves)),
+        layers: 3,
+        epochs: 2,
+        summary: summary(),
+    }
+}
+
+/// The manifest by the formulas.
+pub fn manifest_of(segments: &[Vec<u8>]) -> Vec<u8> {
+    forge::statement(MANIFEST, &manifest(segments).emit(), &delivery())
+}
