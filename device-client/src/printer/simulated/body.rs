@@ -139,7 +139,7 @@ impl Body {
             }
             "M104" | "M109" | "M140" | "M190" => self.heat(code, text, record),
             "M84" | "M18" => {
-                self.homed = [false; 3];
+                self.let_go(text);
                 Deed::Done(None)
             }
             "M400" => Deed::Waited(0.0),
@@ -195,6 +195,15 @@ impl Body {
             }
         }
         Deed::Waited(HOMING)
+    }
+
+    /// Motors off, for the axes named or for all: where they are is not known any more.
+    fn let_go(&mut self, text: &str) {
+        let named = |letter| parameter(text, letter).is_some();
+        let all = !['X', 'Y', 'Z', 'E'].into_iter().any(named);
+        for (axis, letter) in ['X', 'Y', 'Z'].into_iter().enumerate() {
+            self.homed[axis] &= !(all || named(letter));
+        }
     }
 
     fn heat(&mut self, code: &str, text: &str, record: &mut Record) -> Deed {

@@ -159,3 +159,43 @@ fn the_board_keeps_marlins_habits() {
     let long = format!("N1 G1 X{:0>100}*1\n", 1);
     assert!(answers(long.as_bytes()).contains("No Checksum"), "cut at 95 bytes");
 }
+
+/// Lines as a hostile or careless signer might make them: real codes, real letters, values at and past every edge.
+fn hostile_line(draw: &mut impl FnMut(usize) -> usize) -> String {
+    const CODES: [&str; 18] = [
+        "G0", "G1", "G1", "G1", "G28", "G90", "G91", "G92", "M82", "M83", "M84", "M104", "M109", "M140",
+        "M190", "M302", "G20", "M206",
+    ];
+    const VALUES: [&str; 14] =
+        ["0", "-1", "5", "50", "99.9", "199", "209.5", "230", "251", "-9", "-13", "300", "1e3", "9999"];
+    let mut line = CODES[draw(CODES.len())].to_owned();
+    for _ in 0..draw(4) {
+        line.push(' ');
+        line.push(['X', 'Y', 'Z', 'E', 'F', 'S', 'R'][draw(7)]);
+        line += VALUES[draw(VALUES.len())];
+    }
+    line
+}
+
+#[test]
+fn nothing_the_guard_lets_through_is_impossible_for_the_machine_it_guards() {
+    let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    for seed in (1..=20).chain([clock.as_nanos() as u64 >> 8]) {
+        let mut state = seed.wrapping_mul(2) | 1;
+        let mut draw = |end: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % end
+        };
+        let (mut guard, mut body, mut record) =
+            (Guard::new(&MACHINES[0]), Body::new(&MACHINES[0]), Record::default());
+        let mut passed = 0;
+        for _ in 0..3_000 {
+            let Ok(command) = guard.admit(&hostile_line(&mut draw)) else { continue };
+            let deed = body.execute(command.text(), &mut record);
+            assert!(!matches!(deed, Deed::Impossible(_)), "seed {seed}: {}: {deed:?}", command.text());
+            passed += 1;
+        }
+        assert!(passed > 100, "seed {seed}: only {passed} passed");
+        assert!(record.max_nozzle <= MACHINES[0].max_nozzle && record.max_bed <= MACHINES[0].max_bed);
+    }
+}
