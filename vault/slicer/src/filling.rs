@@ -5,7 +5,8 @@ use layerlock_terms::toolpath::Feature;
 
 use crate::flow::Flow;
 use crate::geometry::Region;
-use crate::infill::{Fit, Hatching, Run, fill};
+use crate::infill::{Fit, Hatching, Run, fill, fill_gyroid};
+use crate::layers::Slab;
 use crate::perimeters::lay;
 use crate::surfaces::{Solid, Surfaces};
 use crate::trace::Trace;
@@ -13,13 +14,21 @@ use crate::trace::Trace;
 /// Narrow places smaller than this are hatched with what they adjoin, in square micrometres.
 const BAND: f64 = 1e6;
 
+/// Sparse lines are joined along the wall up to this many times their distance.
+const LONGEST: f64 = 2.5;
+
+/// Direction of a layer's lines, in degrees: each layer crosses the one below.
+pub(crate) fn lean(index: u32) -> f64 {
+    if index.is_multiple_of(2) { 45.0 } else { 135.0 }
+}
+
 /// Lines that fill `surfaces`.
-pub(crate) fn trace(surfaces: &Surfaces, index: u32, flow: &Flow, profile: &Profile) -> Vec<Trace> {
+pub(crate) fn trace(surfaces: &Surfaces, slab: Slab, flow: &Flow, profile: &Profile) -> Vec<Trace> {
     let mut traces = Vec::new();
     for solid in &surfaces.solids {
         trace_solid(&mut traces, solid, flow, profile);
     }
-    trace_sparse(&mut traces, &surfaces.sparse, index, flow, profile);
+    trace_sparse(&mut traces, &surfaces.sparse, slab, flow, profile);
     traces
 }
 
@@ -73,25 +82,21 @@ fn trace_bands(traces: &mut Vec<Trace>, mut room: Region, feature: Feature, flow
     }
 }
 
-fn trace_sparse(traces: &mut Vec<Trace>, sparse: &Region, index: u32, flow: &Flow, profile: &Profile) {
+fn trace_sparse(traces: &mut Vec<Trace>, sparse: &Region, slab: Slab, flow: &Flow, profile: &Profile) {
     let density = profile.percent(Key::InfillDensity);
     if sparse.is_empty() || density == 0 {
         return;
     }
     let reach = sparse.shrunk(flow.spacing(flow.inner) / 2 - overlap(flow, profile));
-    let single = f64::from(flow.spacing(flow.inner)) * 100.0 / f64::from(density);
-    let both = [45.0, 135.0];
-    let (directions, distance) = match profile.infill() {
-        Infill::Grid => (&both[..], single * 2.0),
-        Infill::Rectilinear | Infill::Gyroid => {
-            let turn = index as usize % 2;
-            (&both[turn..=turn], single)
-        }
+    let distance = f64::from(flow.spacing(flow.inner)) * 100.0 / f64::from(density);
+    let straight = |degrees, distance| {
+        let hatching = Hatching { degrees, distance, fit: Fit::Grid, longest_link: distance * LONGEST };
+        fill(&reach, &hatching)
     };
-    for degrees in directions {
-        let hatching = Hatching { degrees: *degrees, distance, fit: Fit::Grid, longest_link: distance * 2.5 };
-        for run in fill(&reach, &hatching) {
-            traces.push(Trace::line(Feature::SparseInfill, flow.inner, run.points));
-        }
-    }
+    let runs = match profile.infill() {
+        Infill::Grid => [straight(45.0, distance * 2.0), straight(135.0, distance * 2.0)].concat(),
+        Infill::Rectilinear => straight(lean(slab.index), distance),
+        Infill::Gyroid => fill_gyroid(&reach, slab.top, distance, distance * LONGEST),
+    };
+    traces.extend(runs.into_iter().map(|run| Trace::line(Feature::SparseInfill, flow.inner, run.points)));
 }

@@ -1,5 +1,6 @@
 //! Filling regions with lines: hatching, and joining the hatch into long runs along the region's edge.
 
+mod gyroid;
 mod hatch;
 mod link;
 
@@ -36,6 +37,18 @@ pub(crate) fn fill(region: &Region, hatching: &Hatching) -> Vec<Run> {
             link::join(shape, &hatch, hatching.longest_link)
                 .into_iter()
                 .map(|points| Run { points, distance }),
+        );
+    }
+    runs
+}
+
+/// Runs of gyroid waves in `region` at height `z`, as dense as lines `distance` apart; both in micrometres.
+pub(crate) fn fill_gyroid(region: &Region, z: i32, distance: f64, longest_link: f64) -> Vec<Run> {
+    let mut runs = Vec::new();
+    for shape in region.shapes() {
+        let hatch = gyroid::cross(shape, z, distance);
+        runs.extend(
+            link::join(shape, &hatch, longest_link).into_iter().map(|points| Run { points, distance }),
         );
     }
     runs
@@ -88,6 +101,17 @@ mod tests {
                     assert!(crate::geometry::inside(&allowed.shapes()[0], p), "{p:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_gyroid_takes_about_as_much_line_as_straight_lines_of_its_density() {
+        let (distance, side) = (2_000.0, 60_000.0);
+        for z in [0, 700, 1_900, 3_100] {
+            let runs = fill_gyroid(&square(60_000), z, distance, 0.0);
+            let length: f64 = runs.iter().map(|run| length_along(&run.points)).sum();
+            let asked = side * side / distance;
+            assert!((0.8..1.25).contains(&(length / asked)), "z {z}: {length} of {asked}");
         }
     }
 

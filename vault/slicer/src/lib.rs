@@ -22,6 +22,7 @@ mod perimeters;
 mod place;
 mod press;
 mod regions;
+mod skirt;
 mod surfaces;
 mod trace;
 

@@ -11,9 +11,16 @@ use crate::trace::{Trace, TraceShape};
 
 /// The traces in printing order, each as it will be run.
 pub(crate) fn arrange(traces: Vec<Trace>, outline: &Region, profile: &Profile) -> Vec<Trace> {
-    let mut islands = split(traces, outline);
     let mut at = outline.bounds().map_or(point(0, 0), |bounds| point(bounds.min.x, bounds.max.y));
     let mut arranged = Vec::new();
+    let (around, traces): (Vec<_>, Vec<_>) =
+        traces.into_iter().partition(|trace| trace.feature == Feature::Skirt);
+    for ring in around {
+        let ring = begin(ring, at, Seam::Nearest);
+        at = end(&ring);
+        arranged.push(ring);
+    }
+    let mut islands = split(traces, outline);
     while !islands.is_empty() {
         let nearest = nearest_index(islands.iter().map(|island| approach(island, at)));
         arrange_island(&mut arranged, islands.swap_remove(nearest), &mut at, profile);
@@ -79,7 +86,6 @@ fn arrange_island(
 fn rank(trace: &Trace, outer_first: bool) -> (u8, i32) {
     let depth = i32::from(trace.depth);
     match trace.feature {
-        Feature::Skirt => (0, 0),
         Feature::OuterPerimeter | Feature::InnerPerimeter if outer_first => (1, depth),
         Feature::OuterPerimeter | Feature::InnerPerimeter => (1, -depth),
         Feature::ThinWall | Feature::GapFill => (2, 0),

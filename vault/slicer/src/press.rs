@@ -24,6 +24,7 @@ use crate::order::arrange;
 use crate::perimeters::{self, Walls};
 use crate::place::{Placed, place};
 use crate::regions::unite;
+use crate::skirt;
 use crate::surfaces::{Neighbours, divide};
 
 /// Layers a worker gets in each batch.
@@ -131,7 +132,10 @@ impl Press<'_> {
         let neighbours = Neighbours { above: &above, below: &below };
         let surfaces = divide(&walls.inside, index, neighbours, &flow, self.profile);
         let mut traces = walls.traces.clone();
-        traces.extend(filling::trace(&surfaces, index, &flow, self.profile));
+        traces.extend(filling::trace(&surfaces, slab, &flow, self.profile));
+        if index == 0 {
+            traces.extend(skirt::trace(&walls.outline, &flow, self.profile));
+        }
         traces.retain(|trace| trace.points.len() > 1);
         let arranged = arrange(traces, &walls.outline, self.profile);
         lay_out(&arranged, &walls.outline, slab, self.profile)

@@ -8,6 +8,7 @@ mod bridge;
 use layerlock_terms::profile::{Key, Profile};
 use layerlock_terms::toolpath::Feature;
 
+use crate::filling::lean;
 use crate::flow::Flow;
 use crate::geometry::Region;
 
@@ -64,7 +65,7 @@ pub(crate) fn divide(
         // Solid places reach half a line into the sparse ones, which carries their edge.
         inside.minus(&sparse).grown(half_line).and(inside)
     };
-    let degrees = if index.is_multiple_of(2) { 45.0 } else { 135.0 };
+    let degrees = lean(index);
     let mut solids = Vec::new();
     if index == 0 {
         solids.push(Solid { feature: Feature::BottomSurface, region: rest, degrees });

@@ -51,6 +51,7 @@ impl Region {
     }
 
     /// Area in square micrometres.
+    #[cfg(test)]
     pub(crate) fn area(&self) -> f64 {
         self.contours().map(|contour| signed_area(contour)).sum()
     }
@@ -59,6 +60,7 @@ impl Region {
         self.shapes.iter().filter_map(|shape| Bounds::of(shape.first()?)).reduce(Bounds::with)
     }
 
+    #[cfg(test)]
     pub(crate) fn union(&self, other: &Self) -> Self {
         match (self.is_empty(), other.is_empty()) {
             (true, _) => other.clone(),

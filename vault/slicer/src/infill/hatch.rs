@@ -8,6 +8,8 @@ use crate::geometry::{IntPoint, point};
 pub(super) struct Hatch {
     /// Two nodes a line: nodes `2n` and `2n + 1` are its ends.
     pub(super) nodes: Vec<Node>,
+    /// What lies between each line's ends; nothing where lines are straight.
+    pub(super) bodies: Vec<Vec<IntPoint<i32>>>,
     /// The distance between lines that came out, in micrometres.
     pub(super) distance: f64,
 }
@@ -24,7 +26,7 @@ pub(super) struct Node {
     /// How far along that edge, from 0 to 1.
     pub(super) share: f64,
     /// How far along the line.
-    along: f64,
+    pub(super) along: f64,
 }
 
 /// Rows of lines: `origin + row * distance` across their direction.
@@ -50,17 +52,23 @@ pub(super) fn cross(shape: &[Vec<IntPoint<i32>>], hatching: &Hatching) -> Hatch 
             cross_edge(&mut nodes, &rows, (contour, edge), from, to);
         }
     }
-    nodes.sort_by(|a, b| a.row.cmp(&b.row).then(a.along.total_cmp(&b.along)));
-    // Each row enters and leaves as often; a row that does not is rounding at a tangent, and dropped.
-    let mut even = Vec::with_capacity(nodes.len());
-    for row in nodes.chunk_by(|a, b| a.row == b.row) {
-        even.extend_from_slice(&row[..row.len() / 2 * 2]);
-    }
+    let mut even = even(nodes);
     for node in &mut even {
         let (u, v) = (node.along, rows.origin + node.row as f64 * rows.distance);
         node.at = point((u * cos - v * sin).round() as i32, (u * sin + v * cos).round() as i32);
     }
-    Hatch { nodes: even, distance: rows.distance }
+    Hatch { bodies: vec![Vec::new(); even.len() / 2], nodes: even, distance: rows.distance }
+}
+
+/// The nodes in the order of lines: entering, leaving.
+pub(super) fn even(mut nodes: Vec<Node>) -> Vec<Node> {
+    nodes.sort_by(|a, b| a.row.cmp(&b.row).then(a.along.total_cmp(&b.along)));
+    // Each row enters and leaves as often; a row that does not is rounding at a tangent, and cut short.
+    let mut even = Vec::with_capacity(nodes.len());
+    for row in nodes.chunk_by(|a, b| a.row == b.row) {
+        even.extend_from_slice(&row[..row.len() / 2 * 2]);
+    }
+    even
 }
 
 fn rows(contours: &[Vec<[f64; 2]>], hatching: &Hatching) -> Rows {

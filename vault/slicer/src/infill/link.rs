@@ -22,7 +22,7 @@ pub(super) fn join(shape: &[Vec<IntPoint<i32>>], hatch: &Hatch, longest: f64) ->
         if used[start / 2] || joined[start].is_some() {
             continue;
         }
-        runs.push(walk(shape, nodes, &joined, &mut used, start));
+        runs.push(walk(shape, hatch, &joined, &mut used, start));
     }
     runs
 }
@@ -99,16 +99,23 @@ fn choose(mut links: Vec<Link>, nodes: &[Node]) -> Vec<Option<usize>> {
 /// Follows lines and links from `start` to the run's other end.
 fn walk(
     shape: &[Vec<IntPoint<i32>>],
-    nodes: &[Node],
+    hatch: &Hatch,
     joined: &[Option<usize>],
     used: &mut [bool],
     start: usize,
 ) -> Vec<IntPoint<i32>> {
+    let nodes = &hatch.nodes;
     let mut points = vec![nodes[start].at];
     let mut enter = start;
     loop {
         used[enter / 2] = true;
         let leave = enter ^ 1;
+        let body = &hatch.bodies[enter / 2];
+        if enter % 2 == 0 {
+            points.extend(body)
+        } else {
+            points.extend(body.iter().rev())
+        }
         points.push(nodes[leave].at);
         let Some(next) = joined[leave] else { return points };
         link_points(&mut points, shape, nodes, leave, next);
