@@ -9,18 +9,12 @@ use layerlock_terms::toolpath::{Feature, Layer, Point, Point3};
 
 use super::moves::{Move, moves};
 use super::palette::{self, Rgb, colour_of};
+use super::shadow::{KEY, Shadow};
 use super::tube::{Hit, Tube, Vector};
+use super::view::{TOWARDS, View};
 
-/// From the part towards the eye; its length is one, to the precision that matters here.
-const TOWARDS: Vector = Vector(-0.46, -0.766, 0.45);
-/// Towards the key light.
-const KEY: Vector = Vector(0.50, -0.42, 0.76);
 /// Samples along each side of a pixel.
 const SAMPLES: usize = 2;
-/// Share of the picture the part may fill.
-const FILL: f32 = 0.80;
-/// Samples along each side of the tile of scattered places.
-const TILE: usize = 64;
 /// Longest piece of a line drawn at once, in samples: long slanted lines have mostly empty boxes around them.
 const PIECE: f32 = 20.0;
 
@@ -241,162 +235,6 @@ fn colour_at(feature: Feature, height: f32) -> Rgb {
 
 fn corner(point: Point3) -> Vector {
     Vector(point.x as f32 / 1e3, point.y as f32 / 1e3, point.z as f32 / 1e3)
-}
-
-/// Parallel sight onto the part and the bench below it.
-#[derive(Debug, Clone)]
-struct View {
-    right: Vector,
-    up: Vector,
-    middle: Vector,
-    /// Samples a millimetre.
-    scale: f32,
-    size: [usize; 2],
-    /// Half the diagonal of the part's box, and its lowest and highest z.
-    radius: f32,
-    heights: [f32; 2],
-    /// Where within a sample its line of sight passes.
-    scatter: Vec<[f32; 2]>,
-}
-
-impl View {
-    fn of(min: Vector, max: Vector, size: [usize; 2]) -> Self {
-        let right = Vector(-TOWARDS.1, TOWARDS.0, 0.0).unit();
-        let up = Vector(
-            TOWARDS.1 * right.2 - TOWARDS.2 * right.1,
-            TOWARDS.2 * right.0 - TOWARDS.0 * right.2,
-            TOWARDS.0 * right.1 - TOWARDS.1 * right.0,
-        )
-        .unit();
-        let half = max.plus(min, -1.0);
-        let half = Vector(half.0.abs() / 2.0, half.1.abs() / 2.0, half.2.abs() / 2.0);
-        let extent = |axis: Vector| axis.0.abs() * half.0 + axis.1.abs() * half.1 + axis.2.abs() * half.2;
-        let room = [extent(right), extent(up)].map(|half| half.max(0.5) * 2.0);
-        Self {
-            right,
-            up,
-            middle: min.plus(max.plus(min, -1.0), 0.5),
-            scale: FILL * (size[0] as f32 / room[0]).min(size[1] as f32 / room[1]),
-            size,
-            radius: half.dot(half).sqrt().max(0.5),
-            heights: [0.0, max.2.max(0.1)],
-            scatter: scatter(),
-        }
-    }
-
-    /// Where a point is seen, in samples from the top left.
-    fn place(&self, point: Vector) -> [f32; 2] {
-        let offset = point.plus(self.middle, -1.0);
-        [
-            self.size[0] as f32 / 2.0 + offset.dot(self.right) * self.scale,
-            self.size[1] as f32 / 2.0 - offset.dot(self.up) * self.scale,
-        ]
-    }
-
-    /// A point on a sample's line of sight, which is scattered within the sample: layers are about as high as samples, and
-    /// looking at even distances would show their difference as rings.
-    fn sight(&self, x: usize, y: usize) -> Vector {
-        let [right, down] = self.scatter[y % TILE * TILE + x % TILE];
-        let right = (x as f32 + right - self.size[0] as f32 / 2.0) / self.scale;
-        let up = (self.size[1] as f32 / 2.0 - y as f32 - down) / self.scale;
-        self.middle.plus(self.right, right).plus(self.up, up)
-    }
-
-    fn relative_height(&self, z: f32) -> f32 {
-        (z - self.heights[0]) / (self.heights[1] - self.heights[0])
-    }
-
-    /// The bench with a fading grid of centimetres and the part's shadow.
-    fn bench(&self, x: usize, y: usize, shadow: &Shadow) -> [f32; 3] {
-        let sight = self.sight(x, y);
-        let point = sight.plus(TOWARDS, -sight.2 / TOWARDS.2);
-        let away = (point.0 - self.middle.0).hypot(point.1 - self.middle.1) / self.radius;
-        let near = (1.0 - away / 3.2).clamp(0.0, 1.0);
-        let line = |across: f32| {
-            let from_line = (across / 10.0 - (across / 10.0).round()).abs() * 10.0 * self.scale;
-            (1.6 - from_line).clamp(0.0, 1.0)
-        };
-        let grid = line(point.0).max(line(point.1)) * near;
-        let Rgb(red, green, blue) =
-            palette::BENCH.mix(palette::BED.lighter(0.06), near).mix(palette::BED_EDGE, grid * 0.8);
-        let lit = 1.0 - 0.72 * shadow.at(point);
-        [red, green, blue].map(|part| f32::from(part) * lit)
-    }
-}
-
-/// A tile of places within a sample, evenly scattered (interleaved gradient noise, Jimenez 2014), each from 0 to 1.
-fn scatter() -> Vec<[f32; 2]> {
-    let noise = |x: usize, y: usize| {
-        (52.982_918 * (0.067_110_56 * x as f32 + 0.005_837_15 * y as f32).fract()).fract()
-    };
-    (0..TILE * TILE).map(|n| [noise(n / TILE, n % TILE), noise(n % TILE, n / TILE)]).collect()
-}
-
-/// The part's shadow on the bench: how densely plastic stands between each spot and the light.
-#[derive(Debug, Clone)]
-struct Shadow {
-    cells: Vec<f32>,
-    middle: Vector,
-    /// Cells a millimetre.
-    scale: f32,
-}
-
-impl Shadow {
-    const SIDE: usize = 256;
-
-    fn new(view: &View) -> Self {
-        let scale = Self::SIDE as f32 / (view.radius * 6.0);
-        Self { cells: vec![0.0; Self::SIDE * Self::SIDE], middle: view.middle, scale }
-    }
-
-    /// Marks where a bit of plastic shades the bench.
-    fn cast(&mut self, point: Vector, width: f32) {
-        let spot = point.plus(KEY, -point.2 / KEY.2);
-        if let Some(cell) = self.cell(spot) {
-            self.cells[cell] = (self.cells[cell] + width * self.scale).min(1.0);
-        }
-    }
-
-    fn cell(&self, spot: Vector) -> Option<usize> {
-        let half = Self::SIDE as f32 / 2.0;
-        let (x, y) =
-            ((spot.0 - self.middle.0) * self.scale + half, (spot.1 - self.middle.1) * self.scale + half);
-        let inside = |c: f32| c >= 0.0 && c < Self::SIDE as f32;
-        (inside(x) && inside(y)).then(|| y as usize * Self::SIDE + x as usize)
-    }
-
-    /// The same shadow with soft edges: three box blurs come close to a Gaussian.
-    fn softened(&self) -> Self {
-        let mut soft = self.clone();
-        for _ in 0..3 {
-            soft.cells = blur(&blur(&soft.cells, 1), Self::SIDE);
-        }
-        soft
-    }
-
-    /// How dark a spot is, from 0 to 1, between cells by their distance.
-    fn at(&self, spot: Vector) -> f32 {
-        let half = Self::SIDE as f32 / 2.0 - 0.5;
-        let (x, y) =
-            ((spot.0 - self.middle.0) * self.scale + half, (spot.1 - self.middle.1) * self.scale + half);
-        let limit = (Self::SIDE - 1) as f32;
-        if !(0.0..limit).contains(&x) || !(0.0..limit).contains(&y) {
-            return 0.0;
-        }
-        let (column, row) = (x as usize, y as usize);
-        let (right, down) = (x - column as f32, y - row as f32);
-        let cell = |dx: usize, dy: usize| self.cells[(row + dy) * Self::SIDE + column + dx];
-        let upper = cell(0, 0) * (1.0 - right) + cell(1, 0) * right;
-        let lower = cell(0, 1) * (1.0 - right) + cell(1, 1) * right;
-        upper * (1.0 - down) + lower * down
-    }
-}
-
-/// The mean over five cells, `stride` apart; cells beyond the edge count as empty.
-fn blur(cells: &[f32], stride: usize) -> Vec<f32> {
-    let cell =
-        |n: usize, step: usize| (n + step * stride).checked_sub(2 * stride).and_then(|at| cells.get(at));
-    (0..cells.len()).map(|n| (0..5).filter_map(|step| cell(n, step)).sum::<f32>() / 5.0).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ mod body;
 mod flat;
 mod moves;
 mod palette;
+mod shadow;
 mod tube;
+mod view;
 
 pub use body::BodyPicture;
 pub use flat::{Bed, layer_picture};

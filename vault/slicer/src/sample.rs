@@ -65,7 +65,8 @@ fn smooth(x: f32) -> f32 {
     x * x * (3.0 - 2.0 * x)
 }
 
-/// Adds a ring of corners, moved inwards by `inset` at right angles to the outline seen from above; gives its first index.
+/// Adds a ring of corners, moved inwards by `inset` at right angles to the outline seen from above; gives its
+/// first index.
 fn ring(mesh: &mut Mesh, height: f32, inset: f32) -> u32 {
     let first = mesh.vertices.len() as u32;
     let step = TAU / AROUND as f32;
