@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use layerlock_licensor::Swept;
+use layerlock_proto::licensor::v1 as wire;
 use layerlock_proto::refusal::Reason;
 use layerlock_store::{Fault, JournalStore, MemoryStore, Options};
 use layerlock_terms::receipt::{Counts, JobEvent, Outcome};
@@ -49,14 +51,38 @@ async fn processes_that_are_asked_the_same_request_at_once_do_it_once() {
     assert_eq!(world.counts(&sale).await, Counts { granted: 9, free: 8, held: 1, spent: 0 });
 }
 
+/// Nothing but the request's own record stands between two processes that issue.
+#[tokio::test(start_paused = true)]
+async fn processes_that_are_asked_at_once_to_issue_one_license_issue_one() {
+    let store = Arc::new(MemoryStore::new());
+    let world = World::on(store.clone()).await.unwrap();
+    let sale = world.sale(1).await;
+    let offer = world.offer(&sale.seller, &terms(1)).await.unwrap().offer;
+    let worlds = beside_each_other(&world).await;
+    (0..PROCESSES).for_each(|_| store.inject(Fault::Delay(Duration::from_millis(5))));
+    let request = world.request_id();
+    let calls = worlds.iter().map(|world| world.issue(&request, &sale.seller, &offer, &sale.buyer.id));
+    let answers = join_all(calls).await;
+    let first = answers[0].as_ref().unwrap();
+    assert!(answers.iter().all(|answer| answer.as_ref().unwrap() == first));
+    let message = wire::ListLicensesRequest { page_size: 0, page_token: Vec::new() };
+    let call = with_key(message, &sale.buyer.api_key);
+    let listed = world.licenses().list_licenses(call).await.unwrap().into_inner().licenses;
+    assert_eq!(listed.len(), 2, "the sale's own license and the one issued here");
+}
+
+/// Each hold is of a license of its own: nothing but the ledger is common to the settlements.
 #[tokio::test(start_paused = true)]
 async fn processes_that_settle_at_once_append_one_leaf_each_to_one_history() {
     let store = Arc::new(MemoryStore::new());
     let world = World::on(store.clone()).await.unwrap();
-    let sale = world.sale(PROCESSES as u32).await;
+    let sale = world.sale(1).await;
+    let offer = world.offer(&sale.seller, &terms(1)).await.unwrap().offer;
     let mut holds = Vec::new();
     for _ in 0..PROCESSES {
-        holds.push(world.hold(&sale).await.unwrap());
+        let license = world.issue(&world.request_id(), &sale.seller, &offer, &sale.buyer.id).await.unwrap();
+        let placed = world.place_on(&world.request_id(), &sale, &license.license).await.unwrap();
+        holds.push(hold_of(&placed));
     }
     let worlds = beside_each_other(&world).await;
     (0..2 * PROCESSES).for_each(|_| store.inject(Fault::Delay(Duration::from_millis(5))));
@@ -67,9 +93,28 @@ async fn processes_that_settle_at_once_append_one_leaf_each_to_one_history() {
     for answer in join_all(calls).await {
         check_entry(&answer.unwrap());
     }
-    assert_eq!(world.counts(&sale).await.spent as usize, PROCESSES);
     assert_eq!(world.audit().await.size as usize, PROCESSES);
     world.beside().await;
+}
+
+/// The sweep looks before the admission is stored and writes after: the admission stands.
+#[tokio::test(start_paused = true)]
+async fn a_hold_admitted_while_the_sweep_looks_is_not_given_back() {
+    let store = Arc::new(MemoryStore::new());
+    let world = World::on(store.clone()).await.unwrap();
+    let sale = world.sale(1).await;
+    let hold = world.hold(&sale).await.unwrap();
+    let sweeper = world.beside().await;
+    store.inject(Fault::Delay(Duration::from_millis(5)));
+    store.inject(Fault::Delay(Duration::from_millis(10)));
+    let (admitted, swept) = tokio::join!(world.admit(&hold), async {
+        world.wait_until(hold.admit_by);
+        sweeper.licensor.sweep(hold.admit_by).await
+    });
+    admitted.unwrap();
+    assert_eq!(swept.unwrap(), Swept { settled: 0, failed: 1 });
+    assert_eq!(world.counts(&sale).await.held, 1);
+    assert_eq!(world.licensor.sweep(hold.admit_by).await.unwrap(), Swept::default());
 }
 
 #[tokio::test(start_paused = true)]

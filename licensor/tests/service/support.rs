@@ -375,9 +375,19 @@ impl World {
     }
 
     pub async fn place(&self, request_id: &str, sale: &Sale) -> Result<wire::PlaceHoldResponse, Status> {
+        self.place_on(request_id, sale, &sale.license).await
+    }
+
+    /// As [`World::place`], of another license of the same buyer.
+    pub async fn place_on(
+        &self,
+        request_id: &str,
+        sale: &Sale,
+        license: &str,
+    ) -> Result<wire::PlaceHoldResponse, Status> {
         let message = wire::PlaceHoldRequest {
             request_id: request_id.into(),
-            license: sale.license.clone(),
+            license: license.into(),
             device: sale.device.id.to_string(),
         };
         Ok(self.copies().place_hold(with_key(message, &sale.buyer.api_key)).await?.into_inner())
