@@ -57,7 +57,7 @@ pub(crate) fn divide(
     flow: &Flow,
     profile: &Profile,
 ) -> Surfaces {
-    let sparse = sparse(inside, neighbours, profile);
+    let mut sparse = sparse(inside, neighbours, profile);
     let half_line = flow.spacing(flow.inner) / 2;
     let mut rest = if sparse.is_empty() {
         inside.clone()
@@ -72,8 +72,9 @@ pub(crate) fn divide(
         return Surfaces { solids, sparse };
     }
     if let Some(below) = neighbours.below.first() {
-        for bridge in bridge::find(&rest, below) {
+        for bridge in bridge::find(&rest, inside, below) {
             rest = rest.minus(&bridge.region);
+            sparse = sparse.minus(&bridge.region);
             solids.push(bridge);
         }
     }

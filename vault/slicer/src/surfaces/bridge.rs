@@ -12,11 +12,11 @@ const TRIED: [f64; 12] = [0.0, 15.0, 30.0, 45.0, 60.0, 75.0, 90.0, 105.0, 120.0,
 /// Distance between the lines a direction is judged by, in micrometres.
 const PROBE: f64 = 800.0;
 
-/// The bridges in `region`, over what `below` does not carry.
-pub(super) fn find(region: &Region, below: &Region) -> Vec<Solid> {
-    let air = region.minus(below).opened(LEDGE / 2);
+/// The bridges in `solid`, over what `below` does not carry; they reach on into `inside` for something to stand on.
+pub(super) fn find(solid: &Region, inside: &Region, below: &Region) -> Vec<Solid> {
+    let air = solid.minus(below).opened(LEDGE / 2);
     let mut bridges = Vec::new();
-    let mut rest = region.clone();
+    let mut rest = inside.clone();
     for shape in air.shapes() {
         let span = Region::of_shape(shape);
         let reach = span.grown(ANCHOR).and(&rest);
@@ -92,16 +92,19 @@ mod tests {
     #[test]
     fn a_deck_between_two_pillars_is_bridged_from_one_to_the_other() {
         let pillars = rectangle(0, 0, 5_000, 10_000).union(&rectangle(20_000, 0, 5_000, 10_000));
-        let found = find(&rectangle(0, 0, 25_000, 10_000), &pillars);
+        let deck = rectangle(0, 0, 25_000, 10_000);
+        let found = find(&deck, &deck, &pillars);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].feature, found[0].degrees), (Feature::Bridge, 0.0));
         let turned = rectangle(0, 0, 10_000, 5_000).union(&rectangle(0, 20_000, 10_000, 5_000));
-        assert_eq!(find(&rectangle(0, 0, 10_000, 25_000), &turned)[0].degrees, 90.0);
+        let deck = rectangle(0, 0, 10_000, 25_000);
+        assert_eq!(find(&deck, &deck, &turned)[0].degrees, 90.0);
     }
 
     #[test]
     fn a_ledge_carried_on_one_side_only_is_no_bridge() {
-        let found = find(&rectangle(0, 0, 10_000, 10_000), &rectangle(0, 0, 4_000, 10_000));
+        let deck = rectangle(0, 0, 10_000, 10_000);
+        let found = find(&deck, &deck, &rectangle(0, 0, 4_000, 10_000));
         assert_eq!(found.len(), 1);
         assert_ne!(found[0].degrees, 0.0);
     }

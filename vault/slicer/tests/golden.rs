@@ -1,0 +1,254 @@
+//! A zoo of tiny meshes made by code, one difficulty each, sliced through the public door.
+
+mod golden {
+    pub(crate) mod meshes;
+    pub(crate) mod print;
+}
+
+use golden::meshes::{block, cone, cylinder, flipped, join, open_top, tube};
+use golden::print::{Print, profile, refusal, slice_with};
+use layerlock_slicer::SliceError;
+use layerlock_terms::toolpath::{Feature, Piece};
+
+#[test]
+fn a_cube_is_printed_whole_with_walls_skins_and_infill() {
+    let print = Print::of(&block([0.0; 3], [20.0, 20.0, 10.0]));
+    assert_eq!(print.layers.len(), 50);
+    assert_eq!(print.loops_per_layer(Feature::OuterPerimeter), vec![1; 50]);
+    for (index, layer) in print.layers.iter().enumerate() {
+        let solid = index < 4 || index >= 45;
+        assert_eq!(layer.has(Feature::SparseInfill), !solid, "layer {index}");
+        let top = layer.has(Feature::TopSurface);
+        assert_eq!(top, index == 49, "layer {index}");
+    }
+    let volume = print.volume_of_layer(0) / (20.0 * 20.0 * 0.2);
+    assert!((0.96..1.04).contains(&volume), "a solid layer holds its own volume: {volume}");
+}
+
+#[test]
+fn the_outer_wall_lies_half_a_line_inside_the_part() {
+    let print = Print::of(&block([0.0; 3], [20.0, 20.0, 2.0]));
+    let (low, high) = print.layers[5].extent(Feature::OuterPerimeter);
+    // The part is centred on a bed of 250 by 210.
+    assert_eq!((low, high), ([115_225, 95_225], [134_775, 114_775]));
+}
+
+#[test]
+fn a_wall_half_a_millimetre_thick_is_one_line_as_wide() {
+    let print = Print::of(&block([0.0; 3], [30.0, 0.5, 5.0]));
+    for layer in &print.layers {
+        assert!(layer.length(Feature::ThinWall) > 28.0, "{}", layer.length(Feature::ThinWall));
+        assert!(!layer.has(Feature::OuterPerimeter));
+        assert!(layer.widths(Feature::ThinWall).all(|width| (450..=550).contains(&width)));
+    }
+}
+
+#[test]
+fn a_thin_rod_keeps_every_layer() {
+    let print = Print::of(&block([0.0; 3], [5.0, 5.0, 61.0]));
+    assert_eq!(print.layers.len(), 305);
+    assert!(print.layers.iter().all(|layer| layer.has(Feature::OuterPerimeter)));
+}
+
+#[test]
+fn a_tube_thinner_than_the_nozzle_is_printed_and_never_an_empty_file() {
+    let print = Print::of(&tube(5.0, 5.0 - 0.31, 3.0));
+    assert_eq!(print.layers.len(), 15);
+    for layer in &print.layers {
+        let around = std::f64::consts::TAU * 4.845;
+        assert!(
+            (layer.length(Feature::ThinWall) / around - 1.0).abs() < 0.1,
+            "{}",
+            layer.length(Feature::ThinWall)
+        );
+    }
+}
+
+#[test]
+fn a_wire_too_thin_to_print_is_refused_by_name_of_the_nozzle() {
+    let refused = refusal(&block([0.0; 3], [0.05, 0.05, 20.0]), &[]);
+    assert!(
+        refused.to_string().contains("0.4 mm nozzle") || refused.to_string().contains("first"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_cone_has_solid_skin_on_its_slope_and_loses_no_layer() {
+    let print = Print::of(&cone(10.0, 12.0));
+    assert!(print.layers.len() >= 58, "{}", print.layers.len());
+    assert!(print.layers[1..55].iter().all(|layer| layer.has(Feature::OuterPerimeter)));
+    let skinned = print.layers[8..40].iter().filter(|layer| layer.solid_length() > 0.0).count();
+    assert!(skinned >= 30, "a slope is seen from above in every layer: {skinned}");
+}
+
+#[test]
+fn overlapping_bodies_are_one_part() {
+    let crossed = join(&[block([0.0; 3], [20.0, 8.0, 4.0]), block([6.0, -6.0, 0.0], [14.0, 14.0, 4.0])]);
+    let print = Print::of(&crossed);
+    assert!(print.loops_per_layer(Feature::OuterPerimeter).iter().all(|loops| *loops == 1));
+}
+
+#[test]
+fn a_body_inside_a_body_of_the_same_facing_stays_solid() {
+    let nested = join(&[block([0.0; 3], [20.0, 20.0, 6.0]), block([5.0, 5.0, 1.0], [15.0, 15.0, 5.0])]);
+    assert!(Print::of(&nested).loops_per_layer(Feature::OuterPerimeter).iter().all(|loops| *loops == 1));
+}
+
+#[test]
+fn a_void_inside_a_body_stays_empty_and_its_roof_is_bridged() {
+    let hollow =
+        join(&[block([0.0; 3], [20.0, 20.0, 10.0]), flipped(&block([5.0, 5.0, 3.0], [15.0, 15.0, 7.0]))]);
+    let print = Print::of(&hollow);
+    let loops = print.loops_per_layer(Feature::OuterPerimeter);
+    assert_eq!((loops[5], loops[25], loops[45]), (1, 2, 1));
+    assert!(print.layers[35].has(Feature::Bridge), "the first layer over the void");
+    assert!(!print.layers[37].has(Feature::Bridge));
+}
+
+#[test]
+fn a_bridge_runs_from_pillar_to_pillar() {
+    let gate = join(&[
+        block([0.0, 0.0, 0.0], [5.0, 10.0, 8.0]),
+        block([20.0, 0.0, 0.0], [25.0, 10.0, 8.0]),
+        block([0.0, 0.0, 8.0], [25.0, 10.0, 10.0]),
+    ]);
+    let print = Print::of(&gate);
+    let (along, across) = print.layers[40].directions(Feature::Bridge);
+    assert!(along > 10.0 * across, "along the gap {along}, across {across}");
+}
+
+#[test]
+fn a_cylinder_is_round_and_its_volume_right() {
+    let print = Print::with(&cylinder(10.0, 4.0), &[("infill-density", "100%")]);
+    let volume: f64 = (0..print.layers.len()).map(|index| print.volume_of_layer(index)).sum();
+    let asked = std::f64::consts::PI * 100.0 * 4.0;
+    assert!((volume / asked - 1.0).abs() < 0.05, "{volume} of {asked}");
+}
+
+#[test]
+fn faces_that_look_the_wrong_way_and_a_missing_lid_are_made_good() {
+    for broken in
+        [flipped(&block([0.0; 3], [20.0, 20.0, 4.0])), open_top(&block([0.0; 3], [20.0, 20.0, 4.0]))]
+    {
+        let print = Print::of(&broken);
+        assert_eq!(print.layers.len(), 20);
+        assert!(print.loops_per_layer(Feature::OuterPerimeter).iter().all(|loops| *loops == 1));
+        let volume = print.volume_of_layer(19) / (20.0 * 20.0 * 0.2);
+        assert!((0.96..1.04).contains(&volume), "{volume}");
+    }
+}
+
+#[test]
+fn a_missing_triangle_in_a_side_is_closed_over() {
+    let mut holed = cylinder(10.0, 4.0);
+    holed.triangles.remove(100);
+    let (sound, holed) = (Print::of(&cylinder(10.0, 4.0)), Print::of(&holed));
+    for (sound, holed) in sound.layers.iter().zip(&holed.layers) {
+        let wall = holed.length(Feature::OuterPerimeter) / sound.length(Feature::OuterPerimeter);
+        assert!((0.97..1.03).contains(&wall), "{wall}");
+    }
+}
+
+#[test]
+fn the_same_bytes_leave_on_any_number_of_threads() {
+    let part = join(&[cone(10.0, 8.0), block([-4.0, -4.0, 0.0], [4.0, 14.0, 5.0])]);
+    let bytes = |threads| -> Vec<Vec<u8>> {
+        slice_with(&part, &profile(&[]), threads).expect("sliced").iter().map(Piece::emit).collect()
+    };
+    let one = bytes(1);
+    assert!(one.len() > 40);
+    assert_eq!(one, bytes(2));
+    assert_eq!(one, bytes(3));
+}
+
+#[test]
+fn a_layer_leaves_before_the_part_is_cut_to_its_top() {
+    let tall = block([0.0; 3], [5.0, 5.0, 100.0]);
+    let mut taken = 0;
+    let stopped = layerlock_slicer::slice(&tall, &profile(&[]), std::num::NonZero::<usize>::MIN, &mut |_| {
+        taken += 1;
+        if taken < 3 { Ok(()) } else { Err(layerlock_slicer::SinkClosed) }
+    });
+    assert_eq!(stopped, Err(SliceError::Closed(layerlock_slicer::SinkClosed)));
+    assert_eq!(taken, 3, "a prologue, a layer, and the one refused");
+}
+
+#[test]
+fn every_piece_reads_back_from_its_bytes() {
+    let pieces = slice_with(&cone(6.0, 5.0), &profile(&[]), 1).expect("sliced");
+    for piece in &pieces {
+        assert_eq!(Piece::parse(&piece.emit()).as_ref(), Ok(piece));
+    }
+    assert!(matches!(pieces.first(), Some(Piece::Prologue(_))));
+    assert!(matches!(pieces.last(), Some(Piece::Epilogue(_))));
+}
+
+#[test]
+fn the_epilogue_sums_what_was_laid() {
+    let print = Print::of(&block([0.0; 3], [20.0, 20.0, 5.0]));
+    let end = print.epilogue;
+    assert_eq!(end.layers as usize, print.layers.len());
+    assert!((end.filament_um as f64 / 1000.0 - print.filament_mm()).abs() < 0.01);
+    assert_eq!((end.min.z, end.max.z), (200, 5_000));
+    assert!((115_000..116_000).contains(&end.min.x) && (134_000..135_000).contains(&end.max.x));
+    assert!((120_000..1_200_000).contains(&end.duration.0), "{} ms", end.duration.0);
+}
+
+#[test]
+fn a_part_that_does_not_fit_is_refused_with_both_sizes() {
+    let refused = refusal(&block([0.0; 3], [260.0, 20.0, 20.0]), &[]);
+    assert!(matches!(refused, SliceError::TooLarge { .. }));
+    for said in ["260 mm", "250 mm", "prusa-mk3s"] {
+        assert!(refused.to_string().contains(said), "{refused}");
+    }
+    let scaled = refusal(&block([0.0; 3], [26.0, 20.0, 20.0]), &[("scale", "1000%")]);
+    assert!(matches!(scaled, SliceError::TooLarge { .. }));
+}
+
+#[test]
+fn a_design_in_another_place_and_scale_is_dropped_to_the_bed() {
+    let far = block([500.0, -300.0, 70.0], [510.0, -290.0, 75.0]);
+    let print = Print::with(&far, &[("scale", "200%")]);
+    assert_eq!(print.layers.len(), 50);
+    assert_eq!((print.epilogue.min.x + print.epilogue.max.x) / 2, 125_000);
+}
+
+#[test]
+fn damaged_meshes_are_refused_by_name() {
+    let mut missing = block([0.0; 3], [5.0; 3]);
+    missing.triangles[3][1] = 99;
+    assert_eq!(refusal(&missing, &[]), SliceError::MissingVertex { triangle: 3, vertex: 99, vertices: 8 });
+    let mut wild = block([0.0; 3], [5.0; 3]);
+    wild.vertices[2][0] = f32::NAN;
+    assert_eq!(refusal(&wild, &[]), SliceError::Unbounded { vertex: 2 });
+    let empty = layerlock_slicer::mesh::Mesh::default();
+    assert_eq!(refusal(&empty, &[]), SliceError::Empty);
+}
+
+#[test]
+fn travels_inside_the_part_do_not_retract_and_those_between_parts_do() {
+    let apart = join(&[block([0.0; 3], [10.0, 10.0, 2.0]), block([30.0, 0.0, 0.0], [40.0, 10.0, 2.0])]);
+    let together = block([0.0; 3], [40.0, 10.0, 2.0]);
+    let (apart, together) = (Print::of(&apart), Print::of(&together));
+    assert!(together.layers.iter().all(|layer| layer.retractions() == 1), "only on the way to the layer");
+    assert!(apart.layers.iter().all(|layer| layer.retractions() >= 2));
+}
+
+#[test]
+fn settings_change_what_they_name() {
+    let part = block([0.0; 3], [30.0, 30.0, 4.0]);
+    let walls = Print::with(&part, &[("perimeters", "4")]);
+    assert_eq!(walls.loops_per_layer(Feature::InnerPerimeter), vec![3; 20]);
+    let hollow = Print::with(&part, &[("infill-density", "0%")]);
+    assert!(hollow.layers.iter().all(|layer| !layer.has(Feature::SparseInfill)));
+    let brim = Print::with(&part, &[("brim-width", "4mm")]);
+    assert!(brim.layers[0].has(Feature::Skirt) && !brim.layers[1].has(Feature::Skirt));
+    let foot = Print::with(&part, &[("elephant-foot", "0.2mm")]);
+    let (low, _) = foot.layers[0].extent(Feature::OuterPerimeter);
+    assert_eq!(low[0], 110_425);
+    for pattern in ["rectilinear", "grid", "gyroid"] {
+        let sparse = Print::with(&part, &[("infill-pattern", pattern)]);
+        assert!(sparse.layers[10].length(Feature::SparseInfill) > 200.0, "{pattern}");
+    }
+}

@@ -1,0 +1,162 @@
+//! What was sliced, as questions a test can ask.
+
+use std::f64::consts::PI;
+use std::num::NonZero;
+
+use layerlock_slicer::mesh::Mesh;
+use layerlock_slicer::{SliceError, slice};
+use layerlock_terms::machine::{Machine, Material};
+use layerlock_terms::profile::{Preset, Profile};
+use layerlock_terms::toolpath::{Epilogue, Feature, Layer, Path, Piece, Point, Step};
+
+/// A sliced part.
+pub(crate) struct Print {
+    pub(crate) layers: Vec<Laid>,
+    pub(crate) epilogue: Epilogue,
+}
+
+/// A layer and where each of its paths began.
+pub(crate) struct Laid {
+    layer: Layer,
+    paths: Vec<(Point, Path)>,
+}
+
+/// The standard profile with these settings changed.
+pub(crate) fn profile(settings: &[(&str, &str)]) -> Profile {
+    let machine = Machine::named("prusa-mk3s").expect("in the catalogue");
+    let mut profile = Profile::new(machine, Material::Pla, Preset::Standard);
+    for (name, value) in settings {
+        profile.set(name, value).expect("in range");
+    }
+    profile
+}
+
+pub(crate) fn slice_with(part: &Mesh, profile: &Profile, threads: usize) -> Result<Vec<Piece>, SliceError> {
+    let mut pieces = Vec::new();
+    let threads = NonZero::new(threads).expect("at least one");
+    slice(part, profile, threads, &mut |piece| {
+        pieces.push(piece);
+        Ok(())
+    })?;
+    Ok(pieces)
+}
+
+/// Why the part is not sliced.
+pub(crate) fn refusal(part: &Mesh, settings: &[(&str, &str)]) -> SliceError {
+    slice_with(part, &profile(settings), 1).expect_err("refused")
+}
+
+impl Print {
+    pub(crate) fn of(part: &Mesh) -> Self {
+        Self::with(part, &[])
+    }
+
+    pub(crate) fn with(part: &Mesh, settings: &[(&str, &str)]) -> Self {
+        let pieces = slice_with(part, &profile(settings), 1).expect("sliced");
+        let mut layers = layers_of(&pieces);
+        let Some(Piece::Epilogue(epilogue)) = pieces.last().cloned() else { panic!("no epilogue") };
+        layers.sort_by_key(|laid| laid.layer.index);
+        Self { layers, epilogue }
+    }
+
+    /// How many loops of this feature each layer has.
+    pub(crate) fn loops_per_layer(&self, feature: Feature) -> Vec<usize> {
+        self.layers.iter().map(|laid| laid.of(feature).count()).collect()
+    }
+
+    /// Cubic millimetres of plastic in a layer.
+    pub(crate) fn volume_of_layer(&self, index: usize) -> f64 {
+        self.layers[index].filament() * PI / 4.0 * 1.75 * 1.75
+    }
+
+    pub(crate) fn filament_mm(&self) -> f64 {
+        self.layers.iter().map(Laid::filament).sum()
+    }
+}
+
+fn layers_of(pieces: &[Piece]) -> Vec<Laid> {
+    let layer = |piece: &Piece| match piece {
+        Piece::Layer(layer) => Some(Laid::of_layer(layer.clone())),
+        _ => None,
+    };
+    pieces.iter().filter_map(layer).collect()
+}
+
+impl Laid {
+    fn of_layer(layer: Layer) -> Self {
+        let (mut at, mut paths) = (Point::default(), Vec::new());
+        for step in &layer.steps {
+            match step {
+                Step::Travel { to, .. } => at = *to.last().expect("a travel goes somewhere"),
+                Step::Extrude(path) => {
+                    paths.push((at, path.clone()));
+                    at = path.points.last().map_or(at, |(p, _)| *p);
+                }
+                _ => {}
+            }
+        }
+        Self { layer, paths }
+    }
+
+    fn of(&self, feature: Feature) -> impl Iterator<Item = &(Point, Path)> {
+        self.paths.iter().filter(move |(_, path)| path.feature == feature)
+    }
+
+    fn moves(&self, feature: Feature) -> impl Iterator<Item = [f64; 2]> {
+        self.of(feature).flat_map(|(from, path)| {
+            let mut at = *from;
+            path.points.iter().map(move |(to, _)| {
+                let from = std::mem::replace(&mut at, *to);
+                [f64::from(to.x - from.x) / 1000.0, f64::from(to.y - from.y) / 1000.0]
+            })
+        })
+    }
+
+    pub(crate) fn has(&self, feature: Feature) -> bool {
+        self.of(feature).next().is_some()
+    }
+
+    /// Millimetres of line.
+    pub(crate) fn length(&self, feature: Feature) -> f64 {
+        self.moves(feature).map(|[x, y]| x.hypot(y)).sum()
+    }
+
+    /// Millimetres of line that fill solid places.
+    pub(crate) fn solid_length(&self) -> f64 {
+        [Feature::SolidInfill, Feature::TopSurface, Feature::BottomSurface, Feature::GapFill]
+            .map(|feature| self.length(feature))
+            .iter()
+            .sum()
+    }
+
+    /// Millimetres of line along x, and along y.
+    pub(crate) fn directions(&self, feature: Feature) -> (f64, f64) {
+        self.moves(feature).fold((0.0, 0.0), |(x, y), way| {
+            if way[0].abs() > way[1].abs() { (x + way[0].abs(), y) } else { (x, y + way[1].abs()) }
+        })
+    }
+
+    pub(crate) fn widths(&self, feature: Feature) -> impl Iterator<Item = i32> {
+        self.of(feature).map(|(_, path)| path.width.0)
+    }
+
+    /// Lowest and highest x, y that the lines' middles reach.
+    pub(crate) fn extent(&self, feature: Feature) -> ([i32; 2], [i32; 2]) {
+        let points = || self.of(feature).flat_map(|(_, path)| &path.points).map(|(p, _)| *p);
+        let low = points().fold([i32::MAX; 2], |low, p| [low[0].min(p.x), low[1].min(p.y)]);
+        let high = points().fold([i32::MIN; 2], |high, p| [high[0].max(p.x), high[1].max(p.y)]);
+        (low, high)
+    }
+
+    pub(crate) fn retractions(&self) -> usize {
+        self.layer.steps.iter().filter(|step| matches!(step, Step::Retract { .. })).count()
+    }
+
+    fn filament(&self) -> f64 {
+        self.paths
+            .iter()
+            .flat_map(|(_, path)| &path.points)
+            .map(|(_, fed)| f64::from(fed.0) / 100_000.0)
+            .sum()
+    }
+}
