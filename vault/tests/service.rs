@@ -1,0 +1,471 @@
+//! The vault by its services, with a real worker process: uploads, jobs, sessions, and what is refused.
+
+mod house;
+
+use std::sync::Arc;
+
+use house::device::Session;
+use house::{
+    House, LEASE, Order, Printer, SELLER, as_seller, block, designs, jobs, manifest, mesh, reason, upload,
+    upload_as,
+};
+use layerlock_proto::refusal::Reason;
+use layerlock_proto::vault::v1 as wire;
+use layerlock_proto::vault::v1::vault_message::Message as Answer;
+use layerlock_terms::digest::Digest;
+use layerlock_terms::ids::{HoldId, LicenseId};
+use layerlock_terms::license::{DeviceScope, Expiry, Hold};
+use layerlock_terms::receipt::{Event, Outcome};
+use layerlock_terms::toolpath::Piece;
+use layerlock_terms::units::{Millis, Timestamp};
+use layerlock_vault::licensor_link::Evidence;
+use layerlock_vault::{Vault, worker};
+
+#[tokio::test]
+async fn a_worker_reaches_no_file_no_socket_and_no_program() {
+    let house = House::new();
+    let confinement = worker::probe(&house.worker, 1 << 30).await.unwrap();
+    let lacking: Vec<_> = confinement.lacking().collect();
+    assert!(!lacking.contains(&worker::Guard::Reach), "{lacking:?}");
+}
+
+#[tokio::test]
+async fn an_uploaded_design_is_measured_drawn_sealed_and_listed() {
+    let house = House::new();
+    let vault = house.open().await;
+    let design = upload(&vault, &mesh()).await.unwrap();
+    let analysis = design.analysis.unwrap();
+    assert_eq!((analysis.triangles, analysis.shells, analysis.open_edges), (12, 1, 0));
+    assert_eq!(analysis.volume_milli_mm3, 8 * 6 * 12 * 1000);
+    assert!(design.snapshot.starts_with(b"\x89PNG"));
+    let request = wire::GetDesignRequest { design: design.design.clone(), version: design.version.clone() };
+    let found = designs(&vault).get_design(as_seller(SELLER, request)).await.unwrap().into_inner();
+    assert_eq!((found.name, found.snapshot), (design.name, design.snapshot));
+    let listed = designs(&vault).list_designs(as_seller(SELLER, wire::ListDesignsRequest::default())).await;
+    assert_eq!(listed.unwrap().into_inner().designs.len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_on_the_disk_shows_a_name_or_a_coordinate() {
+    let house = House::new();
+    let vault = house.open().await;
+    let bytes = mesh();
+    upload(&vault, &bytes).await.unwrap();
+    let canary = &bytes[84..134];
+    let files = house.files("designs");
+    assert_eq!(files.len(), 2);
+    for file in files {
+        let kept = std::fs::read(house.dir.path().join("designs").join(file)).unwrap();
+        assert!(!kept.windows(canary.len()).any(|window| window == canary));
+        assert!(!kept.windows(6).any(|window| window == b"secret"));
+    }
+}
+
+#[tokio::test]
+async fn the_same_upload_twice_is_one_design() {
+    let house = House::new();
+    let vault = house.open().await;
+    let first = upload(&vault, &mesh()).await.unwrap();
+    assert_eq!(upload(&vault, &mesh()).await.unwrap(), first);
+    assert_eq!(house.files("designs").len(), 2);
+}
+
+#[tokio::test]
+async fn another_sellers_design_is_absent() {
+    let house = House::new();
+    let vault = house.open().await;
+    let design = upload(&vault, &mesh()).await.unwrap();
+    let request = wire::GetDesignRequest { design: design.design, version: design.version };
+    let refused = designs(&vault).get_design(as_seller(77, request.clone())).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::NotFound);
+    let anonymous = designs(&vault).get_design(request).await.unwrap_err();
+    assert_eq!(reason(&anonymous), Reason::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_manifest_of_another_seller_is_refused() {
+    let house = House::new();
+    let vault = house.open().await;
+    let refused = upload_as(&vault, 77, &manifest(SELLER, &mesh()), &mesh()).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::NotTrusted);
+}
+
+#[tokio::test]
+async fn bad_uploads_are_refused_in_words_and_leave_nothing() {
+    let house = House::new();
+    let vault = house.open().await;
+    let good = mesh();
+    let mut not_a_number = good.clone();
+    not_a_number[96..100].copy_from_slice(&f32::NAN.to_le_bytes());
+    let mut absurd = good.clone();
+    absurd[80..84].copy_from_slice(&4_000_000_000u32.to_le_bytes());
+    let bad: [&[u8]; 6] =
+        [&good[..good.len() - 20], &not_a_number, &absurd, b"PK\x03\x04 no archive", b"G28\n", &[0; 300]];
+    for bytes in bad {
+        let refused = upload(&vault, bytes).await.unwrap_err();
+        assert_eq!(reason(&refused), Reason::BadMesh, "{refused:?}");
+        assert!(refused.message().len() > 20, "{refused:?}");
+    }
+    let others = manifest(SELLER, &good);
+    for bytes in [&good[..100], &block(9.0, 6.0, 12.0), &[&good[..], b"x"].concat(), b""] {
+        let refused = upload_as(&vault, SELLER, &others, bytes).await.unwrap_err();
+        assert_eq!(reason(&refused), Reason::UploadMismatch, "{refused:?}");
+    }
+    drop(vault);
+    nothing_is_left(&house).await;
+}
+
+async fn nothing_is_left(house: &House) {
+    // Writers remove their files on threads of their own; opening again waits for them by the directory's lock.
+    let vault = reopen(house).await;
+    assert_eq!(house.files("designs"), Vec::<String>::new());
+    let listed = designs(&vault).list_designs(as_seller(SELLER, wire::ListDesignsRequest::default())).await;
+    assert_eq!(listed.unwrap().into_inner().designs, []);
+}
+
+/// Opens a vault as soon as the one before has let go of its directory.
+async fn reopen(house: &House) -> Arc<Vault> {
+    for _ in 0..10_000 {
+        match house.try_open().await {
+            Ok(vault) => return vault,
+            Err(layerlock_vault::OpenError::Blobs(_)) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("the vault before never let go of its directory");
+}
+
+#[tokio::test]
+async fn a_worker_that_wants_more_memory_or_time_than_it_may_is_ended_and_nothing_stays() {
+    // 1,200,000 triangles of nothing: 60 MB to read.
+    let mut large = vec![0; 84 + 1_200_000 * 50];
+    large[80..84].copy_from_slice(&1_200_000u32.to_le_bytes());
+    for (memory, time, wanted) in [(60 << 20, 60_000, "memory"), (4 << 30, 0, "longer")] {
+        let mut house = House::new();
+        house.limits.worker_memory = memory;
+        house.limits.worker_time = Millis(time);
+        let vault = house.open().await;
+        let refused = upload(&vault, &large).await.map(drop).unwrap_err();
+        assert_eq!(reason(&refused), Reason::BadMesh, "{refused:?}");
+        assert!(refused.message().contains(wanted), "{refused:?}");
+        drop(vault);
+        nothing_is_left(&house).await;
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_is_no_worker_does_not_open_a_vault() {
+    let mut house = House::new();
+    house.worker.program = "/bin/false".into();
+    let refused = house.try_open().await.err().expect("no worker, no vault");
+    assert!(matches!(refused, layerlock_vault::OpenError::Worker(_)), "{refused}");
+    house.worker.program = "/no/such/program".into();
+    let refused = house.try_open().await.err().expect("no worker, no vault");
+    assert!(refused.to_string().contains("/no/such/program"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_print_goes_from_upload_to_settlement() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let printer = Printer::new(40);
+    let order = Order::new(21, &mesh(), &printer);
+    order.create(&vault).await.unwrap();
+    let mut session = Session::open(&vault, &printer, 1).await.unwrap();
+    let delivered = session.receive(&order).await;
+    assert!(delivered.manifest.epochs >= 4, "several epochs: {}", delivered.manifest.epochs);
+    let toolpath = session.print(&order, &delivered).await;
+    let Answer::Settled(settled) = session.next_but_keys().await.unwrap() else { panic!("not settled") };
+    assert_eq!(settled.entry.unwrap().index, 5);
+    let job = order.settled(&vault).await;
+    assert_eq!((job.outcome.as_str(), job.layers_printed), ("printed", delivered.manifest.layers));
+    assert_eq!(job.plain_bytes, toolpath.len() as u64);
+    assert_eq!(house.files("envelopes"), Vec::<String>::new());
+    assert!(matches!(&house.licensor.settled.lock().unwrap()[..], [(_, Evidence::Receipt(_))]));
+}
+
+#[tokio::test]
+async fn the_toolpath_that_comes_out_is_a_prologue_layers_and_an_epilogue() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let printer = Printer::new(40);
+    let order = Order::new(21, &mesh(), &printer);
+    order.create(&vault).await.unwrap();
+    let mut session = Session::open(&vault, &printer, 1).await.unwrap();
+    let delivered = session.receive(&order).await;
+    let toolpath = session.print(&order, &delivered).await;
+    // The first piece fits one segment, so its end is known.
+    let first = (1..200).find_map(|end| Piece::parse(&toolpath[..end]).ok());
+    assert!(matches!(first, Some(Piece::Prologue(prologue)) if prologue.machine == "prusa-mk3s"));
+}
+
+#[tokio::test]
+async fn a_request_replayed_is_the_same_job_and_never_a_second_print() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let order = Order::new(21, &mesh(), &Printer::new(40));
+    let (first, second) = tokio::join!(order.create(&vault), order.create(&vault));
+    assert_eq!(first.unwrap().job, second.unwrap().job);
+    order.sealed(&vault).await;
+    house.turn_clock(1_000_000);
+    assert_eq!(order.create(&vault).await.unwrap().job, order.hold.job.to_string());
+    let other = Order { hold: Hold { id: HoldId::from_bytes([99; 16]), ..order.hold.clone() }, ..order };
+    assert_eq!(reason(&other.create(&vault).await.unwrap_err()), Reason::HoldUsed);
+}
+
+#[tokio::test]
+async fn every_order_that_does_not_hold_is_refused_by_its_reason() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let printer = Printer::new(40);
+    let order = || Order::new(21, &mesh(), &printer);
+    let cases: Vec<(Reason, Order)> = vec![
+        (
+            Reason::LicenseExpired,
+            with(order(), |o| o.license.terms.expires = Expiry::At(Timestamp(house::NOON))),
+        ),
+        (Reason::HoldExpired, with(order(), |o| o.hold.admit_by = Timestamp(house::NOON))),
+        (Reason::NotTrusted, with(order(), |o| o.hold.license = LicenseId::from_bytes([9; 16]))),
+        (Reason::NotTrusted, with(order(), |o| o.hold.device = Printer::new(41).id)),
+        (
+            Reason::DeviceNotAllowed,
+            with(order(), |o| o.license.terms.devices = DeviceScope::Listed(vec![Printer::new(41).id])),
+        ),
+        (Reason::BeyondTerms, with(order(), |o| o.settings = vec![("scale", "201%")])),
+        (Reason::BeyondTerms, with(order(), |o| o.material = "abs")),
+        (Reason::InvalidField, with(order(), |o| o.settings = vec![("layer-hight", "0.2mm")])),
+        (Reason::InvalidField, with(order(), |o| o.settings = vec![("layer-height", "9mm")])),
+        (Reason::NotFound, with(order(), |o| o.license.seller = house::seller(77))),
+    ];
+    for (wanted, order) in cases {
+        let refused = order.create(&vault).await.unwrap_err();
+        assert_eq!(reason(&refused), wanted, "{refused:?}");
+        let absent = jobs(&vault).get_job(wire::GetJobRequest { job: order.hold.job.to_string() }).await;
+        assert_eq!(reason(&absent.unwrap_err()), Reason::NotFound);
+    }
+    assert!(house.licensor.admitted.lock().unwrap().is_empty(), "no hold was used up");
+}
+
+fn with(mut order: Order, change: impl FnOnce(&mut Order)) -> Order {
+    change(&mut order);
+    order
+}
+
+#[tokio::test]
+async fn what_the_licensor_refuses_is_refused_now_and_when_asked_again() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let order = Order::new(21, &mesh(), &Printer::new(40));
+    // The list of revocations is had first, so that only the admission is refused.
+    Order::new(22, &mesh(), &Printer::new(41)).create(&vault).await.unwrap();
+    house.licensor.refuse(Reason::HoldUsed);
+    for _ in 0..2 {
+        assert_eq!(reason(&order.create(&vault).await.unwrap_err()), Reason::HoldUsed);
+        house.licensor.recover();
+    }
+    let job = order.when(&vault, |job| job.state() == wire::JobState::Refused).await;
+    assert_eq!(job.reason, "says the test");
+}
+
+#[tokio::test]
+async fn a_license_a_device_forged_is_not_trusted() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let order = Order::new(21, &mesh(), &Printer::new(40));
+    for part in 0..3 {
+        let mut request = order.request();
+        let bytes =
+            [&mut request.license, &mut request.hold, &mut request.device_certificate][part].as_mut_slice();
+        let end = bytes.len() - 70;
+        bytes[end] ^= 1;
+        let refused = jobs(&vault).create_job(request).await.unwrap_err();
+        assert_eq!(reason(&refused), Reason::NotTrusted, "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_unprintable_job_is_withdrawn_in_words_and_its_copy_given_back() {
+    let house = House::new();
+    let vault = house.open().await;
+    let tall = block(8.0, 6.0, 400.0);
+    upload(&vault, &tall).await.unwrap();
+    let order = Order::new(21, &tall, &Printer::new(40));
+    order.create(&vault).await.unwrap();
+    let job = order.settled(&vault).await;
+    assert_eq!(job.outcome, "withdrawn");
+    assert!(job.reason.contains("prusa-mk3s"), "{}", job.reason);
+    assert!(matches!(&house.licensor.settled.lock().unwrap()[..], [(_, Evidence::Withdrawal(_))]));
+}
+
+#[tokio::test]
+async fn a_design_that_rots_on_the_disk_fails_by_name_and_the_rest_is_served() {
+    let house = House::new();
+    let vault = house.open().await;
+    let (rotten, sound) = (mesh(), block(7.0, 7.0, 7.0));
+    upload(&vault, &rotten).await.unwrap();
+    let blobs = house.files("designs");
+    upload(&vault, &sound).await.unwrap();
+    for blob in blobs {
+        let path = house.dir.path().join("designs").join(blob);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    }
+    let printer = Printer::new(40);
+    let order = Order::new(21, &rotten, &printer);
+    order.create(&vault).await.unwrap();
+    let job = order.settled(&vault).await;
+    assert!(job.reason.contains("design-0b0b"), "{}", job.reason);
+    let order = Order::new(22, &sound, &printer);
+    order.create(&vault).await.unwrap();
+    assert_eq!(order.sealed(&vault).await.state(), wire::JobState::Sealed);
+}
+
+#[tokio::test]
+async fn keys_flow_only_against_receipts_and_never_more_than_the_window() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let printer = Printer::new(40);
+    let order = Order::new(21, &mesh(), &printer);
+    order.create(&vault).await.unwrap();
+    let mut session = Session::open(&vault, &printer, 1).await.unwrap();
+    let delivered = session.receive(&order).await;
+    session.report(&order, 0, Event::Checked(delivered.manifest.statement().digest())).await;
+    // The window is one epoch beyond the one printed: two keys, and after each epoch printed one more.
+    assert_eq!(session.key(&delivered).await.epoch(), 0);
+    assert_eq!(session.key(&delivered).await.epoch(), 1);
+    session.report(&order, 1, Event::Progress(delivered.extent(7))).await;
+    session.report(&order, 2, Event::Progress(delivered.extent(8))).await;
+    assert_eq!(session.key(&delivered).await.epoch(), 2);
+    session.report(&order, 3, Event::Ended(Outcome::Cancelled, delivered.extent(9))).await;
+    let next = session.next().await.unwrap();
+    assert!(matches!(next, Answer::Settled(_)), "no key in between: {next:?}");
+}
+
+#[tokio::test]
+async fn a_receipt_for_another_manifest_releases_no_key() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let printer = Printer::new(40);
+    let order = Order::new(21, &mesh(), &printer);
+    order.create(&vault).await.unwrap();
+    order.sealed(&vault).await;
+    let mut session = Session::open(&vault, &printer, 1).await.unwrap();
+    session.offer().await;
+    session.report(&order, 0, Event::Checked(Digest([1; 32]))).await;
+    assert_eq!(reason(&session.next().await.unwrap_err()), Reason::NotTrusted);
+}
+
+#[tokio::test]
+async fn a_fetch_from_any_segment_gives_the_same_bytes() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let printer = Printer::new(40);
+    let order = Order::new(21, &mesh(), &printer);
+    order.create(&vault).await.unwrap();
+    let mut session = Session::open(&vault, &printer, 1).await.unwrap();
+    let whole = session.receive(&order).await;
+    for from in 0..=whole.segments.len() {
+        let (rest, manifest) = session.fetch_all(&order, from as u32).await;
+        assert_eq!(rest, whole.segments[from..], "from {from}");
+        assert_eq!(&manifest, whole.manifest.statement());
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_comes_back_prints_on_and_its_final_receipt_is_answered_twice() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let printer = Printer::new(40);
+    let order = Order::new(21, &mesh(), &printer);
+    order.create(&vault).await.unwrap();
+    let mut first = Session::open(&vault, &printer, 1).await.unwrap();
+    let delivered = first.receive(&order).await;
+    first.report(&order, 0, Event::Checked(delivered.manifest.statement().digest())).await;
+    first.key(&delivered).await;
+    drop(first);
+    let mut second = Session::open(&vault, &printer, 2).await.unwrap();
+    second.offer().await;
+    second.print(&order, &delivered).await;
+    let Answer::Settled(settled) = second.next_but_keys().await.unwrap() else { panic!("not settled") };
+    drop(second);
+    let mut third = Session::open(&vault, &printer, 3).await.unwrap();
+    let sequence = delivered.manifest.epochs + 1;
+    third
+        .report(&order, sequence, Event::Ended(Outcome::Printed, delivered.extent(delivered.manifest.layers)))
+        .await;
+    assert_eq!(third.next().await.unwrap(), Answer::Settled(settled));
+    assert_eq!(house.licensor.settled.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_counter_that_does_not_rise_is_a_clone_and_a_newer_session_fences_the_older() {
+    let house = House::new();
+    let vault = house.open().await;
+    let printer = Printer::new(40);
+    let mut first = Session::open(&vault, &printer, 5).await.unwrap();
+    for counter in [0, 4, 5] {
+        let refused = Session::open(&vault, &printer, counter).await.err().expect("behind");
+        assert_eq!(reason(&refused), Reason::SessionBehind);
+    }
+    let _second = Session::open(&vault, &printer, 6).await.unwrap();
+    assert_eq!(reason(&first.next().await.unwrap_err()), Reason::SessionFenced);
+}
+
+#[tokio::test]
+async fn a_revoked_device_gets_no_key_once_the_list_is_stale() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let printer = Printer::new(40);
+    let order = Order::new(21, &mesh(), &printer);
+    order.create(&vault).await.unwrap();
+    let mut session = Session::open(&vault, &printer, 1).await.unwrap();
+    let delivered = session.receive(&order).await;
+    house.licensor.revoked.lock().unwrap().push(printer.id);
+    house.turn_clock(LEASE);
+    session.report(&order, 0, Event::Checked(delivered.manifest.statement().digest())).await;
+    assert_eq!(reason(&session.next().await.unwrap_err()), Reason::DeviceRevoked);
+    let refused = Session::open(&vault, &printer, 2).await.err().expect("revoked");
+    assert_eq!(reason(&refused), Reason::DeviceRevoked);
+}
+
+#[tokio::test]
+async fn without_a_fresh_list_no_key_is_released() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let printer = Printer::new(40);
+    let order = Order::new(21, &mesh(), &printer);
+    order.create(&vault).await.unwrap();
+    let mut session = Session::open(&vault, &printer, 1).await.unwrap();
+    let delivered = session.receive(&order).await;
+    house.licensor.fail();
+    house.turn_clock(LEASE);
+    session.report(&order, 0, Event::Checked(delivered.manifest.statement().digest())).await;
+    assert_eq!(reason(&session.next().await.unwrap_err()), Reason::Stopped);
+}
+
+#[tokio::test]
+async fn another_devices_job_is_absent_to_a_device() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let order = Order::new(21, &mesh(), &Printer::new(40));
+    order.create(&vault).await.unwrap();
+    let mut stranger = Session::open(&vault, &Printer::new(41), 1).await.unwrap();
+    stranger.fetch(&order, 0).await;
+    let Answer::Ended(ended) = stranger.next().await.unwrap() else { panic!("not ended") };
+    assert_eq!(ended.reason, "there is no such job");
+}
