@@ -470,3 +470,6 @@ fn check_unprinted(outcome: Outcome, extent: Extent) -> Result<(), Refusal> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

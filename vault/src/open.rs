@@ -63,7 +63,7 @@ impl Vault {
         let envelopes = EnvelopeDir::open(at("envelopes"))
             .map_err(|source| OpenError::Directory { dir: at("envelopes"), source })?;
         let limits = config.limits;
-        for guard in worker::probe(&config.worker, limits.bounds()).await?.lacking() {
+        for guard in worker::probe(&config.worker, limits.worker_memory).await?.lacking() {
             tracing::warn!("{}", guard.warning());
         }
         let vault = Arc::new(Self {

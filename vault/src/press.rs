@@ -17,6 +17,7 @@ use layerlock_seal::toolpath::Sealer;
 use layerlock_store::blobs::{BlobDir, BlobName};
 use layerlock_terms::envelope::{EnvelopeHeader, SEGMENT_LIMIT};
 use layerlock_terms::receipt::{JobEvent, JobReport};
+use layerlock_terms::units::Millis;
 use layerlock_terms::wire::Noun;
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
@@ -130,6 +131,9 @@ impl Vault {
     /// Signs the header, draws the job secret, and makes both durable before a segment exists.
     async fn begin_envelope(self: &Arc<Self>, live: &Arc<Live>, permit: &Permit) -> Result<Line, Refusal> {
         let order = permit.order();
+        // Two envelopes of a job must not share a header, even if the clock stands still or was set back.
+        let before = live.view().job.slicing().map(|slicing| slicing.header.created.plus(Millis(1)));
+        let created = self.clock.now().max(before.unwrap_or_default());
         let header = EnvelopeHeader {
             job: order.job(),
             hold: order.hold().id,
@@ -138,7 +142,7 @@ impl Vault {
             device: order.device(),
             machine: order.profile().machine().name.to_owned(),
             profile: sha256(&order.profile().emit()),
-            created: self.clock.now(),
+            created,
             segment_limit: SEGMENT_LIMIT,
             epoch_layers: EPOCH_LAYERS,
         };

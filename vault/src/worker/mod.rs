@@ -9,8 +9,8 @@ mod protocol;
 mod sandbox;
 
 pub use child::run;
-pub use parent::{WorkerCommand, WorkerError};
+pub use parent::{WorkerCommand, WorkerError, probe};
 pub use sandbox::{Confinement, Guard};
 
-pub(crate) use parent::{Bounds, Worker, probe};
+pub(crate) use parent::{Bounds, Worker};
 pub(crate) use protocol::{Answer, Task, read_analysis, write_analysis};

@@ -91,8 +91,11 @@ const LAST_WORDS: u64 = 4096;
 const PROBE_TIME: Millis = Millis(10_000);
 
 /// Starts a worker that only puts on its cage: says at start-up whether workers run at all, and how confined.
-pub(crate) async fn probe(command: &WorkerCommand, bounds: Bounds) -> Result<Confinement, WorkerError> {
-    let bounds = Bounds { time: PROBE_TIME, ..bounds };
+///
+/// # Errors
+/// [`WorkerError`] when no worker comes up.
+pub async fn probe(command: &WorkerCommand, memory: u64) -> Result<Confinement, WorkerError> {
+    let bounds = Bounds { memory, time: PROBE_TIME, output: FRAME as u64 * 16, threads: 1 };
     let mut worker = Worker::start(command, bounds, Task::Probe, 0).await?;
     match worker.hear().await? {
         Answer::Confined(confinement) => Ok(confinement),

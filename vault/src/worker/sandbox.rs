@@ -6,7 +6,10 @@
 //! said aloud by the vault at its start. Wall-clock time and output are bounded from outside (`parent`).
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::process::Command;
 
 use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
@@ -24,6 +27,8 @@ pub enum Guard {
     Files = 2,
     /// Only harmless system calls pass (seccomp).
     Calls = 4,
+    /// Tried once all is on: no file, socket or program can be had.
+    Reach = 8,
 }
 
 /// Which guards a worker could put on.
@@ -34,13 +39,16 @@ pub struct Confinement {
 
 impl Guard {
     /// Every guard.
-    pub const ALL: [Self; 3] = [Self::Privileges, Self::Files, Self::Calls];
+    pub const ALL: [Self; 4] = [Self::Privileges, Self::Files, Self::Calls, Self::Reach];
 
     /// What lacks without it, and the mend.
     pub const fn warning(self) -> &'static str {
         match self {
             Self::Privileges => "workers keep the privileges of the vault: run it on Linux 3.5 or newer",
             Self::Files => "workers can reach files and ports: this kernel has no Landlock, switch it on",
+            Self::Reach => {
+                "a worker could open a file, a socket or a program: don't take uploads on this machine"
+            }
             Self::Calls => {
                 "workers can make every system call: this kernel has no seccomp filters, switch them on"
             }
@@ -78,9 +86,21 @@ pub(super) fn confine(memory: u64, seconds: u64) -> io::Result<Confinement> {
     limit(memory, seconds)?;
     // Last, because it forbids the calls the other guards are put on with.
     let calls = close_calls().is_ok();
-    let guards = [(privileges, Guard::Privileges), (files, Guard::Files), (calls, Guard::Calls)];
+    let guards = [
+        (privileges, Guard::Privileges),
+        (files, Guard::Files),
+        (calls, Guard::Calls),
+        (!reaches_out(), Guard::Reach),
+    ];
     let missing = guards.iter().filter(|(on, _)| !on).map(|(_, guard)| *guard as u8).sum();
     Ok(Confinement { missing })
+}
+
+/// Tries what must not work (X1, X2): what the guards promise is believed once it has failed.
+fn reaches_out() -> bool {
+    File::open("/").is_ok()
+        || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).is_ok()
+        || Command::new("/bin/true").spawn().is_ok()
 }
 
 fn refuse_threads() -> io::Result<()> {
