@@ -4,6 +4,9 @@
 //! which nothing in this crate moves a machine. A live job and a recorded one run through the same code. The
 //! reasons of a [`Refusal`] are a closed list. Deliberately absent: opening. Ciphertext is all that is read.
 
+use std::io;
+use std::path::Path;
+
 use layerlock_seal::statement::{Statement, Verified};
 use layerlock_seal::toolpath::{self, Checker, SegmentInfo};
 use layerlock_terms::digest::Digest;
@@ -16,6 +19,7 @@ use layerlock_terms::units::Timestamp;
 use layerlock_terms::wire::{Malformed, Noun};
 
 use crate::journal::Memory;
+use crate::spool::Spool;
 use crate::session::Job;
 use crate::trust::{Anchors, TrustError};
 
@@ -161,6 +165,24 @@ pub enum Refusal {
         /// The epoch.
         epoch: u32,
     },
+}
+
+impl RecordedOffer {
+    /// What the device at `home` stored of `job` so far, if it is that job's envelope that lies there.
+    ///
+    /// # Errors
+    /// When the spool can't be read.
+    pub fn in_spool(home: &Path, job: JobId) -> io::Result<Option<Self>> {
+        let Some(found) = Spool::find(home, job)? else { return Ok(None) };
+        let segments = (0..found.spool.segments()).map(|index| found.spool.segment(index));
+        Ok(Some(Self {
+            header: found.offer.header.emit(),
+            license: found.offer.license.emit(),
+            hold: found.offer.hold.emit(),
+            segments: segments.collect::<Result<_, _>>()?,
+            manifest: found.manifest.unwrap_or_default(),
+        }))
+    }
 }
 
 impl Offer {
