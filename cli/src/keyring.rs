@@ -128,6 +128,11 @@ impl Keyring {
     }
 }
 
+/// The same key once more, for a second service of this process.
+pub fn copy_of(key: &SigningKey) -> SigningKey {
+    SigningKey::from_seed(&key.to_seed())
+}
+
 fn seed(path: &Path, rng: &mut impl CryptoRng) -> Result<[u8; 32], KeyringError> {
     if !path.exists() {
         let mut fresh = [0; 32];

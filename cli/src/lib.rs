@@ -7,6 +7,7 @@ pub mod args;
 pub mod commands;
 pub mod connect;
 pub mod door;
+pub mod embedded;
 pub mod files;
 pub mod keyring;
 pub mod ledger;
@@ -15,4 +16,11 @@ pub mod people;
 pub mod picture;
 pub mod printing;
 pub mod random;
+pub mod settings;
 pub mod tls;
+
+/// The machine's clock; a moment before 1970 reads as 1970.
+pub fn now() -> layerlock_terms::units::Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    layerlock_terms::units::Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

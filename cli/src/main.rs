@@ -1,14 +1,17 @@
 //! The `layerlock` program: reads the command line, runs one command, says what went wrong in one line.
 
+use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use layerlock_cli::args::{Cli, Command};
 use layerlock_cli::commands;
+use layerlock_cli::now;
+use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    match run(Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("layerlock: {error}");
@@ -17,14 +20,46 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    match cli.command {
+fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
+    let out = &mut io::stdout();
+    match command {
+        // The worker comes before anything that makes threads, files or sockets.
+        Command::VaultWorker => Ok(layerlock_vault::worker::run(io::stdin().lock(), io::stdout().lock())),
         Command::Slice(args) => {
             let stats = commands::slice::run(&args)?;
-            commands::slice::report(&stats, &args.output, &mut io::stdout())?;
+            commands::slice::report(&stats, &args.output, out)?;
+            Ok(ExitCode::SUCCESS)
         }
-        Command::Catalogue => commands::catalogue::run(&mut io::stdout())?,
-        _ => todo!(),
+        Command::Catalogue => {
+            commands::catalogue::run(out)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        others => {
+            logs();
+            tokio::runtime::Runtime::new()?.block_on(talk(others))?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+/// The commands that speak to a service.
+async fn talk(command: Command) -> Result<(), Box<dyn Error>> {
+    let out = &mut io::stdout();
+    match command {
+        Command::Demo(args) => drop(commands::demo::run(args, out).await?),
+        Command::Serve(args) => commands::serve::run(args, out).await?,
+        Command::Seller(args) => commands::seller::run(args, now(), out).await?,
+        Command::Buyer(args) => commands::buyer::run(args, now(), out).await?,
+        Command::Device(args) => commands::device::run(args, out).await?,
+        Command::Operator(args) => commands::operator::run(args, now(), out).await?,
+        Command::Slice(_) | Command::Catalogue | Command::VaultWorker => {
+            unreachable!("these commands were run before the runtime began")
+        }
+    }
+    Ok(())
+}
+
+fn logs() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
 }

@@ -2,7 +2,10 @@
 
 pub mod buyer;
 pub mod catalogue;
+pub mod demo;
+pub mod device;
 pub mod operator;
 pub mod seller;
+pub mod serve;
 pub mod show;
 pub mod slice;

@@ -1,0 +1,125 @@
+//! `layerlock device …`: enrol once, then wait for jobs and print them.
+
+use std::io::{self, Write};
+
+use layerlock_device::enrol::Enrolment;
+use layerlock_device::{Clock, Device, DeviceError, EnrolError, Notice, OpenError, PrinterTarget, Until};
+
+use crate::args::{Device as Args, Party};
+use crate::commands::serve::interrupted;
+use crate::commands::show;
+use crate::connect::ConnectError;
+use crate::parties::PartyError;
+use crate::random::Random;
+
+/// Why a command of the device ends.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceCommandError {
+    /// Its folder or its connection.
+    #[error(transparent)]
+    Party(#[from] PartyError),
+    /// Nobody answers.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Enrolment.
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
+    /// The device can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Serving ended.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// What `--printer` says.
+    #[error("--printer: {0}")]
+    Printer(String),
+    /// The terminal.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Runs one command.
+pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), DeviceCommandError> {
+    match args {
+        Args::Enrol { code, machine, party } => {
+            let connection = party.connection()?;
+            let home = party.home("device")?;
+            let wanted = Enrolment {
+                code: &code,
+                machine: &machine,
+                home: home.path(),
+                root_digest: connection.root_digest(),
+                clock: Clock::system(),
+            };
+            let device = Device::enrol(connection.licensor().await?, wanted, &mut Random).await?;
+            writeln!(out, "{}", device.id())?;
+        }
+        Args::Run { printer, once, party } => serve(&printer, once, &party, out).await?,
+        Args::Status { party } => {
+            let device = Device::open(party.home("device")?.path())?;
+            writeln!(out, "{}\n  {} ({})", device.id(), device.machine().title, device.machine().name)?;
+        }
+    }
+    Ok(())
+}
+
+async fn serve(
+    printer: &str,
+    once: bool,
+    party: &Party,
+    out: &mut (impl Write + Send),
+) -> Result<(), DeviceCommandError> {
+    let printer: PrinterTarget =
+        printer.parse().map_err(|error| DeviceCommandError::Printer(format!("{error}")))?;
+    let connection = party.connection()?;
+    let mut device = Device::open(party.home("device")?.path())?;
+    writeln!(out, "{} waits for jobs", device.id())?;
+    let until =
+        if once { Until::OneJob } else { Until::Stopped(Box::pin(async { drop(interrupted().await) })) };
+    let bar = show::layer_bar("");
+    let mut told = Ok(());
+    let mut watch = |notice: Notice<'_>| {
+        let line = tell(&notice, &bar);
+        if let Some(line) = line {
+            let told_now = bar.suspend(|| writeln!(out, "{line}"));
+            told = std::mem::replace(&mut told, Ok(())).and(told_now);
+        }
+    };
+    let served = device.serve(connection.lazy(&connection.vault)?, printer, &mut watch, until).await;
+    bar.finish_and_clear();
+    served?;
+    Ok(told?)
+}
+
+/// The line a notice is worth, if any; the bar moves by the way.
+fn tell(notice: &Notice<'_>, bar: &indicatif::ProgressBar) -> Option<String> {
+    match notice {
+        Notice::LinkUp => Some("the vault is there and has proved itself".into()),
+        Notice::LinkLost { attempts, why } => {
+            (*attempts <= 1).then(|| format!("no link to the vault: {why}; trying on"))
+        }
+        Notice::Offered { job } => Some(format!("{job} offered")),
+        Notice::Segments { stored, .. } => {
+            bar.set_message(format!("{stored} segments"));
+            None
+        }
+        Notice::Checked(cleared) => {
+            bar.set_prefix("printing");
+            bar.set_length(cleared.envelope().manifest().layers.into());
+            Some("envelope authenticated, whole".into())
+        }
+        Notice::Heating => Some("heating".into()),
+        Notice::Layer(_) => None,
+        Notice::Progress { layers, .. } => {
+            bar.set_position((*layers).into());
+            None
+        }
+        Notice::Machine(event) => Some(format!("machine: {event:?}")),
+        Notice::Settled(entered) => Some(format!("settled: ledger entry {}, verified", entered.index)),
+        Notice::Refused(refusal) => Some(format!("refused: {refusal}")),
+        Notice::Over(report) => {
+            let why = report.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
+            Some(format!("{} {:?}{why}", report.job, report.outcome).to_lowercase())
+        }
+    }
+}

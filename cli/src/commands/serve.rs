@@ -1,0 +1,58 @@
+//! `layerlock serve`: both services on this machine, until interrupted.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use layerlock_vault::worker::WorkerCommand;
+
+use crate::args::Serve;
+use crate::embedded::{Embedded, EmbeddedError, Outside};
+use crate::now;
+use crate::parties::home::{CONNECT, server_dir};
+use crate::settings::{Settings, SettingsError};
+
+/// Why the server stops.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Its settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// Its start.
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedError),
+    /// The terminal or a signal.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+/// Serves until SIGINT or SIGTERM.
+pub async fn run(args: Serve, out: &mut impl Write) -> Result<(), ServeError> {
+    let dir = server_dir(args.data_dir.as_deref());
+    let settings = Settings::read(args.config.as_deref())?;
+    let outside = Outside { dir: dir.clone(), settings, worker: own_worker()?, clock: Arc::new(now) };
+    let house = Embedded::start(outside).await?;
+    writeln!(out, "licensor  {}", house.connection.licensor)?;
+    writeln!(out, "vault     {}", house.connection.vault)?;
+    writeln!(out, "root      {}", house.root)?;
+    writeln!(out, "clients   --connect {}", dir.join(CONNECT).display())?;
+    out.flush()?;
+    interrupted().await?;
+    writeln!(out, "stopping")?;
+    house.stop().await;
+    Ok(())
+}
+
+/// This very program, as a worker.
+pub fn own_worker() -> std::io::Result<WorkerCommand> {
+    Ok(WorkerCommand { program: std::env::current_exe()?, args: vec!["vault-worker".into()] })
+}
+
+/// Waits for a person or a service manager to say stop.
+pub async fn interrupted() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupt = tokio::signal::ctrl_c() => interrupt,
+        _ = terminate.recv() => Ok(()),
+    }
+}

@@ -1,0 +1,222 @@
+//! The embedded house: licensor and vault in one process, on records and files in one folder.
+//!
+//! The two services meet over their own TLS door even here: the vault reaches the licensor the way it would on
+//! another machine, so growing past one machine changes addresses, not code.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use layerlock_licensor::{Licensor, Lifetimes};
+use layerlock_seal::note::NoteSigner;
+use layerlock_store::{JournalStore, Options};
+use layerlock_terms::digest::Digest;
+use layerlock_terms::units::Timestamp;
+use layerlock_vault::Vault;
+use layerlock_vault::licensor_link::GrpcLicensor;
+use layerlock_vault::worker::WorkerCommand;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::service::Routes;
+
+use crate::connect::{ConnectError, Connection};
+use crate::door::{self, Limits};
+use crate::files;
+use crate::keyring::{self, Keyring, KeyringError};
+use crate::parties::home::CONNECT;
+use crate::random::Random;
+use crate::settings::Settings;
+use crate::tls::{self, TlsError};
+
+const SWEEP: Duration = Duration::from_secs(30);
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// What the house is given from outside.
+pub struct Outside {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Where it listens and what it bounds.
+    pub settings: Settings,
+    /// How it starts a slicing worker.
+    pub worker: WorkerCommand,
+    /// What time it is.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// A running house.
+pub struct Embedded {
+    /// Where clients find it.
+    pub connection: Connection,
+    /// What the root is called.
+    pub root: Digest,
+    /// What opens the operator's calls.
+    pub operator: layerlock_seal::token::ApiKey,
+    stop: watch::Sender<bool>,
+    doors: Vec<JoinHandle<Result<(), tonic::transport::Error>>>,
+    sweeper: JoinHandle<()>,
+}
+
+/// Why the house doesn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    /// Its keys.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
+    /// Its TLS identity.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// An address is taken, or a file can't be written.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// Its records.
+    #[error(transparent)]
+    Records(#[from] layerlock_store::OpenError),
+    /// Its sealed files.
+    #[error(transparent)]
+    Blobs(#[from] layerlock_store::blobs::BlobError),
+    /// The licensor.
+    #[error("licensor: {0}")]
+    Licensor(#[from] layerlock_licensor::OpenError),
+    /// The vault.
+    #[error("vault: {0}")]
+    Vault(#[from] layerlock_vault::OpenError),
+    /// The way from the vault to the licensor.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+}
+
+impl Embedded {
+    /// Opens what is in the folder, makes what is missing, recovers what was cut off, and serves.
+    pub async fn start(outside: Outside) -> Result<Self, EmbeddedError> {
+        let Outside { dir, settings, worker, clock } = outside;
+        files::private_dir(&dir)?;
+        let keys = Keyring::open(&keyring::folder(&dir), clock(), &mut Random)?;
+        let root = keys.root_digest();
+        let acceptor = tls::acceptor(&keyring::folder(&dir), &settings.names)?;
+        let (licensor_door, vault_door) = (bind(settings.licensor).await?, bind(settings.vault).await?);
+        let connection = connection(&dir, &settings, root, &licensor_door, &vault_door)?;
+
+        let clock = move || clock();
+        let licensor = Licensor::open(licensor_config(&dir, &settings, &keys, clock.clone())?).await?;
+        let (stop, stopped) = watch::channel(false);
+        let open =
+            |listener, routes| tokio::spawn(serve(listener, acceptor.clone(), routes, stopped.clone()));
+        let mut doors = vec![open(licensor_door, licensor.routes())];
+        let sweeper = tokio::spawn(async move { licensor.run(SWEEP).await });
+
+        let link = GrpcLicensor::new(connection.lazy(&connection.licensor)?);
+        let operator =
+            layerlock_seal::token::ApiKey::parse(&keys.operator.reveal()).expect("a key reads back");
+        let vault = Vault::open(vault_config(&dir, &settings, keys, link, worker, clock)?).await?;
+        doors.push(open(vault_door, vault.routes()));
+        Ok(Self { connection, root, operator, stop, doors, sweeper })
+    }
+
+    /// Closes the doors; running calls get a moment to finish, then they are cut, which every client survives.
+    pub async fn stop(self) {
+        self.sweeper.abort();
+        drop(self.stop.send(true));
+        for mut door in self.doors {
+            if tokio::time::timeout(DRAIN, &mut door).await.is_err() {
+                door.abort();
+            }
+        }
+    }
+}
+
+async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        io::Error::new(error.kind(), format!("{address}: {error}; set another address in the settings file"))
+    })
+}
+
+async fn serve(
+    listener: TcpListener,
+    tls: tokio_rustls::TlsAcceptor,
+    routes: Routes,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), tonic::transport::Error> {
+    let shutdown = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+    door::serve(listener, tls, routes, Limits::default(), shutdown).await
+}
+
+/// Writes where clients find the services; the ports are known only now.
+fn connection(
+    dir: &Path,
+    settings: &Settings,
+    root: Digest,
+    licensor: &TcpListener,
+    vault: &TcpListener,
+) -> io::Result<Connection> {
+    let name = &settings.names[0];
+    let address = |listener: &TcpListener| {
+        Ok::<_, io::Error>(format!("https://{name}:{}", listener.local_addr()?.port()))
+    };
+    let connection = Connection {
+        licensor: address(licensor)?,
+        vault: address(vault)?,
+        authority: std::path::absolute(keyring::folder(dir).join(tls::AUTHORITY))?,
+        root: root.to_string(),
+    };
+    connection.write(&dir.join(CONNECT))?;
+    Ok(connection)
+}
+
+fn licensor_config(
+    dir: &Path,
+    settings: &Settings,
+    keys: &Keyring,
+    clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+) -> Result<layerlock_licensor::Config, EmbeddedError> {
+    Ok(layerlock_licensor::Config {
+        issuer: keyring::copy_of(&keys.licensor),
+        checkpoint: NoteSigner::from_seed(&settings.ledger, &keys.checkpoint.to_seed()),
+        root: vec![keys.root.clone()],
+        service_certificates: keys.certificates.all(),
+        operator_key: keys.operator.hash(),
+        store: Arc::new(records(dir, "licensor")?),
+        clock: layerlock_licensor::Clock::of(clock),
+        randomness: layerlock_licensor::Randomness::system(),
+        lifetimes: Lifetimes::default(),
+    })
+}
+
+fn vault_config(
+    dir: &Path,
+    settings: &Settings,
+    keys: Keyring,
+    link: GrpcLicensor,
+    worker: WorkerCommand,
+    clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+) -> Result<layerlock_vault::Config, EmbeddedError> {
+    let limits = layerlock_vault::Limits {
+        upload_bytes: settings.upload_bytes,
+        threads: settings.slicing_threads,
+        concurrent_jobs: settings.slicing_jobs,
+        ..layerlock_vault::Limits::default()
+    };
+    Ok(layerlock_vault::Config {
+        delivery: keys.vault,
+        certificate: keys.certificates.vault,
+        kek: keys.kek,
+        root: vec![keys.root],
+        licensor_certificate: keys.certificates.licensor,
+        licensor: Arc::new(link),
+        store: Arc::new(records(dir, "vault")?),
+        directory: dir.join("vault-files"),
+        worker,
+        clock: layerlock_vault::Clock::new(clock),
+        randomness: layerlock_vault::Randomness::system(),
+        limits,
+    })
+}
+
+/// Opens one service's records, and says what recovery did.
+fn records(dir: &Path, name: &str) -> Result<JournalStore, layerlock_store::OpenError> {
+    let (store, recovery) = JournalStore::open(&dir.join(name), Options::default())?;
+    tracing::info!(service = name, %recovery, "records open");
+    Ok(store)
+}

@@ -1,0 +1,94 @@
+//! `layerlock serve`'s settings: a TOML file, every field optional, unknown fields refused by name.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::files;
+
+/// Where the services listen and what they bound.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// Address the licensor listens on.
+    pub licensor: SocketAddr,
+    /// Address the vault listens on.
+    pub vault: SocketAddr,
+    /// Names and addresses clients reach this machine by; the first one goes into the connection file. Used
+    /// when the TLS identity is first made.
+    pub names: Vec<String>,
+    /// What the ledger calls itself in its checkpoints.
+    pub ledger: String,
+    /// Largest upload, bytes.
+    pub upload_bytes: u64,
+    /// Slicing threads of one job.
+    pub slicing_threads: u16,
+    /// Jobs that are sliced at the same time.
+    pub slicing_jobs: u16,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            licensor: ([127, 0, 0, 1], 7421).into(),
+            vault: ([127, 0, 0, 1], 7422).into(),
+            names: vec!["localhost".into(), "127.0.0.1".into()],
+            ledger: "layerlock.local/ledger".into(),
+            upload_bytes: 512 * 1024 * 1024,
+            slicing_threads: std::thread::available_parallelism()
+                .map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX)),
+            slicing_jobs: 2,
+        }
+    }
+}
+
+/// Why the settings can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file can't be read.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    /// The file isn't what it should be.
+    #[error("{file}: {why}")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// Line, field and reason.
+        why: String,
+    },
+}
+
+impl Settings {
+    /// Reads the file; without one, the defaults.
+    pub fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
+        let Some(file) = file else { return Ok(Self::default()) };
+        let malformed = |why: String| SettingsError::Malformed { file: file.display().to_string(), why };
+        let text = String::from_utf8(files::read(file)?).map_err(|error| malformed(error.to_string()))?;
+        let settings: Self = toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        if settings.names.is_empty() {
+            return Err(malformed("`names` is empty: clients need one name to reach this machine by".into()));
+        }
+        Ok(settings)
+    }
+
+    /// Any free port on loopback: for the demo and for tests, which must not meet each other.
+    pub fn anywhere() -> Self {
+        let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { licensor: anywhere, vault: anywhere, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_setting_is_refused_by_name() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = dir.path().join("serve.toml");
+        std::fs::write(&file, "licensor = \"127.0.0.1:1\"\nlicenser = \"127.0.0.1:2\"\n").expect("writable");
+        let error = Settings::read(Some(&file)).expect_err("a misspelt setting must not be ignored");
+        assert!(error.to_string().contains("licenser"), "{error}");
+    }
+}
