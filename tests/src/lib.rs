@@ -2,3 +2,4 @@
 
 pub mod marlin;
 pub mod meshes;
+pub mod world;

@@ -1,0 +1,50 @@
+//! The pages hold: every test that SECURITY.md names exists, every path that a page names exists.
+//!
+//! A promise is a test with that name. A page that points at nothing is a page nobody has read since.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the checkout").to_owned()
+}
+
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// What stands between backticks on a line.
+fn quoted(line: &str) -> Vec<&str> {
+    line.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn every_promise_names_a_test_that_exists() {
+    let page = page("SECURITY.md");
+    let promises: Vec<&str> = page.lines().filter(|line| line.starts_with("| P")).collect();
+    assert!(promises.len() >= 10, "SECURITY.md makes {} promises: has its table moved?", promises.len());
+    for line in promises {
+        let tests: Vec<_> = quoted(line).into_iter().filter(|name| name.contains("::")).collect();
+        assert!(!tests.is_empty(), "no test is named in: {line}");
+        for named in tests {
+            let (file, test) = named.split_once("::").expect("it was filtered for it");
+            let source =
+                fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+            assert!(
+                source.contains(&format!("fn {test}(")),
+                "SECURITY.md names `{test}`, {file} has no such test"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_path_in_the_life_of_a_print_exists() {
+    let page = page("docs/life-of-a-print.md");
+    let paths: Vec<&str> =
+        page.lines().flat_map(quoted).filter(|name| name.contains('/') && name.ends_with(".rs")).collect();
+    assert!(paths.len() >= 13, "the page names {} paths: has it lost its way?", paths.len());
+    for path in paths {
+        assert!(root().join(path).is_file(), "docs/life-of-a-print.md names {path}, which is not there");
+    }
+}
