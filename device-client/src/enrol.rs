@@ -176,3 +176,6 @@ fn keys_of(home: &Path, rng: &mut impl CryptoRng) -> Result<DeviceKeys, KeyFileE
     keys.store(&path)?;
     Ok(keys)
 }
+
+#[cfg(test)]
+mod tests;

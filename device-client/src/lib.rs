@@ -22,6 +22,8 @@ mod receipt;
 pub mod serve;
 pub mod session;
 mod spool;
+#[cfg(test)]
+mod testbed;
 pub mod trust;
 
 use std::fs::{File, TryLockError};

@@ -350,6 +350,7 @@ impl From<DeviceError> for Failure {
 impl Run {
     fn new(cleared: Cleared, guard: Guard) -> Self {
         let opener = Opener::new(cleared.envelope());
+        let acks = Acks::of(cleared.envelope().manifest().layers);
         Self {
             cleared,
             opener,
@@ -358,7 +359,7 @@ impl Run {
             order: Order::default(),
             gcode: Marlin::new(Comments::Omitted),
             guard,
-            acks: Acks::default(),
+            acks,
         }
     }
 
@@ -427,7 +428,7 @@ impl Order {
 }
 
 /// What was sent, and how much of it whole layers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Acks {
     sent: u64,
     /// Filament of the layers ended so far, in 10⁻⁵ mm.
@@ -438,6 +439,12 @@ struct Acks {
 }
 
 impl Acks {
+    /// Nothing sent yet of a toolpath of so many layers.
+    fn of(total_layers: u32) -> Self {
+        let extent = Extent { total_layers, ..Extent::default() };
+        Self { sent: 0, fed: 0, marks: VecDeque::new(), extent }
+    }
+
     fn end_layer(&mut self, layer: &Layer) {
         self.fed += layer.steps.iter().map(fed).sum::<u64>();
         self.marks.push_back((self.sent, layer.index + 1, self.fed / 100));

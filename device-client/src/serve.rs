@@ -356,7 +356,8 @@ impl<'a> Shift<'a> {
     }
 
     async fn consider_waiting(&mut self) -> Result<(), DeviceError> {
-        while let (Session::Idle(_), Some(offer)) = (&self.session, self.waiting.pop_front()) {
+        while matches!(self.session, Session::Idle(_)) {
+            let Some(offer) = self.waiting.pop_front() else { break };
             self.consider(&offer).await?;
         }
         Ok(())
@@ -581,3 +582,6 @@ impl Work {
 fn parse_key(key: &wire::EpochKey) -> Option<WrappedEpoch> {
     WrappedEpoch::parse(&[&key.epoch.to_be_bytes(), &key.encapsulated[..], &key.wrapped].concat()).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,7 +168,11 @@ impl Checked {
                 let moving = Effect::Record(Entry::Moving(job.id));
                 Ok(Step::with(Session::Printing(Printing { job }), [moving, Effect::Move(self.cleared)]))
             }
-            Event::Unfit => Ok(ended(job, Outcome::Failed, Extent::default(), now)),
+            Event::Unfit => {
+                let total_layers = self.cleared.envelope().manifest().layers;
+                let nothing = Extent { total_layers, ..Extent::default() };
+                Ok(ended(job, Outcome::Failed, nothing, now))
+            }
             Event::Settled(head) => Ok(closed(job, Some(head))),
             Event::Withdrawn => Ok(closed(job, None)),
             Event::Broken(why) => Ok(halted(why)),

@@ -1,0 +1,346 @@
+use std::path::Path;
+use std::sync::Mutex;
+
+use layerlock_proto::refusal::Reason;
+use layerlock_terms::receipt::{Event as Said, Extent, Outcome};
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::Clock;
+use crate::printer::marlin::MarlinPrinter;
+use crate::printer::simulated::Bench;
+use crate::testbed::vault::{Cut, Desk, FakeVault, Withholds};
+use crate::testbed::{NOW, Nouns, Pressed, World, commands};
+
+/// A device, and a vault with one job for it.
+struct Scene {
+    home: tempfile::TempDir,
+    device: Device,
+    vault: FakeVault,
+    pressed: Pressed,
+}
+
+fn scene(cuts: impl IntoIterator<Item = Cut>) -> Scene {
+    let home = tempfile::tempdir().unwrap();
+    let world = World::new(1);
+    let device = world.enrol(home.path(), 1);
+    let pressed = Nouns::of(&device, 5).press(&world, &device);
+    let mut desk = Desk::new(world);
+    desk.jobs.push(pressed.clone());
+    desk.cuts.extend(cuts);
+    Scene { home, device, vault: FakeVault::new(desk), pressed }
+}
+
+impl Scene {
+    async fn print(&mut self) -> Result<PrintReport, DeviceError> {
+        let mut silent = |_: Notice<'_>| {};
+        let channel = self.vault.channel();
+        let served = self.device.serve(channel, PrinterTarget::Simulated, &mut silent, Until::OneJob).await;
+        served.map(|report| report.expect("one job was served"))
+    }
+
+    /// The device after a power cut: what is in memory is gone.
+    fn reopen(self) -> Self {
+        let Self { home, device, vault, pressed } = self;
+        drop(device);
+        let device = Device::open_at(home.path(), Clock::of(|| NOW)).unwrap();
+        Self { home, device, vault, pressed }
+    }
+
+    fn spool(&self) -> std::path::PathBuf {
+        Path::join(self.home.path(), "spool")
+    }
+}
+
+fn executed(report: &PrintReport) -> Vec<String> {
+    report.record.as_ref().expect("a simulated machine").executed().map(str::to_owned).collect()
+}
+
+/// Whole: every command once, in order; receipts numbered without a gap; one entry, verified.
+fn assert_printed_once(scene: &Scene, report: &PrintReport) {
+    assert!(report.failure.is_none(), "{:?}", report.failure);
+    assert_eq!(report.outcome, Outcome::Printed);
+    assert_eq!((report.extent.layers, report.extent.total_layers), (7, 7));
+    assert_eq!(executed(report), commands(&scene.pressed.pieces));
+    assert_eq!(report.extent.lines, commands(&scene.pressed.pieces).len() as u64);
+    let receipts = scene.vault.desk().receipts();
+    let ended = receipts.iter().filter(|r| matches!(r.event, Said::Ended(..))).count();
+    assert_eq!(ended, 1, "one job has one final receipt");
+    let numbers: Vec<_> = receipts.iter().map(|r| r.sequence).collect();
+    assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+    assert_eq!(report.entry.as_ref().expect("in the ledger").index, 3);
+    assert!(!scene.spool().exists(), "the ciphertext is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_is_fetched_checked_printed_reported_and_found_in_the_ledger() {
+    let mut scene = scene([]);
+    let report = scene.print().await.unwrap();
+    assert_printed_once(&scene, &report);
+    assert_eq!(report.segments as usize, scene.pressed.recorded.segments.len());
+    let receipts = scene.vault.desk().receipts();
+    assert!(matches!(receipts[0].event, Said::Checked(_)));
+    let layers: Vec<_> = receipts
+        .iter()
+        .filter_map(|receipt| match receipt.event {
+            Said::Progress(extent) => Some(extent.layers),
+            Said::Checked(_) | Said::Ended(..) => None,
+        })
+        .collect();
+    assert!(layers.is_sorted_by(|a, b| a < b) && layers.last() == Some(&7), "{layers:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_cut_at_any_segment_resumes_there_and_prints_the_same_once() {
+    let count = scene([]).pressed.recorded.segments.len();
+    assert!(count > 20, "{count} segments test little");
+    for cut in 0..count {
+        let mut scene = scene([Cut::AfterSegments(cut)]);
+        let report = scene.print().await.unwrap();
+        assert_printed_once(&scene, &report);
+        let desk = scene.vault.desk();
+        assert_eq!(desk.fetches[0], 0);
+        // The pipe may swallow what was on its way; what arrived is never asked for again.
+        assert!(desk.fetches[1] as usize <= cut, "{:?}", desk.fetches);
+        assert_eq!(desk.counters, [1, 2]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_cut_at_any_receipt_is_taken_up_and_counted_once() {
+    let progress = (1..=7).map(Cut::OnProgress);
+    for cut in progress.chain([Cut::OnChecked, Cut::OnFinal]) {
+        let mut scene = scene([cut]);
+        let report = scene.print().await.unwrap();
+        assert_printed_once(&scene, &report);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_offered_again_after_it_was_printed_is_refused_as_spent_also_after_a_restart() {
+    let mut scene = scene([]);
+    scene.print().await.unwrap();
+    let refused = scene.print().await.unwrap_err();
+    assert!(matches!(refused, DeviceError::Refused(Refusal::Spent(_))), "{refused}");
+    let mut scene = scene.reopen();
+    let refused = scene.print().await.unwrap_err();
+    assert!(matches!(refused, DeviceError::Refused(Refusal::Spent(_))), "{refused}");
+    let recorded = scene.pressed.recorded.clone();
+    assert!(matches!(scene.device.examine(&recorded), Err(Refusal::Spent(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_flipped_byte_ends_the_job_at_its_segment_before_any_motion() {
+    let mut scene = scene([]);
+    let index = 9;
+    scene.vault.desk().jobs[0].recorded.segments[index][70] ^= 1;
+    let report = scene.print().await.unwrap();
+    assert_eq!((report.outcome, report.extent), (Outcome::Failed, Extent::default()));
+    assert!(report.record.is_none(), "no machine was even connected");
+    let failure = report.failure.expect("it was refused");
+    assert!(failure.to_string().contains("segment 9"), "{failure}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_that_does_not_prove_itself_by_the_pinned_root_is_left() {
+    let mut scene = scene([]);
+    scene.vault.desk().welcome_key = Some(std::sync::Arc::new(World::new(2).licensor));
+    let refused = scene.print().await.unwrap_err();
+    assert!(matches!(refused, DeviceError::Link(LinkError::NotTheVault(_))), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fenced_a_restored_and_a_revoked_device_do_not_come_back() {
+    for reason in [Reason::SessionFenced, Reason::SessionBehind, Reason::DeviceRevoked] {
+        let mut scene = scene([]);
+        scene.vault.desk().refuses = Some(reason);
+        let refused = scene.print().await.unwrap_err();
+        assert!(matches!(refused, DeviceError::Link(_)), "{reason:?}: {refused}");
+        assert!(scene.vault.desk().counters.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_vault_is_asked_again_a_bounded_number_of_times() {
+    let mut scene = scene([]);
+    scene.vault.desk().refuses = Some(Reason::Busy);
+    let given_up = scene.print().await.unwrap_err();
+    assert!(matches!(given_up, DeviceError::Unreachable { attempts: ATTEMPTS, .. }), "{given_up}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_does_not_come_cools_the_machine_down_and_fails_the_job() {
+    let mut scene = scene([]);
+    scene.vault.desk().withholds_keys = Withholds::FromEpoch(2);
+    let report = scene.print().await.unwrap();
+    assert!(matches!(report.failure, Some(Failure::NoKey { epoch: 2 })), "{:?}", report.failure);
+    assert_eq!((report.outcome, report.extent.layers), (Outcome::Failed, 4));
+    let tail = executed(&report);
+    assert!(tail.contains(&"M104 S0".to_owned()), "the heaters are off: {tail:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_the_vault_ends_before_motion_is_over_without_an_entry() {
+    let mut scene = scene([]);
+    scene.vault.desk().withholds_keys = Withholds::WithJobEnded;
+    let report = scene.print().await.unwrap();
+    assert!(matches!(report.failure, Some(Failure::Withdrawn(_))));
+    assert!(report.entry.is_none() && report.record.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_went_back_halts_the_device() {
+    let mut scene = scene([]);
+    scene.print().await.unwrap();
+    let second = Nouns::of(&scene.device, 6).press(&scene.vault.desk().world, &scene.device);
+    scene.vault.desk().jobs = vec![second];
+    scene.vault.desk().leaves = 1;
+    let refused = scene.print().await.unwrap_err();
+    assert!(matches!(refused, DeviceError::Ledger(ledger::LedgerError::WentBack { offered: 3, seen: 5 })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_jobs_are_printed_one_after_the_other_until_it_is_stopped() {
+    let mut scene = scene([]);
+    let second = Nouns::of(&scene.device, 6).press(&scene.vault.desk().world, &scene.device);
+    scene.vault.desk().jobs.push(second);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (mut stop, over) = (Some(stop), Mutex::new(0));
+    let mut watch = |notice: Notice<'_>| {
+        if let Notice::Over(_) = notice {
+            *over.lock().unwrap() += 1;
+            // Each settlement needs a larger log than the one before.
+            scene.vault.desk().leaves += 2;
+            if *over.lock().unwrap() == 2 {
+                stop.take().map(|stop| stop.send(()));
+            }
+        }
+    };
+    let until = Until::Stopped(Box::pin(async { drop(stopped.await) }));
+    let channel = scene.vault.channel();
+    scene.device.serve(channel, PrinterTarget::Simulated, &mut watch, until).await.unwrap();
+    assert_eq!(*over.lock().unwrap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_print_stopped_by_its_person_is_reported_as_cancelled_and_leaves_the_machine_cold() {
+    let mut scene = scene([]);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut stop = Some(stop);
+    let mut watch = |notice: Notice<'_>| {
+        if let Notice::Progress { layers: 3.., .. } = notice {
+            stop.take().map(|stop| stop.send(()));
+        }
+    };
+    let until = Until::Stopped(Box::pin(async { drop(stopped.await) }));
+    let channel = scene.vault.channel();
+    scene.device.serve(channel, PrinterTarget::Simulated, &mut watch, until).await.unwrap();
+    let ended = scene.device.journal.memory().active().and_then(|active| active.ended.clone());
+    let ended = ended.expect("the final receipt is owed");
+    assert_eq!(ended.outcome, Outcome::Cancelled);
+    assert!((3..7).contains(&ended.extent.layers), "{:?}", ended.extent);
+    // The next start sends it and finds it settled.
+    let mut scene = scene.reopen();
+    let report = scene.print().await.unwrap();
+    assert_eq!((report.outcome, report.extent), (Outcome::Cancelled, ended.extent));
+    assert!(report.entry.is_some());
+}
+
+/// A machine whose device loses power once so many layers are attested.
+struct Docked(Mutex<Vec<Record>>);
+
+#[async_trait]
+impl Berth for Docked {
+    async fn dock(&self, machine: &Machine) -> Result<Box<dyn Printer>, PrinterError> {
+        let (printer, _) = MarlinPrinter::simulated(Bench::instant(machine)).await?;
+        self.0.lock().unwrap().push(Record::default());
+        Ok(Box::new(printer))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn power_cut_in_mid_print_fails_at_the_last_attested_layer_and_never_prints_again() {
+    for layers in 1..7 {
+        let mut scene = scene([]);
+        let berth = Docked(Mutex::new(Vec::new()));
+        let (cut, power) = oneshot::channel::<()>();
+        let mut cut = Some(cut);
+        let mut watch = |notice: Notice<'_>| {
+            if matches!(notice, Notice::Progress { layers: n, .. } if n >= layers) {
+                cut.take().map(|cut| cut.send(()));
+            }
+        };
+        // Dropping the future is the power cut: nothing after it runs, not even the safe state.
+        let channel = scene.vault.channel();
+        let serving = Shift::serve(&mut scene.device, channel, &berth, &mut watch, Until::OneJob);
+        tokio::select! {
+            biased;
+            _ = power => {}
+            served = serving => panic!("served in spite of the cut: {served:?}"),
+        }
+        let recorded = scene.device.journal.memory().active().map(|active| active.extent);
+        let mut scene = scene.reopen();
+        let report = scene.print().await.unwrap();
+        assert!(matches!(report.failure, Some(Failure::WentDown)), "{:?}", report.failure);
+        assert_eq!((report.outcome, Some(report.extent)), (Outcome::Failed, recorded));
+        assert!(report.extent.layers >= layers);
+        assert!(report.record.is_none(), "no machine moved after the cut");
+        assert_eq!(berth.0.lock().unwrap().len(), 1, "the machine was docked once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn power_cut_while_fetching_goes_on_at_the_first_missing_segment() {
+    for stop_at in [1, 8, 20] {
+        let mut scene = scene([]);
+        let (cut, power) = oneshot::channel::<()>();
+        let mut cut = Some(cut);
+        let mut watch = |notice: Notice<'_>| {
+            if matches!(notice, Notice::Segments { stored, .. } if stored == stop_at) {
+                cut.take().map(|cut| cut.send(()));
+            }
+        };
+        let channel = scene.vault.channel();
+        let target = PrinterTarget::Simulated;
+        let serving = scene.device.serve(channel, target, &mut watch, Until::OneJob);
+        tokio::select! {
+            biased;
+            _ = power => {}
+            served = serving => panic!("served in spite of the cut: {served:?}"),
+        }
+        let mut scene = scene.reopen();
+        scene.vault.desk().fetches.clear();
+        let report = scene.print().await.unwrap();
+        assert_printed_once(&scene, &report);
+        assert!(scene.vault.desk().fetches[0] >= stop_at, "{:?}", scene.vault.desk().fetches);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stored_segment_that_rotted_is_fetched_again() {
+    let mut scene = scene([Cut::AfterSegments(20)]);
+    let (cut, power) = oneshot::channel::<()>();
+    let mut cut = Some(cut);
+    let mut watch = |notice: Notice<'_>| {
+        if matches!(notice, Notice::LinkLost { .. }) {
+            cut.take().map(|cut| cut.send(()));
+        }
+    };
+    let channel = scene.vault.channel();
+    let serving = scene.device.serve(channel, PrinterTarget::Simulated, &mut watch, Until::OneJob);
+    tokio::select! {
+        biased;
+        _ = power => {}
+        served = serving => panic!("served in spite of the cut: {served:?}"),
+    }
+    let path = scene.spool().join("segments");
+    let mut stored = std::fs::read(&path).unwrap();
+    let first = scene.pressed.recorded.segments[0].len();
+    stored[first + 80] ^= 1;
+    std::fs::write(&path, stored).unwrap();
+    let mut scene = scene.reopen();
+    scene.vault.desk().fetches.clear();
+    let report = scene.print().await.unwrap();
+    assert_printed_once(&scene, &report);
+    assert_eq!(scene.vault.desk().fetches, [1]);
+}
