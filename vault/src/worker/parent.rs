@@ -194,12 +194,12 @@ impl Worker {
         let words = (&mut self.last_words).await.unwrap_or_default();
         let words: String = words.iter().map(|b| *b as char).filter(|c| !c.is_control()).take(300).collect();
         tracing::warn!(%status, words, "a worker ended before it was done");
-        if words.contains(OUT_OF_MEMORY) { WorkerError::Memory } else { died(status) }
+        if OUT_OF_MEMORY.iter().any(|said| words.contains(said)) { WorkerError::Memory } else { died(status) }
     }
 }
 
-/// What Rust's allocator says when it gives up.
-const OUT_OF_MEMORY: &str = "memory allocation of";
+/// What Rust says when the allocator gives up: where it must go on, and where it may fail.
+const OUT_OF_MEMORY: [&str; 2] = ["memory allocation of", "out of memory"];
 
 /// An empty environment and no directory of ours: what a worker must know it is told.
 fn spawn(command: &WorkerCommand) -> std::io::Result<Child> {
