@@ -16,7 +16,7 @@ fn a_cube_is_printed_whole_with_walls_skins_and_infill() {
     assert_eq!(print.layers.len(), 50);
     assert_eq!(print.loops_per_layer(Feature::OuterPerimeter), vec![1; 50]);
     for (index, layer) in print.layers.iter().enumerate() {
-        let solid = index < 4 || index >= 45;
+        let solid = !(4..45).contains(&index);
         assert_eq!(layer.has(Feature::SparseInfill), !solid, "layer {index}");
         let top = layer.has(Feature::TopSurface);
         assert_eq!(top, index == 49, "layer {index}");

@@ -111,7 +111,7 @@ fn walk(
         used[enter / 2] = true;
         let leave = enter ^ 1;
         let body = &hatch.bodies[enter / 2];
-        if enter % 2 == 0 {
+        if enter.is_multiple_of(2) {
             points.extend(body)
         } else {
             points.extend(body.iter().rev())

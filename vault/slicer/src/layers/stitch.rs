@@ -83,7 +83,7 @@ fn follow(strands: &[Strand], joins: &[Option<usize>]) -> Vec<Vec<IntPoint<i32>>
             used[entry / 2] = true;
             let strand = &strands[entry / 2].points;
             let length = length_along(strand);
-            if entry % 2 == 0 {
+            if entry.is_multiple_of(2) {
                 points.extend_from_slice(strand);
                 forward += length;
             } else {

@@ -25,7 +25,7 @@ pub(super) fn cool(steps: &mut Vec<Step>, index: u32, pace: &Pace, profile: &Pro
 /// Slows all lines by the same share, none below the least speed.
 fn slow(steps: &mut [Step], pace: &Pace, least: f64, profile: &Profile) {
     let moving: f64 = layer_time(steps, pace);
-    let drawing: f64 = steps.iter().map(|step| nominal(step)).sum();
+    let drawing: f64 = steps.iter().map(nominal).sum();
     let share = drawing / (drawing + least - moving);
     let floor = profile.speed(Key::LeastSpeed).0;
     for step in steps {
