@@ -21,11 +21,13 @@ use crate::refusal::Refusal;
 use crate::release::Window;
 
 /// All jobs that are not over.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Desk {
     jobs: Mutex<HashMap<JobId, Arc<Live>>>,
-    /// Counts every change of every job, so that sessions look again.
-    changes: watch::Sender<u64>,
+    /// Counts the changes of each device's jobs, so that its session looks again.
+    changes: Mutex<HashMap<DeviceId, watch::Sender<u64>>>,
+    /// Held while a job is looked for and, not found, made: one hold makes one job.
+    opening: tokio::sync::Mutex<()>,
 }
 
 /// One job in memory.
@@ -72,21 +74,27 @@ pub(crate) struct Advanced {
     pub(crate) release: Option<(Window, u32)>,
 }
 
-impl Default for Desk {
-    fn default() -> Self {
-        Self { jobs: Mutex::default(), changes: watch::Sender::new(0) }
-    }
-}
-
 impl Desk {
-    /// Wakes after every change of any job.
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
+    /// Wakes after every change of this device's jobs.
+    pub(crate) fn changes(&self, device: DeviceId) -> watch::Receiver<u64> {
+        let mut changes = self.changes.lock().expect("no code panics while it holds the changes");
+        changes.entry(device).or_insert_with(|| watch::Sender::new(0)).subscribe()
     }
 
-    /// Has the sessions look again.
-    pub(crate) fn note_change(&self) {
-        self.changes.send_modify(|count| *count += 1);
+    /// Has the device's session look again, if it has one.
+    pub(crate) fn note_change(&self, device: DeviceId) {
+        let mut changes = self.changes.lock().expect("no code panics while it holds the changes");
+        if let Some(count) = changes.get(&device) {
+            count.send_modify(|count| *count += 1);
+            if count.is_closed() {
+                changes.remove(&device);
+            }
+        }
+    }
+
+    /// All jobs that are not over.
+    pub(crate) fn all(&self) -> Vec<Arc<Live>> {
+        self.jobs().values().cloned().collect()
     }
 
     /// The jobs of a device that are not over.
@@ -176,7 +184,7 @@ impl Job {
 }
 
 impl Vault {
-    /// The job of this id, live or from its record.
+    /// The job of this id, live or, when it is over, from its record.
     ///
     /// # Errors
     /// When the store does not answer, or the record is damaged.
@@ -184,24 +192,23 @@ impl Vault {
         if let Some(live) = self.desk.jobs().get(&id) {
             return Ok(Some(live.clone()));
         }
+        Ok(self.records.job(id, self.signers()).await?.map(Live::new))
+    }
+
+    /// Takes a job up from its record at the start.
+    pub(crate) async fn take_up_job(&self, id: JobId) -> Result<Option<Arc<Live>>, Refusal> {
         let kept = self.records.job(id, self.signers()).await?;
         Ok(kept.map(|kept| self.desk.adopt(kept)))
     }
 
     /// Keeps a job that is new. When it is there already, that one is the answer.
     pub(crate) async fn open_job(&self, job: Job) -> Result<Arc<Live>, Refusal> {
-        let id = job.order().job();
-        if let Some(live) = self.find_job(id).await? {
+        let _opening = self.desk.opening.lock().await;
+        if let Some(live) = self.find_job(job.order().job()).await? {
             return Ok(live);
         }
-        match self.records.keep_job(&job, Expect::Absent).await {
-            Ok(revision) => Ok(self.desk.adopt(Kept { value: job, revision })),
-            // Someone else was faster with the same hold: theirs is the job.
-            Err(layerlock_store::CommitError::Conflict { .. }) => {
-                self.find_job(id).await?.ok_or_else(|| Refusal::absent(id))
-            }
-            Err(error) => Err(error.into()),
-        }
+        let revision = self.records.keep_job(&job, Expect::Absent).await?;
+        Ok(self.desk.adopt(Kept { value: job, revision }))
     }
 
     /// Takes a job one step further: durable first, then visible, then the effects.
@@ -227,7 +234,7 @@ impl Vault {
         }
         let release =
             effects.into_iter().fold(None, |release, effect| self.perform(live, effect).or(release));
-        self.desk.note_change();
+        self.desk.note_change(live.device());
         Ok(Advanced { job, release })
     }
 

@@ -6,7 +6,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use layerlock_proto::refusal::Reason;
 use layerlock_store::StoreError;
 use layerlock_store::blobs::{BlobDir, BlobError};
 use layerlock_terms::ids::JobId;
@@ -20,6 +22,9 @@ use crate::records::Records;
 use crate::refusal::Refusal;
 use crate::worker::{self, WorkerError};
 use crate::{Config, Vault, intake};
+
+/// Pause between two looks for jobs past their deadline.
+const OVERDUE_PAUSE: Duration = Duration::from_secs(60);
 
 /// Why a vault does not open.
 #[derive(Debug, thiserror::Error)]
@@ -100,11 +105,36 @@ impl Vault {
         for id in ids {
             self.recover_job(id).await;
         }
+        self.start_closing_overdue();
         Ok(())
     }
 
+    /// Withdraws, for as long as the vault lives, what no device fetched before its hold's deadline.
+    fn start_closing_overdue(self: &Arc<Self>) {
+        let vault = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(vault) = vault.upgrade() {
+                vault.close_overdue().await;
+                drop(vault);
+                tokio::time::sleep(OVERDUE_PAUSE).await;
+            }
+        });
+    }
+
+    async fn close_overdue(self: &Arc<Self>) {
+        let now = self.clock.now();
+        for live in self.desk.all() {
+            let job = live.view().job;
+            let waits = matches!(&*job, Job::Sealed(_) | Job::Delivering(_));
+            if waits && now >= job.order().hold().settle_by {
+                let words = "its device did not print it before the hold's deadline: place a new one";
+                self.give_up(&live, Refusal::new(Reason::HoldExpired, words)).await;
+            }
+        }
+    }
+
     async fn recover_job(self: &Arc<Self>, id: JobId) {
-        match self.find_job(id).await {
+        match self.take_up_job(id).await {
             Ok(Some(live)) => self.resume(&live),
             Ok(None) => {}
             Err(refusal) => tracing::error!(job = %id, %refusal, "a job is left out"),

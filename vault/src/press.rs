@@ -42,6 +42,9 @@ const EPOCH_LAYERS: u32 = 8;
 /// Chunks of an opened design between disk and worker.
 const QUEUE: usize = 4;
 
+/// A chunk of a design in the clear, wiped when it has passed.
+struct Opened(Zeroizing<Vec<u8>>);
+
 impl Vault {
     /// Presses a job in the background; what can't be pressed is withdrawn.
     pub(crate) fn start_pressing(self: &Arc<Self>, live: &Arc<Live>) {
@@ -97,7 +100,7 @@ impl Vault {
             Worker::start(&self.worker, self.limits.bounds(), task, design.manifest.length).await?;
         let mut opened = self.open_design(&name, &design)?;
         while let Some(chunk) = opened.recv().await {
-            worker.feed(&chunk?).await?;
+            worker.feed(&chunk?.0).await?;
         }
         Ok(worker)
     }
@@ -107,7 +110,7 @@ impl Vault {
         &self,
         name: &DesignName,
         design: &Design,
-    ) -> Result<mpsc::Receiver<Result<Zeroizing<Vec<u8>>, Refusal>>, Refusal> {
+    ) -> Result<mpsc::Receiver<Result<Opened, Refusal>>, Refusal> {
         let mut reader = self.blobs.read(&design.upload)?;
         let mut header = [0; blob::HEADER];
         let damaged = Refusal::new(
@@ -156,7 +159,7 @@ impl Vault {
         let envelope = Arc::new(envelope.await.expect("creating a file does not panic")?);
         let advanced = self.advance(live, Event::Begun(header, secret)).await?;
         live.set_envelope(Some(envelope.clone()));
-        self.desk.note_change();
+        self.desk.note_change(live.device());
         let Job::Slicing(slicing) = &*advanced.job else { unreachable!("`Begun` leads to Slicing") };
         Ok(Line::new(sealer, envelope, order.profile().clone(), slicing.admitted.at, self.clock.clone()))
     }
@@ -212,7 +215,7 @@ pub(crate) fn secret_place(order: &Order, header: layerlock_terms::digest::Diges
 fn pour(
     mut reader: impl Read,
     mut opener: Opener,
-    out: &mpsc::Sender<Result<Zeroizing<Vec<u8>>, Refusal>>,
+    out: &mpsc::Sender<Result<Opened, Refusal>>,
 ) -> Option<()> {
     let mut sealed = vec![0; blob::CHUNK];
     loop {
@@ -220,11 +223,11 @@ fn pour(
         let mut text = Zeroizing::new(Vec::with_capacity(2 * blob::CHUNK));
         if read == 0 {
             opener.finish(&mut text).ok()?;
-            let _ = out.blocking_send(Ok(text));
+            let _ = out.blocking_send(Ok(Opened(text)));
             return Some(());
         }
         opener.open(&sealed[..read], &mut text).ok()?;
-        if out.blocking_send(Ok(text)).is_err() {
+        if out.blocking_send(Ok(Opened(text))).is_err() {
             return Some(());
         }
     }

@@ -14,6 +14,7 @@ pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 /// Fills bytes with randomness fit for keys.
 #[derive(Clone)]
+#[expect(clippy::type_complexity, reason = "said once, and a name for it would say less")]
 pub struct Randomness(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
 
 impl Clock {

@@ -1,5 +1,7 @@
 //! What a crash or a failing store leaves: the vault is opened again over the same disk and records, and goes on.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the test failing")]
+
 mod house;
 
 use std::sync::Arc;
@@ -114,6 +116,23 @@ fn an_envelope_that_is_lost_withdraws_its_job() {
         assert_eq!(order.settled(&vault).await.outcome, "withdrawn");
     });
     assert!(matches!(&house.licensor.settled.lock().unwrap()[..], [(_, Evidence::Withdrawal(_))]));
+}
+
+#[test]
+fn a_job_no_device_came_for_is_withdrawn_at_its_deadline() {
+    let (house, printer) = (House::new(), Printer::new(40));
+    let order = Order::new(21, &mesh(), &printer);
+    until_the_plug_is_pulled(async {
+        let vault = begin(&house, &order).await;
+        order.sealed(&vault).await;
+    });
+    house.turn_clock(order.hold.settle_by.0 - house::NOON);
+    until_the_plug_is_pulled(async {
+        let vault = house.open().await;
+        let job = order.settled(&vault).await;
+        assert_eq!(job.outcome, "withdrawn");
+        assert!(job.reason.contains("deadline"), "{}", job.reason);
+    });
 }
 
 #[test]

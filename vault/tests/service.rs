@@ -1,5 +1,7 @@
 //! The vault by its services, with a real worker process: uploads, jobs, sessions, and what is refused.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the test failing")]
+
 mod house;
 
 use std::sync::Arc;

@@ -89,7 +89,7 @@ impl Session {
     }
 
     async fn converse(&mut self, mut inbox: Streaming<wire::DeviceMessage>) -> Result<(), End> {
-        let mut changes = self.vault.desk.changes();
+        let mut changes = self.vault.desk.changes(self.entered.device);
         loop {
             self.catch_up().await?;
             tokio::select! {
