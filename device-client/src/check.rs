@@ -19,8 +19,8 @@ use layerlock_terms::units::Timestamp;
 use layerlock_terms::wire::{Malformed, Noun};
 
 use crate::journal::Memory;
-use crate::spool::Spool;
 use crate::session::Job;
+use crate::spool::Spool;
 use crate::trust::{Anchors, TrustError};
 
 /// Most sealed bytes of one job that a device stores.

@@ -18,7 +18,7 @@ use layerlock_terms::trust::{Role, SessionProof, SessionWelcome};
 use layerlock_terms::units::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
@@ -32,6 +32,8 @@ const MESSAGE_LIMIT: usize = 256 * 1024;
 const QUEUE: usize = 4;
 /// How long each answer of the handshake, and the vault's taking of a message, may take.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// A stream that lasted so long ends a row of failed attempts.
+const LASTING: Duration = Duration::from_secs(60);
 /// First and longest pause between attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
@@ -167,12 +169,13 @@ impl Carrier {
     async fn run(mut self) {
         let mut attempts = 0;
         loop {
-            let before = self.session;
+            let begun = Instant::now();
             let event = match self.one_session().await {
                 Over::Unwatched => return,
                 Over::Fatal(error) => LinkEvent::Fatal(error),
                 Over::Lost(status) => {
-                    attempts = if self.session > before { 1 } else { attempts + 1 };
+                    // A stream that breaks as soon as it stands is no better than none.
+                    attempts = if begun.elapsed() > LASTING { 1 } else { attempts + 1 };
                     LinkEvent::Down { attempts, status }
                 }
             };

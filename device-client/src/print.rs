@@ -107,6 +107,8 @@ impl Failure {
 struct Run {
     cleared: Cleared,
     opener: Opener,
+    /// The newest epoch whose secret the opener was given.
+    unlocked: Option<u32>,
     /// Next segment to open.
     next: u32,
     plain: Plain,
@@ -301,14 +303,15 @@ impl Shift<'_> {
 
     /// Gives the opener an epoch's secret; whether it has it now.
     fn hand_key(&mut self, run: &mut Run, epoch: u32) -> Result<bool, Failure> {
-        if run.opener_has(epoch) {
+        // Epochs come in order, and the opener keeps the newest one handed to it.
+        if run.unlocked == Some(epoch) {
             return Ok(true);
         }
         let Some(secret) = self.unwrap_key(epoch, run.cleared.envelope().header_hash())? else {
             return Ok(false);
         };
         run.opener.add_epoch(&secret)?;
-        run.order.keys = Some(epoch);
+        run.unlocked = Some(epoch);
         Ok(true)
     }
 
@@ -354,6 +357,7 @@ impl Run {
         Self {
             cleared,
             opener,
+            unlocked: None,
             next: 0,
             plain: Plain::default(),
             order: Order::default(),
@@ -361,11 +365,6 @@ impl Run {
             guard,
             acks,
         }
-    }
-
-    /// Epochs come in order, and the opener keeps the newest one handed to it.
-    fn opener_has(&self, epoch: u32) -> bool {
-        self.order.keys == Some(epoch)
     }
 }
 
@@ -400,8 +399,6 @@ struct Order {
     begun: bool,
     layers: u32,
     over: bool,
-    /// The newest epoch whose secret the opener was given.
-    keys: Option<u32>,
 }
 
 impl Order {

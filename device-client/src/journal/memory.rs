@@ -1,6 +1,7 @@
 //! What the journal's entries amount to. Pure: recovery and running fold the same entries by the same code.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use layerlock_seal::statement::Statement;
 use layerlock_terms::digest::Digest;
@@ -16,7 +17,8 @@ use super::{Entry, TreeHead};
 pub struct Memory {
     counter: u64,
     floor: Timestamp,
-    spent: BTreeSet<JobId>,
+    /// Shared between a memory and its next, so that only a new job costs a copy.
+    spent: Arc<BTreeSet<JobId>>,
     head: Option<TreeHead>,
     active: Option<Active>,
 }
@@ -163,7 +165,7 @@ impl Memory {
     }
 
     fn spend(&mut self, job: JobId) -> Result<(), Contradiction> {
-        if self.spent.insert(job) { Ok(()) } else { Err(Contradiction::Spent(job)) }
+        if Arc::make_mut(&mut self.spent).insert(job) { Ok(()) } else { Err(Contradiction::Spent(job)) }
     }
 
     fn running(&mut self, job: JobId) -> Result<&mut Active, Contradiction> {
@@ -215,10 +217,14 @@ impl Active {
         }
     }
 
+    /// Whether nothing was said about this envelope yet, and nothing moved.
+    pub fn is_unsaid(&self) -> bool {
+        self.sequence == 0 && self.motion == Motion::None
+    }
+
     /// Whether nothing but another envelope of the same job and hold would change.
     fn yields_to(&self, other: &Self) -> bool {
-        let nothing_said = self.sequence == 0 && self.motion == Motion::None;
-        nothing_said && (self.job, self.hold) == (other.job, other.hold)
+        self.is_unsaid() && (self.job, self.hold) == (other.job, other.hold)
     }
 
     /// The receipts to send again after a lost stream, oldest first.

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::Clock;
+use crate::check::Refusal;
 use crate::printer::marlin::MarlinPrinter;
 use crate::printer::simulated::Bench;
 use crate::testbed::vault::{Cut, Desk, FakeVault, Withholds};
@@ -166,6 +167,27 @@ async fn a_busy_vault_is_asked_again_a_bounded_number_of_times() {
     scene.vault.desk().refuses = Some(Reason::Busy);
     let given_up = scene.print().await.unwrap_err();
     assert!(matches!(given_up, DeviceError::Unreachable { attempts: ATTEMPTS, .. }), "{given_up}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_whose_streams_break_at_once_is_given_up_too() {
+    let mut scene = scene(std::iter::repeat_n(Cut::AfterSegments(0), 100));
+    let given_up = scene.print().await.unwrap_err();
+    assert!(matches!(given_up, DeviceError::Unreachable { .. }), "{given_up}");
+    assert_eq!(scene.vault.desk().fetches.len(), ATTEMPTS as usize);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_pressed_anew_after_the_vault_crashed_is_fetched_from_its_first_segment() {
+    let mut scene = scene([Cut::AfterSegments(12)]);
+    let mut nouns = scene.pressed.nouns.clone();
+    nouns.header.created = NOW.plus(layerlock_terms::units::Millis(1));
+    let anew = nouns.press(&scene.vault.desk().world, &scene.device);
+    scene.vault.desk().pressed_anew = Some(anew.clone());
+    scene.pressed = anew;
+    let report = scene.print().await.unwrap();
+    assert_printed_once(&scene, &report);
+    assert_eq!(scene.vault.desk().fetches.last(), Some(&0));
 }
 
 #[tokio::test(start_paused = true)]

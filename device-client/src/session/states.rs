@@ -114,9 +114,11 @@ impl Fetching {
     pub(super) fn step(self, event: Event, now: Timestamp) -> Result<Step, Box<Misplaced>> {
         let job = self.job;
         match event {
-            Event::LinkUp => {
-                let effects = [Effect::Resend, Effect::Fetch { job: job.id, from: self.stored }];
-                Ok(Step::with(Session::Fetching(self), effects))
+            // Nothing is asked for yet: the vault may have another envelope by now, and offers what it has.
+            Event::LinkUp => Ok(Step::with(Session::Fetching(self), [Effect::Resend])),
+            Event::Offered(again) if again == job => {
+                let fetch = Effect::Fetch { job: job.id, from: self.stored };
+                Ok(Step::with(Session::Fetching(self), [fetch]))
             }
             // Pressed anew after the vault crashed: the same job and hold, another envelope. Only as long as
             // nothing was said about the first one.

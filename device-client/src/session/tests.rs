@@ -122,9 +122,21 @@ fn a_job_is_recorded_as_accepted_before_its_first_segment_is_asked_for() {
 }
 
 #[test]
-fn a_new_stream_asks_for_the_first_missing_segment() {
-    let step = after([Event::Offered(job()), Event::Stored(17)]).step(Event::LinkUp, NOW).unwrap();
-    assert!(matches!(step.effects[..], [Effect::Resend, Effect::Fetch { from: 17, .. }]));
+fn an_offer_in_a_new_stream_is_answered_with_the_first_missing_segment() {
+    let fetching = after([Event::Offered(job()), Event::Stored(17), Event::LinkUp]);
+    let step = fetching.step(Event::Offered(job()), NOW).unwrap();
+    assert!(matches!(step.effects[..], [Effect::Fetch { from: 17, .. }]));
+}
+
+#[test]
+fn an_envelope_pressed_anew_is_accepted_anew_and_fetched_whole() {
+    let anew = Job { header: Digest([6; 32]), ..job() };
+    let fetching = after([Event::Offered(job()), Event::Stored(17), Event::LinkUp]);
+    let step = fetching.step(Event::Offered(anew), NOW).unwrap();
+    assert!(matches!(
+        step.effects[..],
+        [Effect::Record(Entry::Accepted { .. }), Effect::Fetch { from: 0, .. }]
+    ));
 }
 
 #[test]

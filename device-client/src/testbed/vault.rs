@@ -53,6 +53,8 @@ pub(crate) struct Desk {
     pub withholds_keys: Withholds,
     /// Leaves in the ledger before the next settlement.
     pub leaves: u64,
+    /// Takes the job's place when the next session begins: pressed anew after a crash.
+    pub pressed_anew: Option<Pressed>,
     pub heard: Vec<Statement>,
     pub counters: Vec<u64>,
     pub fetches: Vec<u32>,
@@ -78,6 +80,7 @@ impl Desk {
             refuses: None,
             withholds_keys: Withholds::Nothing,
             leaves: 3,
+            pressed_anew: None,
             heard: Vec::new(),
             counters: Vec::new(),
             fetches: Vec::new(),
@@ -213,7 +216,14 @@ impl Talk {
     }
 
     async fn offer(&self) -> Option<()> {
-        let jobs = self.vault.desk().jobs.clone();
+        let jobs = {
+            let mut desk = self.vault.desk();
+            if desk.counters.len() > 1 {
+                let anew = desk.pressed_anew.take();
+                desk.jobs = anew.map_or_else(|| desk.jobs.clone(), |anew| vec![anew]);
+            }
+            desk.jobs.clone()
+        };
         for job in jobs {
             let crate::RecordedOffer { header, license, hold, .. } = job.recorded;
             let id = job.nouns.header.job.to_string();

@@ -1,0 +1,280 @@
+//! What serving hears: every event of the link and every message of the vault becomes a step of the session.
+//!
+//! Messages about a job that isn't the running one are let go by. Deliberately absent: trust in anything a
+//! message says; offers, segments, manifests, keys and entries each pass their own check first.
+
+use layerlock_proto::vault::v1 as wire;
+use layerlock_proto::vault::v1::vault_message::Message as Incoming;
+use layerlock_seal::toolpath::{EpochSecret, WrappedEpoch};
+use layerlock_terms::digest::Digest;
+
+use super::{ATTEMPTS, DeviceError, KEYS, Notice, Scope, Shift, WAITING, Work};
+use crate::check::{Examination, Offer, Refusal};
+use crate::journal::{Active, Entry};
+use crate::ledger;
+use crate::link::LinkEvent;
+use crate::print::Failure;
+use crate::session::{Event, Session, Why};
+use crate::spool::Spool;
+
+impl Shift<'_> {
+    pub(crate) async fn on_link(&mut self, event: LinkEvent) -> Result<(), DeviceError> {
+        match event {
+            LinkEvent::Asks(answer) => {
+                let counter = self.device.journal.memory().counter() + 1;
+                self.record(Entry::Session { counter })?;
+                // A link that doesn't wait any more has lost its stream; a counter may be left out.
+                let _ = answer.send(counter);
+                Ok(())
+            }
+            LinkEvent::Up { now, certificate, .. } => {
+                let floor = self.device.time.hear(now);
+                if floor > self.device.journal.memory().floor() {
+                    self.record(Entry::Time(floor))?;
+                }
+                // The link verified it; from here on this vault's headers are believed too.
+                self.device.anchors.vouch(&certificate, floor).map_err(DeviceError::Trust)?;
+                self.tell(Notice::LinkUp);
+                self.step(Event::LinkUp).await
+            }
+            LinkEvent::Down { attempts, status } => self.on_down(attempts, status),
+            LinkEvent::Message(message) => self.on_message(message).await,
+            LinkEvent::Fatal(error) => {
+                if self.moves() {
+                    self.interrupt = Some(Failure::Link(error.clone()));
+                } else {
+                    self.step(Event::Broken(error.why())).await?;
+                }
+                self.fatal = Some(error);
+                Ok(())
+            }
+        }
+    }
+
+    fn on_down(&mut self, attempts: u32, status: tonic::Status) -> Result<(), DeviceError> {
+        self.tell(Notice::LinkLost { attempts, why: status.message() });
+        // A machine in motion goes on as far as its keys reach; only the waiting is bounded.
+        if self.stop.scope == Scope::OneJob && attempts >= ATTEMPTS && !self.moves() {
+            return Err(DeviceError::Unreachable { attempts, status: Box::new(status) });
+        }
+        Ok(())
+    }
+
+    async fn on_message(&mut self, message: Incoming) -> Result<(), DeviceError> {
+        match message {
+            Incoming::Offer(offer) => self.on_offer(offer).await,
+            Incoming::Segment(segment) if self.is_running(&segment.job) => self.on_segment(segment).await,
+            Incoming::Manifest(manifest) if self.is_running(&manifest.job) => {
+                self.on_manifest_bytes(&manifest.manifest).await
+            }
+            Incoming::Key(key) if self.is_running(&key.job) => self.on_key(&key).await,
+            Incoming::Settled(settled) if self.is_running(&settled.job) => self.on_settled(settled).await,
+            Incoming::Ended(ended) => self.on_ended(ended).await,
+            Incoming::Segment(_)
+            | Incoming::Manifest(_)
+            | Incoming::Key(_)
+            | Incoming::Settled(_)
+            | Incoming::Challenge(_)
+            | Incoming::Welcome(_) => {
+                tracing::debug!("a message about no running job was let go by");
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the machine is in motion, or rests in mid-job.
+    fn moves(&self) -> bool {
+        matches!(self.session, Session::Printing(_) | Session::Paused(_))
+    }
+
+    fn is_running(&self, job: &str) -> bool {
+        self.session.job().is_some_and(|running| running.id.to_string() == job)
+    }
+
+    async fn on_offer(&mut self, offer: wire::JobOffer) -> Result<(), DeviceError> {
+        match self.session {
+            Session::Idle(_) => self.consider(&offer).await,
+            Session::Fetching(_) if self.is_running(&offer.job) => self.consider_again(&offer).await,
+            Session::Fetching(_)
+            | Session::Unenrolled(_)
+            | Session::Checked(_)
+            | Session::Printing(_)
+            | Session::Paused(_)
+            | Session::Reporting(_)
+            | Session::Halted(_) => {
+                let known = self.waiting.iter().any(|waiting| waiting.job == offer.job);
+                if !known && !self.is_running(&offer.job) && self.waiting.len() < WAITING {
+                    self.waiting.push_back(offer);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) async fn consider_waiting(&mut self) -> Result<(), DeviceError> {
+        while matches!(self.session, Session::Idle(_)) {
+            let Some(offer) = self.waiting.pop_front() else { break };
+            self.consider(&offer).await?;
+        }
+        Ok(())
+    }
+
+    /// Everything that is checked before the first segment; then the job is spent here, then it is fetched.
+    async fn consider(&mut self, offer: &wire::JobOffer) -> Result<(), DeviceError> {
+        let begun = Offer::parse(&offer.header, &offer.license, &offer.hold)
+            .and_then(|parsed| Ok((Examination::begin(&parsed, &self.device.standing())?, parsed)));
+        let (examination, parsed) = match begun {
+            Ok(begun) => begun,
+            Err(refusal) => return self.decline(refusal),
+        };
+        let job = examination.job();
+        self.tell(Notice::Offered { job: job.id });
+        // If we crash after this and before the journal's entry, the next job's spool takes its place.
+        let spool = Spool::begin(&self.device.home, job.id, &parsed).map_err(DeviceError::Spool)?;
+        self.work = Some(Work { examination: Some(examination), ..Work::new(spool) });
+        self.step(Event::Offered(job)).await
+    }
+
+    /// An offer of the job that is being fetched: the same envelope again, or one pressed anew.
+    async fn consider_again(&mut self, offer: &wire::JobOffer) -> Result<(), DeviceError> {
+        let Some(running) = self.session.job() else { return Ok(()) };
+        match Offer::parse(&offer.header, &offer.license, &offer.hold) {
+            Ok(again) if again.header.digest() == running.header => self.step(Event::Offered(running)).await,
+            Ok(_) if self.device.journal.memory().active().is_some_and(Active::is_unsaid) => {
+                self.consider(offer).await
+            }
+            Ok(_) => {
+                tracing::warn!("another envelope for a job whose first one was attested was let go by");
+                Ok(())
+            }
+            Err(refusal) => self.decline(refusal),
+        }
+    }
+
+    /// Refuses an offer nobody rightly made to this device: there is no hold of ours to answer for.
+    fn decline(&mut self, refusal: Refusal) -> Result<(), DeviceError> {
+        self.tell(Notice::Refused(&refusal));
+        match self.stop.scope {
+            Scope::OneJob => Err(DeviceError::Refused(refusal)),
+            Scope::ForGood => Ok(()),
+        }
+    }
+
+    async fn on_segment(&mut self, sealed: wire::SealedSegment) -> Result<(), DeviceError> {
+        let Some(work) = &mut self.work else { return Ok(()) };
+        let Some(examination) = &mut work.examination else { return Ok(()) };
+        if let Err(refusal) = examination.segment(&sealed.segment) {
+            return self.refuse(Failure::Refused(refusal)).await;
+        }
+        work.spool.append(&sealed.segment).map_err(DeviceError::Spool)?;
+        let (stored, of) = (work.spool.segments(), work.of);
+        self.tell(Notice::Segments { stored, of });
+        self.step(Event::Stored(stored)).await
+    }
+
+    pub(super) async fn on_manifest_bytes(&mut self, manifest: &[u8]) -> Result<(), DeviceError> {
+        let Some(work) = &mut self.work else { return Ok(()) };
+        let Some(examination) = work.examination.take() else { return Ok(()) };
+        let cleared = match examination.finish(manifest) {
+            Ok(cleared) => cleared,
+            Err(refusal) => return self.refuse(Failure::Refused(refusal)).await,
+        };
+        work.spool.keep_manifest(manifest).map_err(DeviceError::Spool)?;
+        work.of = Some(cleared.envelope().manifest().segments);
+        // Preflight: a machine that doesn't answer is found out before a single key is asked for.
+        match self.berth.dock(self.device.identity.machine()).await {
+            Ok(printer) => work.printer = Some(printer),
+            Err(error) => return self.refuse(Failure::Printer(error)).await,
+        }
+        self.tell(Notice::Checked(&cleared));
+        self.step(Event::Cleared(Box::new(cleared))).await
+    }
+
+    async fn on_key(&mut self, key: &wire::EpochKey) -> Result<(), DeviceError> {
+        let refusal = Refusal::CannotUnwrap { epoch: key.epoch };
+        let Some(wrapped) = parse_key(key) else { return self.refuse_key(refusal).await };
+        let Some(work) = &mut self.work else { return Ok(()) };
+        if work.keys.len() < KEYS {
+            work.keys.insert(key.epoch, wrapped);
+        }
+        let Session::Checked(state) = &self.session else { return Ok(()) };
+        let header = *state.cleared().envelope().header_hash();
+        match self.unwrap_key(0, &header) {
+            Ok(Some(_)) => self.step(Event::KeyHeld).await,
+            Ok(None) => Ok(()),
+            Err(_) => self.refuse_key(refusal).await,
+        }
+    }
+
+    async fn refuse_key(&mut self, refusal: Refusal) -> Result<(), DeviceError> {
+        match self.session {
+            Session::Printing(_) | Session::Paused(_) => {
+                self.interrupt = Some(Failure::Refused(refusal));
+                Ok(())
+            }
+            Session::Checked(_) => self.refuse(Failure::Refused(refusal)).await,
+            Session::Unenrolled(_)
+            | Session::Idle(_)
+            | Session::Fetching(_)
+            | Session::Reporting(_)
+            | Session::Halted(_) => Ok(()),
+        }
+    }
+
+    /// The secret of an epoch whose key has come, and forgets those before it.
+    pub(crate) fn unwrap_key(&mut self, epoch: u32, header: &Digest) -> Result<Option<EpochSecret>, Refusal> {
+        let Some(work) = &mut self.work else { return Ok(None) };
+        work.keys = work.keys.split_off(&epoch);
+        let Some(wrapped) = work.keys.get(&epoch) else { return Ok(None) };
+        let opened = self.device.identity.keys().open.open_epoch(wrapped, header);
+        opened.map(Some).map_err(|_| Refusal::CannotUnwrap { epoch })
+    }
+
+    async fn on_settled(&mut self, settled: wire::Settled) -> Result<(), DeviceError> {
+        let (Some(entry), Some(job)) = (settled.entry, self.session.job()) else { return Ok(()) };
+        if self.moves() {
+            self.interrupt = Some(Failure::Withdrawn("the hold was settled past its deadline".into()));
+            return Ok(());
+        }
+        let seen = self.device.journal.memory().head();
+        let now = self.device.time.now();
+        let entered = match ledger::verify(&entry, job, &self.device.anchors, seen, now) {
+            Ok(entered) => entered,
+            Err(error) => {
+                self.step(Event::Broken(Why::Distrust)).await?;
+                return Err(DeviceError::Ledger(error));
+            }
+        };
+        self.tell(Notice::Settled(&entered));
+        let head = entered.head;
+        self.close(Some(entered));
+        self.step(Event::Settled(head)).await
+    }
+
+    async fn on_ended(&mut self, ended: wire::JobEnded) -> Result<(), DeviceError> {
+        self.waiting.retain(|offer| offer.job != ended.job);
+        if !self.is_running(&ended.job) {
+            return Ok(());
+        }
+        if self.moves() {
+            self.interrupt = Some(Failure::Withdrawn(ended.reason));
+            return Ok(());
+        }
+        self.note_failure(Some(Failure::Withdrawn(ended.reason)));
+        self.close(None);
+        self.step(Event::Withdrawn).await
+    }
+
+    /// Refuses the running job before any motion.
+    pub(super) async fn refuse(&mut self, failure: Failure) -> Result<(), DeviceError> {
+        if let Failure::Refused(refusal) = &failure {
+            self.tell(Notice::Refused(refusal));
+        }
+        self.note_failure(Some(failure));
+        self.step(Event::Unfit).await
+    }
+}
+
+fn parse_key(key: &wire::EpochKey) -> Option<WrappedEpoch> {
+    WrappedEpoch::parse(&[&key.epoch.to_be_bytes(), &key.encapsulated[..], &key.wrapped].concat()).ok()
+}
