@@ -82,19 +82,13 @@ impl Life {
     }
 
     async fn take(&mut self, step: Step) {
-        let known = |hold: usize| (hold < self.holds.len()).then_some(hold);
         match step {
             Step::Place => self.place().await,
-            Step::Admit(hold) => match known(hold) {
-                Some(hold) => self.admit(hold).await,
-                None => {}
-            },
+            Step::Admit(hold) if hold < self.holds.len() => self.admit(hold).await,
             Step::Print(hold) => self.report(hold, Outcome::Printed, 10).await,
             Step::Cancel(hold, layers) => self.report(hold, Outcome::Cancelled, layers).await,
-            Step::Withdraw(hold) => match known(hold) {
-                Some(hold) => self.withdraw(hold).await,
-                None => {}
-            },
+            Step::Withdraw(hold) if hold < self.holds.len() => self.withdraw(hold).await,
+            Step::Admit(_) | Step::Withdraw(_) => {}
             Step::Wait(span) => self.world.wait(Millis(span)),
             Step::Sweep => self.sweep().await,
             Step::Reopen => {
