@@ -23,7 +23,7 @@ use crate::trust::{Anchors, TrustError};
 /// Most hashes of a proof that are read: a tree of 2⁶⁴ leaves needs no more.
 const PATH_LIMIT: usize = 64;
 
-/// A settlement that was found in the ledger. Made by [`verify`] alone.
+/// A settlement that was found in the ledger. Made by the check in this file alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entered {
     /// How the hold ended, by the licensor.
