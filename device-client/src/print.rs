@@ -171,7 +171,7 @@ impl Shift<'_> {
             let command = run.guard.admit(line)?;
             self.alongside(printer.send(&command)).await?;
             run.acks.sent += 1;
-            self.attest_layers(run, printer).await?;
+            self.attest_layers(run, printer.stats().last_acknowledged).await?;
             while let Some(event) = printer.take_event() {
                 self.heed(run, printer, event).await?;
             }
@@ -185,13 +185,13 @@ impl Shift<'_> {
     /// Lets the machine make every move it was sent, and attests what that completes.
     async fn rest(&mut self, run: &mut Run, printer: &mut dyn Printer) -> Result<(), Failure> {
         self.alongside(printer.drain()).await?;
-        self.attest_layers(run, printer).await
+        self.attest_layers(run, printer.stats().last_acknowledged).await
     }
 
     /// One receipt per whole layer acknowledged, or for several that were acknowledged at once.
-    async fn attest_layers(&mut self, run: &mut Run, printer: &dyn Printer) -> Result<(), Failure> {
+    async fn attest_layers(&mut self, run: &mut Run, acknowledged: u64) -> Result<(), Failure> {
         let before = run.acks.extent.layers;
-        let extent = run.acks.reach(printer.stats().last_acknowledged);
+        let extent = run.acks.reach(acknowledged);
         if extent.layers == before {
             return Ok(());
         }
@@ -226,7 +226,7 @@ impl Shift<'_> {
         self.step(Event::Pause).await?;
         loop {
             let event = self.alongside(printer.attend()).await?;
-            self.attest_layers(run, printer).await?;
+            self.attest_layers(run, printer.stats().last_acknowledged).await?;
             self.tell(Notice::Machine(&event));
             match event {
                 PrinterEvent::Resume | PrinterEvent::Resumed => return Ok(self.step(Event::Resume).await?),

@@ -151,6 +151,26 @@ async fn a_vault_that_does_not_prove_itself_by_the_pinned_root_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_welcome_recorded_in_another_session_is_not_believed() {
+    let mut scene = scene([]);
+    scene.vault.desk().welcome_nonce = Some([4; 32]);
+    let refused = scene.print().await.unwrap_err();
+    assert!(matches!(refused, DeviceError::Link(LinkError::NotTheVault(_))), "{refused}");
+}
+
+#[test]
+fn serving_can_be_spawned() {
+    fn spawnable<'a>(
+        device: &'a mut Device,
+        vault: tonic::transport::Channel,
+        watch: &'a mut (dyn FnMut(Notice<'_>) + Send),
+    ) -> impl Send {
+        device.serve(vault, PrinterTarget::Simulated, watch, Until::OneJob)
+    }
+    let _ = spawnable;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_fenced_a_restored_and_a_revoked_device_do_not_come_back() {
     for reason in [Reason::SessionFenced, Reason::SessionBehind, Reason::DeviceRevoked] {
         let mut scene = scene([]);

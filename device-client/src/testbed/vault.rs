@@ -47,6 +47,8 @@ pub(crate) struct Desk {
     pub now: Timestamp,
     /// Signs the welcome.
     pub welcome_key: Option<Arc<layerlock_seal::keys::SigningKey>>,
+    /// Answers this nonce instead of the device's: a welcome recorded in another session.
+    pub welcome_nonce: Option<[u8; 32]>,
     /// Answers every hello with this.
     pub refuses: Option<Reason>,
     /// Says that the job is over instead of releasing keys.
@@ -77,6 +79,7 @@ impl Desk {
             cuts: VecDeque::new(),
             now: NOW,
             welcome_key: None,
+            welcome_nonce: None,
             refuses: None,
             withholds_keys: Withholds::Nothing,
             leaves: 3,
@@ -204,7 +207,7 @@ impl Talk {
             let mut desk = self.vault.desk();
             assert!(desk.counters.iter().all(|counter| *counter < proof.counter), "a counter goes back");
             desk.counters.push(proof.counter);
-            let noun = SessionWelcome { nonce: proof.nonce, now: desk.now };
+            let noun = SessionWelcome { nonce: desk.welcome_nonce.unwrap_or(proof.nonce), now: desk.now };
             let signer = desk.welcome_key.as_ref().unwrap_or(&desk.world.vault);
             Welcome {
                 welcome: Statement::sign(&noun, signer).emit(),
