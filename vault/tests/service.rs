@@ -460,6 +460,28 @@ async fn without_a_fresh_list_no_key_is_released() {
 }
 
 #[tokio::test]
+async fn a_device_that_takes_nothing_is_left_after_a_stall_with_a_handful_in_flight() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let printer = Printer::new(40);
+    let order = Order::new(21, &mesh(), &printer);
+    order.create(&vault).await.unwrap();
+    order.sealed(&vault).await;
+    let mut session = Session::open(&vault, &printer, 1).await.unwrap();
+    session.offer().await;
+    // From here on time is tokio's own: it jumps ahead only when everything waits.
+    tokio::time::pause();
+    session.fetch(&order, 0).await;
+    tokio::time::sleep(std::time::Duration::from_millis(2 * house.limits.stall.0)).await;
+    let mut taken = 0;
+    while session.next().await.is_ok() {
+        taken += 1;
+    }
+    assert!((1..=4).contains(&taken), "{taken} messages were in flight");
+}
+
+#[tokio::test]
 async fn another_devices_job_is_absent_to_a_device() {
     let house = House::new();
     let vault = house.open().await;

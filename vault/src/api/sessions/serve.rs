@@ -32,7 +32,7 @@ pub(super) struct Session {
     entered: Entered,
     outbox: Outbox,
     known: HashMap<JobId, Known>,
-    deliveries: JoinSet<()>,
+    deliveries: JoinSet<Result<(), Gone>>,
 }
 
 /// What this session has said and sent about a job.
@@ -95,7 +95,11 @@ impl Session {
             tokio::select! {
                 _ = &mut self.entered.fenced => return Err(fenced().into()),
                 _ = changes.changed() => {}
-                Some(_) = self.deliveries.join_next() => {}
+                Some(ended) = self.deliveries.join_next() => match ended {
+                    Ok(Err(Gone)) => return Err(End::Gone),
+                    // Delivered, or replaced by a newer fetch.
+                    Ok(Ok(())) | Err(_) => {}
+                },
                 heard = inbox.message() => match heard {
                     Ok(Some(message)) => self.hear(message).await?,
                     Ok(None) | Err(_) => return Ok(()),
