@@ -191,7 +191,10 @@ impl<'a> Shift<'a> {
             return Ok(());
         };
         let found = Spool::find(&self.device.home, job.id).map_err(DeviceError::Spool)?;
-        let Some(found) = found else { return self.step(Event::Unfit).await };
+        let Some(found) = found else {
+            self.inherited = Some(Failure::Spool(std::io::ErrorKind::NotFound.into()));
+            return self.step(Event::Unfit).await;
+        };
         let begun = Examination::begin(&found.offer, &self.device.standing());
         let mut work = Work::new(found.spool);
         match begun {

@@ -359,6 +359,30 @@ async fn power_cut_while_fetching_goes_on_at_the_first_missing_segment() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_spool_that_is_gone_fails_its_job_before_any_motion() {
+    let mut scene = scene([Cut::AfterSegments(20)]);
+    let (cut, power) = oneshot::channel::<()>();
+    let mut cut = Some(cut);
+    let mut watch = |notice: Notice<'_>| {
+        if matches!(notice, Notice::LinkLost { .. }) {
+            cut.take().map(|cut| cut.send(()));
+        }
+    };
+    let channel = scene.vault.channel();
+    let serving = scene.device.serve(channel, PrinterTarget::Simulated, &mut watch, Until::OneJob);
+    tokio::select! {
+        biased;
+        _ = power => {}
+        served = serving => panic!("served in spite of the cut: {served:?}"),
+    }
+    std::fs::remove_dir_all(scene.spool()).unwrap();
+    let mut scene = scene.reopen();
+    let report = scene.print().await.unwrap();
+    assert!(matches!(report.failure, Some(Failure::Spool(_))), "{:?}", report.failure);
+    assert_eq!((report.outcome, report.extent), (Outcome::Failed, Extent::default()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stored_segment_that_rotted_is_fetched_again() {
     let mut scene = scene([Cut::AfterSegments(20)]);
     let (cut, power) = oneshot::channel::<()>();
