@@ -1,9 +1,11 @@
 //! The byte form of a piece (`proto/spec/toolpath.md`): small, and each piece readable on its own.
 //!
 //! Points are differences, the filament of a move is predicted from its path's [`Rate`](super::Rate) and only
-//! the error is stored, paths share a table of styles. Every count is held against the bytes that are left
-//! before anything is allocated, and one piece has one byte form. Nothing here compresses or seals.
+//! the error is stored, paths share a table of styles, and what is left goes through an adaptive coder. Every
+//! count is held against the bytes that are left before anything is allocated, and one piece has one byte form:
+//! `parse` writes again what it read and compares. Nothing here seals.
 
+mod coder;
 mod layer;
 mod varint;
 
@@ -36,15 +38,17 @@ impl Piece {
     /// # Errors
     /// [`Malformed`] names the field; anything but exactly what [`Piece::emit`] writes is refused.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut input = Input::new(bytes);
-        let piece = match input.byte("kind")? {
+        let (kind, rest) = bytes.split_first().ok_or(Malformed::Truncated("kind"))?;
+        let mut input = Input::new(rest);
+        let piece = match *kind {
             PROLOGUE => Self::Prologue(parse_prologue(&mut input)?),
-            LAYER => Self::Layer(layer::parse(&mut input)?),
+            LAYER => Self::Layer(layer::parse(input.rest())?),
             EPILOGUE => Self::Epilogue(parse_epilogue(&mut input)?),
             _ => return Err(Malformed::Value("kind")),
         };
         input.finish()?;
-        Ok(piece)
+        // Whatever reads well but would be written otherwise is a second byte form of the same piece.
+        if piece.emit() == bytes { Ok(piece) } else { Err(Malformed::Value("form")) }
     }
 }
 

@@ -3,12 +3,12 @@
 //! Each style's rate is chosen so that it explains every move of the style exactly, if one rate does; then
 //! no extrusion is stored at all. Otherwise the error of each move is stored, so that any feed survives.
 
-use super::varint::{Input, put, put_signed};
+use super::coder::{Decoder, Encoder, Slot, size_class};
 use crate::toolpath::{Feature, Layer, Path, Point, Rate, Step};
 use crate::units::{Celsius, Feed, Micrometres, MmPerMinute, Percent};
 use crate::wire::Malformed;
 
-/// Step kinds, in the low three bits of a step's first integer.
+/// Step kinds.
 const TRAVEL: u64 = 0;
 const EXTRUDE: u64 = 1;
 const RETRACT: u64 = 2;
@@ -36,6 +36,10 @@ impl Style {
 #[derive(Debug, Default)]
 struct Pen {
     at: Point,
+    /// Number of bits of the last difference along x: neighbours are alike.
+    class: u8,
+    /// Kind of the last step.
+    kind: u64,
     speeds: [Option<MmPerMinute>; 5],
 }
 
@@ -43,29 +47,31 @@ impl Pen {
     /// The difference to `to`, which becomes where the pen is.
     fn towards(&mut self, to: Point) -> (i64, i64) {
         let from = std::mem::replace(&mut self.at, to);
-        (i64::from(to.x) - i64::from(from.x), i64::from(to.y) - i64::from(from.y))
+        let (dx, dy) = (i64::from(to.x) - i64::from(from.x), i64::from(to.y) - i64::from(from.y));
+        self.class = size_class(dx);
+        (dx, dy)
     }
 }
 
 pub(super) fn emit(layer: &Layer) -> Vec<u8> {
-    let mut out = vec![super::LAYER];
-    put(&mut out, layer.index.into());
-    put_signed(&mut out, layer.z.0.into());
-    put_signed(&mut out, layer.height.0.into());
+    let mut out = Encoder::new(vec![super::LAYER]);
+    out.put(Slot::Head, layer.index.into());
+    out.put_signed(Slot::Head, layer.z.0.into());
+    out.put_signed(Slot::Head, layer.height.0.into());
     let styles = collect_styles(&layer.steps);
-    put(&mut out, styles.len() as u64);
+    out.put(Slot::Head, styles.len() as u64);
     for (style, rate) in &styles {
-        out.push(style.feature as u8);
-        put_signed(&mut out, style.width.0.into());
-        put(&mut out, style.speed.0.into());
-        put(&mut out, rate.0);
+        out.put(Slot::Head, style.feature as u64);
+        out.put_signed(Slot::Head, style.width.0.into());
+        out.put(Slot::Head, style.speed.0.into());
+        out.put(Slot::Head, rate.0);
     }
-    put(&mut out, layer.steps.len() as u64);
+    out.put(Slot::Head, layer.steps.len() as u64);
     let mut pen = Pen::default();
     for step in &layer.steps {
         emit_step(&mut out, step, &styles, &mut pen);
     }
-    out
+    out.finish()
 }
 
 /// The styles in order of first use, each with the rate that explains its moves best.
@@ -125,10 +131,13 @@ impl Fit {
     }
 }
 
-fn emit_step(out: &mut Vec<u8>, step: &Step, styles: &[(Style, Rate)], pen: &mut Pen) {
+fn emit_step(out: &mut Encoder, step: &Step, styles: &[(Style, Rate)], pen: &mut Pen) {
+    let single = |out: &mut Encoder, kind: u64, value: u64| out.put(Slot::Held(kind), value);
+    out.put(Slot::Kind(pen.kind), kind_of(step));
+    pen.kind = kind_of(step);
     match step {
         Step::Travel { to, speed } => {
-            put(out, (to.len() as u64) << 3 | TRAVEL);
+            out.put(Slot::Held(TRAVEL), to.len() as u64);
             emit_speed(out, *speed, TRAVEL, pen);
             to.iter().for_each(|point| emit_point(out, *point, pen));
         }
@@ -136,39 +145,51 @@ fn emit_step(out: &mut Vec<u8>, step: &Step, styles: &[(Style, Rate)], pen: &mut
         Step::Retract { length, speed } => emit_feed(out, RETRACT, *length, *speed, pen),
         Step::Prime { length, speed } => emit_feed(out, PRIME, *length, *speed, pen),
         Step::Lift { z, speed } => {
-            put(out, LIFT);
-            put_signed(out, z.0.into());
+            out.put_signed(Slot::Held(LIFT), z.0.into());
             emit_speed(out, *speed, LIFT, pen);
         }
-        Step::Fan(share) => put(out, u64::from(share.0) << 3 | FAN),
-        Step::Nozzle(celsius) => put(out, u64::from(celsius.0) << 3 | NOZZLE),
-        Step::Bed(celsius) => put(out, u64::from(celsius.0) << 3 | BED),
+        Step::Fan(share) => single(out, FAN, share.0.into()),
+        Step::Nozzle(celsius) => single(out, NOZZLE, celsius.0.into()),
+        Step::Bed(celsius) => single(out, BED, celsius.0.into()),
     }
 }
 
-fn emit_feed(out: &mut Vec<u8>, kind: u64, length: Feed, speed: MmPerMinute, pen: &mut Pen) {
-    put(out, kind);
-    put_signed(out, length.0.into());
+fn kind_of(step: &Step) -> u64 {
+    match step {
+        Step::Travel { .. } => TRAVEL,
+        Step::Extrude(_) => EXTRUDE,
+        Step::Retract { .. } => RETRACT,
+        Step::Prime { .. } => PRIME,
+        Step::Lift { .. } => LIFT,
+        Step::Fan(_) => FAN,
+        Step::Nozzle(_) => NOZZLE,
+        Step::Bed(_) => BED,
+    }
+}
+
+fn emit_feed(out: &mut Encoder, kind: u64, length: Feed, speed: MmPerMinute, pen: &mut Pen) {
+    out.put_signed(Slot::Held(kind), length.0.into());
     emit_speed(out, speed, kind, pen);
 }
 
 /// Zero for the speed this kind of step had last, else one more than the speed.
-fn emit_speed(out: &mut Vec<u8>, speed: MmPerMinute, kind: u64, pen: &mut Pen) {
+fn emit_speed(out: &mut Encoder, speed: MmPerMinute, kind: u64, pen: &mut Pen) {
     let last = pen.speeds[kind as usize].replace(speed);
-    put(out, if last == Some(speed) { 0 } else { u64::from(speed.0) + 1 });
+    out.put(Slot::Speed(kind), if last == Some(speed) { 0 } else { u64::from(speed.0) + 1 });
 }
 
-fn emit_point(out: &mut Vec<u8>, to: Point, pen: &mut Pen) {
+fn emit_point(out: &mut Encoder, to: Point, pen: &mut Pen) {
+    let before = pen.class;
     let (dx, dy) = pen.towards(to);
-    put_signed(out, dx);
-    put_signed(out, dy);
+    out.put_signed(Slot::X(before), dx);
+    out.put_signed(Slot::Y(pen.class), dy);
 }
 
-fn emit_path(out: &mut Vec<u8>, path: &Path, styles: &[(Style, Rate)], pen: &mut Pen) {
+fn emit_path(out: &mut Encoder, path: &Path, styles: &[(Style, Rate)], pen: &mut Pen) {
     let style = styles.iter().position(|(known, _)| *known == Style::of(path));
     let style = style.expect("collect_styles saw every path");
     let rate = styles[style].1;
-    let start = pen.at;
+    let start = (pen.at, pen.class);
     let residuals: Vec<i64> = path
         .points
         .iter()
@@ -178,152 +199,126 @@ fn emit_path(out: &mut Vec<u8>, path: &Path, styles: &[(Style, Rate)], pen: &mut
         })
         .collect();
     let exact = residuals.iter().all(|r| *r == 0);
-    put(out, (path.points.len() as u64) << 4 | u64::from(!exact) << 3 | EXTRUDE);
-    put(out, style as u64);
-    pen.at = start;
+    out.put(Slot::Count, (path.points.len() as u64) << 1 | u64::from(!exact));
+    out.put(Slot::Style, style as u64);
+    (pen.at, pen.class) = start;
     path.points.iter().for_each(|(to, _)| emit_point(out, *to, pen));
     if !exact {
-        residuals.iter().for_each(|residual| put_signed(out, *residual));
+        residuals.iter().for_each(|residual| out.put_signed(Slot::Residual, *residual));
     }
 }
 
-pub(super) fn parse(input: &mut Input<'_>) -> Result<Layer, Malformed> {
-    let index = input.fits("layer index")?;
-    let z = Micrometres(input.signed_fits("layer z")?);
-    let height = Micrometres(input.signed_fits("layer height")?);
-    let styles = parse_styles(input)?;
-    let announced = input.varint("steps")?;
-    let count = input.backed("steps", announced, 1)?;
+/// Reads what follows a layer's first byte.
+pub(super) fn parse(bytes: &[u8]) -> Result<Layer, Malformed> {
+    let mut input = Decoder::new(bytes);
+    let index = input.fits(Slot::Head, "layer index")?;
+    let z = Micrometres(input.signed_fits(Slot::Head, "layer z")?);
+    let height = Micrometres(input.signed_fits(Slot::Head, "layer height")?);
+    let styles = parse_list(&mut input, Slot::Head, "styles", parse_style)?;
     let mut pen = Pen::default();
-    let steps = (0..count).map(|_| parse_step(input, &styles, &mut pen)).collect::<Result<Vec<_>, _>>()?;
-    let canonical = collect_styles(&steps);
-    if canonical != styles {
-        return Err(Malformed::Value("styles"));
-    }
+    let steps = parse_list(&mut input, Slot::Head, "steps", |input| parse_step(input, &styles, &mut pen))?;
+    input.finish()?;
     Ok(Layer { index, z, height, steps })
 }
 
-fn parse_styles(input: &mut Input<'_>) -> Result<Vec<(Style, Rate)>, Malformed> {
-    let announced = input.varint("styles")?;
-    let count = input.backed("styles", announced, 4)?;
-    (0..count).map(|_| parse_style(input)).collect()
+fn parse_list<T>(
+    input: &mut Decoder<'_>,
+    slot: Slot,
+    field: &'static str,
+    each: impl FnMut(&mut Decoder<'_>) -> Result<T, Malformed>,
+) -> Result<Vec<T>, Malformed> {
+    let announced = input.get(slot, field)?;
+    parse_items(input, announced, field, each)
 }
 
-fn parse_style(input: &mut Input<'_>) -> Result<(Style, Rate), Malformed> {
-    let feature = Feature::from_u8(input.byte("feature")?).ok_or(Malformed::Value("feature"))?;
-    let width = Micrometres(input.signed_fits("width")?);
-    let speed = MmPerMinute(input.fits("speed")?);
-    Ok((Style { feature, width, speed }, Rate(input.varint("rate")?)))
+fn parse_items<T>(
+    input: &mut Decoder<'_>,
+    announced: u64,
+    field: &'static str,
+    mut each: impl FnMut(&mut Decoder<'_>) -> Result<T, Malformed>,
+) -> Result<Vec<T>, Malformed> {
+    let count = input.backed(field, announced)?;
+    (0..count).map(|_| each(input)).collect()
 }
 
-fn parse_step(input: &mut Input<'_>, styles: &[(Style, Rate)], pen: &mut Pen) -> Result<Step, Malformed> {
-    let first = input.varint("step")?;
-    let payload = first >> 3;
-    match first & 7 {
-        TRAVEL => parse_travel(input, payload, pen),
-        EXTRUDE => parse_path(input, payload, styles, pen).map(Step::Extrude),
-        RETRACT => {
-            let (length, speed) = parse_feed(input, payload, RETRACT, pen)?;
-            Ok(Step::Retract { length, speed })
-        }
-        PRIME => {
-            let (length, speed) = parse_feed(input, payload, PRIME, pen)?;
-            Ok(Step::Prime { length, speed })
-        }
+fn parse_style(input: &mut Decoder<'_>) -> Result<(Style, Rate), Malformed> {
+    let feature = input.fits(Slot::Head, "feature")?;
+    let feature = Feature::from_u8(feature).ok_or(Malformed::Value("feature"))?;
+    let width = Micrometres(input.signed_fits(Slot::Head, "width")?);
+    let speed = MmPerMinute(input.fits(Slot::Head, "speed")?);
+    Ok((Style { feature, width, speed }, Rate(input.get(Slot::Head, "rate")?)))
+}
+
+fn parse_step(input: &mut Decoder<'_>, styles: &[(Style, Rate)], pen: &mut Pen) -> Result<Step, Malformed> {
+    pen.kind = input.get(Slot::Kind(pen.kind), "step")?;
+    match pen.kind {
+        TRAVEL => parse_travel(input, pen),
+        EXTRUDE => parse_path(input, styles, pen).map(Step::Extrude),
+        RETRACT => parse_feed(input, RETRACT, pen).map(|(length, speed)| Step::Retract { length, speed }),
+        PRIME => parse_feed(input, PRIME, pen).map(|(length, speed)| Step::Prime { length, speed }),
         LIFT => {
-            vacant(payload)?;
-            let z = Micrometres(input.signed_fits("lift")?);
+            let z = Micrometres(input.signed_fits(Slot::Held(LIFT), "lift")?);
             Ok(Step::Lift { z, speed: parse_speed(input, LIFT, pen)? })
         }
-        FAN => narrow(payload, "fan").map(Percent).map(Step::Fan),
-        NOZZLE => narrow(payload, "nozzle").map(Celsius).map(Step::Nozzle),
-        _ => narrow(payload, "bed").map(Celsius).map(Step::Bed),
+        FAN => input.fits(Slot::Held(FAN), "fan").map(Percent).map(Step::Fan),
+        NOZZLE => input.fits(Slot::Held(NOZZLE), "nozzle").map(Celsius).map(Step::Nozzle),
+        BED => input.fits(Slot::Held(BED), "bed").map(Celsius).map(Step::Bed),
+        _ => Err(Malformed::Value("step")),
     }
 }
 
-/// Kinds that carry nothing beside their number must say so.
-fn vacant(payload: u64) -> Result<(), Malformed> {
-    if payload == 0 { Ok(()) } else { Err(Malformed::Value("step")) }
-}
-
-fn narrow<T: TryFrom<u64>>(value: u64, field: &'static str) -> Result<T, Malformed> {
-    T::try_from(value).map_err(|_| Malformed::Value(field))
-}
-
-fn parse_travel(input: &mut Input<'_>, count: u64, pen: &mut Pen) -> Result<Step, Malformed> {
+fn parse_travel(input: &mut Decoder<'_>, pen: &mut Pen) -> Result<Step, Malformed> {
+    let announced = input.get(Slot::Held(TRAVEL), "travel")?;
     let speed = parse_speed(input, TRAVEL, pen)?;
-    let count = input.backed("travel", count, 2)?;
-    let to = (0..count).map(|_| parse_point(input, pen)).collect::<Result<_, _>>()?;
+    let to = parse_items(input, announced, "travel", |input| parse_point(input, pen).map(|(to, ..)| to))?;
     Ok(Step::Travel { to, speed })
 }
 
-fn parse_feed(
-    input: &mut Input<'_>,
-    payload: u64,
-    kind: u64,
-    pen: &mut Pen,
-) -> Result<(Feed, MmPerMinute), Malformed> {
-    vacant(payload)?;
-    let length = Feed(input.signed_fits("feed")?);
+fn parse_feed(input: &mut Decoder<'_>, kind: u64, pen: &mut Pen) -> Result<(Feed, MmPerMinute), Malformed> {
+    let length = Feed(input.signed_fits(Slot::Held(kind), "feed")?);
     Ok((length, parse_speed(input, kind, pen)?))
 }
 
-fn parse_speed(input: &mut Input<'_>, kind: u64, pen: &mut Pen) -> Result<MmPerMinute, Malformed> {
+fn parse_speed(input: &mut Decoder<'_>, kind: u64, pen: &mut Pen) -> Result<MmPerMinute, Malformed> {
     let last = &mut pen.speeds[kind as usize];
-    let stored = input.varint("speed")?;
-    let repeated = stored == 0;
-    let speed = match stored.checked_sub(1) {
+    let speed = match input.get(Slot::Speed(kind), "speed")?.checked_sub(1) {
         None => last.ok_or(Malformed::Value("speed"))?,
-        Some(raw) => MmPerMinute(narrow(raw, "speed")?),
+        Some(raw) => MmPerMinute(u32::try_from(raw).map_err(|_| Malformed::Value("speed"))?),
     };
-    // A known speed written out would be a second byte form of the same step.
-    match last.replace(speed) {
-        Some(before) if before == speed && !repeated => Err(Malformed::Value("speed")),
-        _ => Ok(speed),
-    }
+    Ok(*last.insert(speed))
 }
 
-fn parse_point(input: &mut Input<'_>, pen: &mut Pen) -> Result<Point, Malformed> {
-    let (dx, dy) = (input.signed("point")?, input.signed("point")?);
+/// The next point, and the difference that led there.
+fn parse_point(input: &mut Decoder<'_>, pen: &mut Pen) -> Result<(Point, i64, i64), Malformed> {
+    let dx = input.get_signed(Slot::X(pen.class), "point")?;
+    let dy = input.get_signed(Slot::Y(size_class(dx)), "point")?;
     let moved = |from: i32, by: i64| {
         i64::from(from).checked_add(by).and_then(|to| i32::try_from(to).ok()).ok_or(Malformed::Value("point"))
     };
-    pen.at = Point { x: moved(pen.at.x, dx)?, y: moved(pen.at.y, dy)? };
-    Ok(pen.at)
+    let to = Point { x: moved(pen.at.x, dx)?, y: moved(pen.at.y, dy)? };
+    pen.towards(to);
+    Ok((to, dx, dy))
 }
 
-fn parse_path(
-    input: &mut Input<'_>,
-    payload: u64,
-    styles: &[(Style, Rate)],
-    pen: &mut Pen,
-) -> Result<Path, Malformed> {
-    let style: usize = input.fits("style")?;
+fn parse_path(input: &mut Decoder<'_>, styles: &[(Style, Rate)], pen: &mut Pen) -> Result<Path, Malformed> {
+    let count = input.get(Slot::Count, "path")?;
+    let style: usize = input.fits(Slot::Style, "style")?;
     let (style, rate) = *styles.get(style).ok_or(Malformed::Value("style"))?;
-    let count = input.backed("path", payload >> 1, 2)?;
-    let mut points = Vec::with_capacity(count);
-    for _ in 0..count {
-        let from = pen.at;
-        let to = parse_point(input, pen)?;
-        let (dx, dy) = (i64::from(to.x) - i64::from(from.x), i64::from(to.y) - i64::from(from.y));
-        points.push((to, rate.feed(dx, dy)));
-    }
-    if payload & 1 == 1 {
+    let mut points = parse_items(input, count >> 1, "path", |input| {
+        parse_point(input, pen).map(|(to, dx, dy)| (to, rate.feed(dx, dy)))
+    })?;
+    if count & 1 == 1 {
         correct(input, &mut points)?;
     }
     Ok(Path { feature: style.feature, width: style.width, speed: style.speed, points })
 }
 
 /// Adds the stored errors to the predicted feeds.
-fn correct(input: &mut Input<'_>, points: &mut [(Point, Feed)]) -> Result<(), Malformed> {
-    let mut needed = false;
+fn correct(input: &mut Decoder<'_>, points: &mut [(Point, Feed)]) -> Result<(), Malformed> {
     for (_, feed) in points {
-        let error = input.signed("feed error")?;
-        needed |= error != 0;
-        let sum = i64::from(feed.0).checked_add(error);
+        let sum = i64::from(feed.0).checked_add(input.get_signed(Slot::Residual, "feed error")?);
         *feed =
             sum.and_then(|sum| i32::try_from(sum).ok()).map(Feed).ok_or(Malformed::Value("feed error"))?;
     }
-    // Errors that are all zero would be a second byte form of the same path.
-    if needed { Ok(()) } else { Err(Malformed::Value("feed error")) }
+    Ok(())
 }

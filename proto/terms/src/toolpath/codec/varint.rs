@@ -81,14 +81,9 @@ impl<'a> Input<'a> {
         self.hold(field, announced, bound)
     }
 
-    /// Holds a count of items that take at least `least` bytes each against the bytes that are left.
-    pub(super) fn backed(
-        &self,
-        field: &'static str,
-        announced: u64,
-        least: usize,
-    ) -> Result<usize, Malformed> {
-        self.hold(field, announced, (self.rest.len() / least) as u64)
+    /// Everything left, which is taken.
+    pub(super) fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.rest)
     }
 
     /// Refuses if anything is left.
