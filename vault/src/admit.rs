@@ -34,8 +34,8 @@ pub struct Request {
     pub settings: Vec<(String, String)>,
 }
 
-/// A license, a hold, a device and a profile that belong together. Made by [`Order::check`] and
-/// [`Order::read`] alone.
+/// A license, a hold, a device and a profile that belong together. Made by [`Order::check`], or of a
+/// record that holds all of it, and nowhere else.
 #[derive(Debug, Clone)]
 pub struct Order {
     license: Verified<License>,

@@ -95,10 +95,9 @@ impl Session {
             tokio::select! {
                 _ = &mut self.entered.fenced => return Err(fenced().into()),
                 _ = changes.changed() => {}
-                Some(ended) = self.deliveries.join_next() => match ended {
-                    Ok(Err(Gone)) => return Err(End::Gone),
-                    // Delivered, or replaced by a newer fetch.
-                    Ok(Ok(())) | Err(_) => {}
+                // Otherwise it was delivered, or replaced by a newer fetch.
+                Some(ended) = self.deliveries.join_next() => if let Ok(Err(Gone)) = ended {
+                    return Err(End::Gone);
                 },
                 heard = inbox.message() => match heard {
                     Ok(Some(message)) => self.hear(message).await?,
