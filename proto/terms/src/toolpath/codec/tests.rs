@@ -160,3 +160,31 @@ fn an_integer_in_a_longer_form_than_needed_is_refused() {
     let bytes = [0x12, 0x80, 0x00, 0, 0, 0, 0, 0, 0, 0, 0];
     assert_eq!(Piece::parse(&bytes), Err(Malformed::Value("layers")));
 }
+
+/// The pieces that `proto/spec/toolpath.md` shows.
+fn shown() -> [Piece; 3] {
+    let prologue = Prologue {
+        machine: "prusa-mk3s".to_owned(),
+        nozzle: Celsius(215),
+        bed: Celsius(60),
+        filament_diameter: Micrometres(1750),
+    };
+    let (min, max) = (Point3 { x: 0, y: 0, z: 1600 }, Point3 { x: 20_000, y: 20_000, z: 1600 });
+    let epilogue = Epilogue { layers: 1, duration: Millis(3_205), filament_um: 2_994, min, max };
+    [Piece::Prologue(prologue), square(20_000), Piece::Epilogue(epilogue)]
+}
+
+#[test]
+fn the_pages_worked_example_is_what_is_written() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../spec/toolpath.md"))
+        .expect("the page is there");
+    let example = page.split("## Worked example").nth(1).expect("a worked example");
+    let example = example.split("\n## ").next().expect("a section");
+    let hex: String = example.split_whitespace().filter(|word| is_hex(word)).collect();
+    let written: String = shown().iter().flat_map(Piece::emit).map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, written);
+}
+
+fn is_hex(word: &str) -> bool {
+    word.len().is_multiple_of(2) && word.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
