@@ -179,7 +179,7 @@ fn the_pages_worked_example_is_what_is_written() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../spec/toolpath.md"))
         .expect("the page is there");
     let example = page.split("## Worked example").nth(1).expect("a worked example");
-    let example = example.split("\n## ").next().expect("a section");
+    let example = example.split("```").nth(1).expect("a block of bytes");
     let hex: String = example.split_whitespace().filter(|word| is_hex(word)).collect();
     let written: String = shown().iter().flat_map(Piece::emit).map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, written);
