@@ -108,11 +108,11 @@ impl Connection {
             why: innermost(&error),
         };
         let endpoint = Endpoint::from_shared(address.to_owned()).map_err(bad)?;
-        Ok(endpoint
+        endpoint
             .connect_timeout(Duration::from_secs(10))
             .http2_keep_alive_interval(Duration::from_secs(20))
             .tls_config(tls)
-            .map_err(bad)?)
+            .map_err(bad)
     }
 }
 

@@ -118,7 +118,7 @@ impl Embedded {
     /// Closes the doors; running calls get a moment to finish, then they are cut, which every client survives.
     pub async fn stop(self) {
         self.sweeper.abort();
-        drop(self.stop.send(true));
+        self.stop.send_replace(true);
         for mut door in self.doors {
             if tokio::time::timeout(DRAIN, &mut door).await.is_err() {
                 door.abort();

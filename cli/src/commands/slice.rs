@@ -150,9 +150,10 @@ impl Writer {
     fn write(&mut self, piece: &Piece) -> Result<(), SliceCommandError> {
         match piece {
             Piece::Prologue(_) => {}
-            Piece::Layer(_) => {
-                drop(self.first_layer_ms.get_or_insert_with(|| self.begun.elapsed().as_millis()))
+            Piece::Layer(_) if self.first_layer_ms.is_none() => {
+                self.first_layer_ms = Some(self.begun.elapsed().as_millis());
             }
+            Piece::Layer(_) => {}
             Piece::Epilogue(epilogue) => self.epilogue = Some(*epilogue),
         }
         self.toolpath_bytes += piece.emit().len() as u64;

@@ -192,9 +192,11 @@ async fn print<W: Write + Send>(
     let follow = tokio::spawn(follow(watching, told, bar.clone()));
     let mut loot = None;
     let mut pictures = None;
+    let mut epochs = 0;
     let mut watch = |notice: Notice<'_>| match notice {
         Notice::Checked(cleared) => {
             let manifest = cleared.envelope().manifest();
+            epochs = manifest.epochs;
             pictures = Some(Pictures::new(manifest.summary.min, manifest.summary.max, manifest.layers));
             loot = Some(Loot::take(home, home.with_extension("stolen")));
             bar.set_prefix("printing");
@@ -222,7 +224,7 @@ async fn print<W: Write + Send>(
     bar.finish_and_clear();
     let missing = || DemoError::Broken("the device never checked the envelope".into());
     let printed = Printed {
-        epochs: job.segments_sealed,
+        epochs,
         loot: loot.ok_or_else(missing)??,
         pictures: pictures.ok_or_else(missing)?,
         report,
@@ -267,7 +269,7 @@ fn tell_print<W: Write>(printed: &Printed, teller: &mut Teller<'_, W>) -> Result
         job.last_segment_ms.unwrap_or_default()
     ))?;
     teller.hop(&format!("all {} segments authenticated before the first move", report.segments))?;
-    teller.hop("released epoch by epoch against signed progress receipts")?;
+    teller.hop(&format!("{} epochs of layers, each released against a signed receipt", printed.epochs))?;
     teller.hop(&format!(
         "{} of {} layers acknowledged, {} lines sent, {} resent",
         report.extent.layers, report.extent.total_layers, report.link.lines_sent, report.link.resends
