@@ -33,11 +33,36 @@ fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&beside, path)?;
-        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+        File::open(folder(path))?.sync_all()
     };
     write().map_err(named(path))
 }
 
+/// The folder a file is in; a bare name is in the current one.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) | None => Path::new("."),
+    }
+}
+
 fn named(path: &Path) -> impl Fn(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_is_in_the_current_folder() {
+        assert_eq!(folder(Path::new("picture.png")), Path::new("."));
+        assert_eq!(folder(Path::new("a/picture.png")), Path::new("a"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_named() {
+        let error = write_public(Path::new("no-such-folder/picture.png"), b"").expect_err("no such folder");
+        assert!(error.to_string().contains("no-such-folder/picture.png"), "{error}");
+    }
 }
