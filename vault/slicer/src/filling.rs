@@ -60,14 +60,14 @@ fn trace_solid(traces: &mut Vec<Trace>, solid: &Solid, flow: &Flow, profile: &Pr
         traces.push(Trace::line(solid.feature, width, points));
     }
     // Where no line fits between the edges, one line of the place's own breadth does.
-    let left = region.minus(&reach.grown(distance / 2));
+    let left = region.beyond(&reach.grown(distance / 2));
     lay(traces, &left, Feature::GapFill, flow, |gap| flow.filling(gap));
 }
 
 /// The long places at most three lines wide.
 fn bands(region: &Region, distance: i32) -> Region {
     let wide = region.opened(distance * 3 / 2);
-    region.minus(&wide).opened(distance / 4).without_specks(BAND)
+    region.beyond(&wide).opened(distance / 4).without_specks(BAND)
 }
 
 /// Fills narrow places along their edges: lines across them would be all turns, and leave corners bare.

@@ -1,9 +1,9 @@
 //! Slicing: a mesh and a profile in, a toolpath out, layer by layer.
 //!
-//! Hop 6 of the road. The stages, one module each, in the order they run: `mesh` → `layers` (cut) → `regions`
-//! (what is inside) → `perimeters` → `surfaces` (top, bottom, bridge, sparse) → `infill` → `order` → `moves` →
-//! `estimate`. Pure: no files, no clock, no randomness; the same mesh and profile give the same bytes on any
-//! number of threads. Floats stay inside this crate; what leaves it is micrometres.
+//! Hop 6 of the road. The stages, one module each, in the order they run: `mesh` → `place` → `layers` (cut) →
+//! `regions` (what is inside) → `perimeters` → `surfaces` (top, bottom, bridge, sparse) → `filling` by `infill` →
+//! `order` → `moves` → `estimate`; `press` runs them. Pure: no files, no clock, no randomness; the same mesh and
+//! profile give the same bytes on any number of threads. Floats stay inside this crate; micrometres leave it.
 
 pub mod mesh;
 pub mod picture;

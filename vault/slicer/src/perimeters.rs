@@ -38,7 +38,7 @@ pub(crate) fn build(outline: Region, flow: &Flow, profile: &Profile) -> Walls {
     let mut rings = outline.shrunk(flow.outer / 2 + squeezed).grown(squeezed);
     if profile.on(Key::ThinWalls) {
         let covered = rings.grown(flow.outer / 2);
-        let thin = outline.minus(&covered);
+        let thin = outline.beyond(&covered);
         lay(&mut walls.traces, &thin, Feature::ThinWall, flow, |width| width);
     }
     add_walls(&mut walls.traces, &rings, 0, flow.outer);
@@ -67,7 +67,7 @@ fn add_walls(traces: &mut Vec<Trace>, rings: &Region, depth: u8, width: i32) {
 /// Fills what `room` has beyond `taken`.
 fn fill_gaps(traces: &mut Vec<Trace>, room: &Region, taken: &Region, flow: &Flow, profile: &Profile) {
     if profile.on(Key::GapFill) {
-        let gaps = room.minus(taken);
+        let gaps = room.beyond(taken);
         lay(traces, &gaps, Feature::GapFill, flow, |gap| flow.filling(gap));
     }
 }

@@ -3,7 +3,7 @@
 use crate::geometry::{IntPoint, Region, simplify_closed};
 
 /// Detail finer than this is dropped, in micrometres: well under what a nozzle can show.
-const DETAIL: i32 = 8;
+const DETAIL: i32 = 12;
 
 /// Islands smaller than this can't hold a line, in square micrometres.
 const SPECK: f64 = 0.01e6;

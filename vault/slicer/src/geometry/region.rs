@@ -15,8 +15,11 @@ const SHARPEST: Angle = Angle::from_bits((1_u32 << 31) / 180 * 50);
 /// Turns smaller than this are bevelled, where a mitred corner would be rounding noise.
 const STRAIGHT: Angle = Angle::from_bits((1_u32 << 31) / 180);
 
-/// Nothing finer than this survives an offset, in micrometres: half of what a stepper resolves.
-const GRAIN: i32 = 4;
+/// Nothing finer than this survives an offset, in micrometres: what a stepper hardly resolves.
+const GRAIN: i32 = 6;
+
+/// Less than this in a whole layer holds no line, in square micrometres.
+const CRUMB: f64 = 0.02e6;
 
 /// Shapes that don't touch each other.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,7 +54,6 @@ impl Region {
     }
 
     /// Area in square micrometres.
-    #[cfg(test)]
     pub(crate) fn area(&self) -> f64 {
         self.contours().map(|contour| signed_area(contour)).sum()
     }
@@ -81,6 +83,11 @@ impl Region {
             return Self::default();
         }
         if self == other { self.clone() } else { self.combine(other, OverlayRule::Intersect) }
+    }
+
+    /// What `part`, which lies within, leaves of this; nothing where the areas say so, which is far quicker.
+    pub(crate) fn beyond(&self, part: &Self) -> Self {
+        if self.area() - part.area() < CRUMB { Self::default() } else { self.minus(part) }
     }
 
     /// Grown by `by` micrometres on every side; shrunk where `by` is negative. Corners stay sharp.
