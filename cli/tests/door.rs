@@ -1,0 +1,88 @@
+//! The door against guests that say nothing, say nonsense, or come in a crowd.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use layerlock_cli::door::{self, Limits};
+use layerlock_cli::tls;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tonic::service::Routes;
+
+const PATIENCE: Duration = Duration::from_millis(200);
+/// Far over the door's patience: only a door that never closes is still open by then.
+const FOREVER: Duration = Duration::from_secs(20);
+
+async fn open(dir: &Path, limits: Limits) -> SocketAddr {
+    let acceptor = tls::acceptor(dir, &["localhost".to_owned()]).expect("an identity is made");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("it has an address");
+    tokio::spawn(door::serve(listener, acceptor, Routes::default(), limits, std::future::pending()));
+    address
+}
+
+fn limits() -> Limits {
+    Limits { patience: PATIENCE, ..Limits::default() }
+}
+
+/// Reads until the other side ends it; an error is an end too.
+async fn ended(mut stream: impl tokio::io::AsyncRead + Unpin) -> bool {
+    let mut rest = Vec::new();
+    timeout(FOREVER, stream.read_to_end(&mut rest)).await.is_ok()
+}
+
+fn connector(dir: &Path) -> TlsConnector {
+    let mut roots = rustls::RootCertStore::empty();
+    let authority = CertificateDer::from_pem_file(dir.join(tls::AUTHORITY)).expect("the authority is there");
+    roots.add(authority).expect("it is a certificate");
+    let mut config =
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("TLS 1.3 is there")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    TlsConnector::from(Arc::new(config))
+}
+
+async fn shake(dir: &Path, address: SocketAddr) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    let name = ServerName::try_from("localhost").expect("a name");
+    connector(dir).connect(name, TcpStream::connect(address).await?).await
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let address = open(dir.path(), limits()).await;
+    let silent = TcpStream::connect(address).await.expect("the door is there");
+    assert!(ended(silent).await, "silent before the handshake, and still open");
+    let shaken = shake(dir.path(), address).await.expect("it shakes hands");
+    assert!(ended(shaken).await, "silent after the handshake, and still open");
+}
+
+#[tokio::test]
+async fn a_guest_that_speaks_no_tls_is_closed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let address = open(dir.path(), limits()).await;
+    let mut plain = TcpStream::connect(address).await.expect("the door is there");
+    plain.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("it can be written to");
+    assert!(ended(plain).await);
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_every_seat() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let patient = Limits { patience: FOREVER * 3, per_address: 2, ..Limits::default() };
+    let address = open(dir.path(), patient).await;
+    let first = shake(dir.path(), address).await.expect("a seat");
+    let second = shake(dir.path(), address).await.expect("a seat");
+    assert!(shake(dir.path(), address).await.is_err(), "a third seat for one address");
+    drop((first, second));
+}
