@@ -5,7 +5,7 @@ mod golden {
     pub(crate) mod print;
 }
 
-use golden::meshes::{block, cone, cylinder, flipped, join, open_top, tube};
+use golden::meshes::{block, cone, cylinder, flipped, join, open_top, shaken, tube};
 use golden::print::{Print, profile, refusal, slice_with};
 use layerlock_slicer::SliceError;
 use layerlock_terms::toolpath::{Feature, Piece};
@@ -136,6 +136,17 @@ fn faces_that_look_the_wrong_way_and_a_missing_lid_are_made_good() {
         assert!(print.loops_per_layer(Feature::OuterPerimeter).iter().all(|loops| *loops == 1));
         let volume = print.volume_of_layer(19) / (20.0 * 20.0 * 0.2);
         assert!((0.96..1.04).contains(&volume), "{volume}");
+    }
+}
+
+#[test]
+fn a_body_whose_triangles_share_no_corner_is_printed_as_if_they_did() {
+    let part = cylinder(10.0, 4.0);
+    let (sound, loose) = (Print::of(&part), Print::of(&shaken(&part)));
+    assert_eq!(sound.layers.len(), loose.layers.len());
+    for (sound, loose) in sound.layers.iter().zip(&loose.layers) {
+        let wall = loose.length(Feature::OuterPerimeter) / sound.length(Feature::OuterPerimeter);
+        assert!((0.99..1.01).contains(&wall), "{wall}");
     }
 }
 

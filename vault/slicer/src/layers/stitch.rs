@@ -5,13 +5,15 @@
 //! is still open after all ends within reach are joined is closed by a straight line: the mouth of a tube that
 //! ends inside a body closes so.
 
+use std::collections::BTreeMap;
+
 use crate::geometry::{IntPoint, distance, length_along};
 
-/// Ends of different strands further apart than this are not one surface's, in micrometres.
-const REACH: f64 = 1_000_000.0;
+/// Ends nearer than this are the same corner, written twice with rounding between, in micrometres.
+const SAME: i32 = 50;
 
-/// Most ends whose distances are all compared; a layer beyond this is debris, not a surface with holes.
-const ENDS: usize = 4_096;
+/// Most free ends whose distances are all compared; a layer with more is debris, not a surface with holes.
+const ENDS: usize = 1_024;
 
 /// A contour that does not close.
 #[derive(Debug, Clone)]
@@ -41,32 +43,58 @@ pub(super) fn stitch(strands: Vec<Strand>) -> Vec<Vec<IntPoint<i32>>> {
 
 /// For each end (strand × 2, plus one for its tail) the end it joins.
 fn joins(strands: &[Strand]) -> Vec<Option<usize>> {
-    let ends = strands.len() * 2;
-    let mut joins = vec![None; ends];
-    if ends > ENDS {
-        return joins;
+    let mut joins = vec![None; strands.len() * 2];
+    // A file whose triangles share no corners is all ends: those that touch are joined first, by place.
+    join_nearest(strands, same_place(strands), &mut joins);
+    let free: Vec<usize> = (0..joins.len()).filter(|end| joins[*end].is_none()).collect();
+    if free.len() <= ENDS {
+        let pairs = free.iter().enumerate().flat_map(|(at, a)| free[at + 1..].iter().map(|b| (*a, *b)));
+        join_nearest(strands, pairs.collect(), &mut joins);
     }
-    let place = |end: usize| strands[end / 2].end(end % 2);
+    joins
+}
+
+fn place(strands: &[Strand], end: usize) -> IntPoint<i32> {
+    strands[end / 2].end(end % 2)
+}
+
+/// Pairs of ends that may be the same corner.
+fn same_place(strands: &[Strand]) -> Vec<(usize, usize)> {
+    let cell = |end: usize| {
+        let p = place(strands, end);
+        (p.x.div_euclid(SAME), p.y.div_euclid(SAME))
+    };
+    let mut cells: BTreeMap<(i32, i32), Vec<usize>> = BTreeMap::new();
+    for end in 0..strands.len() * 2 {
+        cells.entry(cell(end)).or_default().push(end);
+    }
     let mut pairs = Vec::new();
-    for a in 0..ends {
-        for b in a + 1..ends {
-            let gap = distance(place(a), place(b));
-            // A strand's own ends are compared too: a nearly closed contour closes on itself.
-            let allowed = if a / 2 == b / 2 { f64::INFINITY } else { REACH };
-            if gap <= allowed {
-                let turned = a % 2 == b % 2;
-                pairs.push(((gap * 1024.0) as u64, turned, a, b));
-            }
-        }
+    for a in 0..strands.len() * 2 {
+        let (column, row) = cell(a);
+        let around = (column - 1..=column + 1).flat_map(|x| (row - 1..=row + 1).map(move |y| (x, y)));
+        // A corner where hundreds meet is a needle's point; any few of them join it.
+        let near = around.filter_map(|at| cells.get(&at)).flat_map(|ends| ends.iter().take(64));
+        pairs.extend(near.filter(|b| **b > a && **b != a ^ 1).map(|b| (a, *b)));
     }
-    pairs.sort_unstable();
-    for (_, _, a, b) in pairs {
+    pairs
+}
+
+/// Joins free ends, the nearest first, and of equally near those whose faces look the same way.
+fn join_nearest(strands: &[Strand], pairs: Vec<(usize, usize)>, joins: &mut [Option<usize>]) {
+    let mut ranked: Vec<_> = pairs
+        .into_iter()
+        .map(|(a, b)| {
+            let gap = distance(place(strands, a), place(strands, b));
+            ((gap * 1024.0) as u64, a % 2 == b % 2, a, b)
+        })
+        .collect();
+    ranked.sort_unstable();
+    for (_, _, a, b) in ranked {
         if joins[a].is_none() && joins[b].is_none() {
             joins[a] = Some(b);
             joins[b] = Some(a);
         }
     }
-    joins
 }
 
 /// Walks the joins; each contour runs the way most of its length does.

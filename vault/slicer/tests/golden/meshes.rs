@@ -85,6 +85,20 @@ pub(crate) fn open_top(part: &Mesh) -> Mesh {
     Mesh { vertices: part.vertices.clone(), triangles }
 }
 
+/// The same body with no corner shared and each a few micrometres off, as careless exports have it.
+pub(crate) fn shaken(part: &Mesh) -> Mesh {
+    let mut seed = 1_u32;
+    let mut off = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 24) as f32 / 64_000.0
+    };
+    let vertices =
+        part.triangles.iter().flat_map(|corners| part.corners(*corners)).map(|at| at.map(|mm| mm + off()));
+    let vertices: Vec<_> = vertices.collect();
+    let triangles = (0..part.triangles.len() as u32).map(|at| [3 * at, 3 * at + 1, 3 * at + 2]).collect();
+    Mesh { vertices, triangles }
+}
+
 fn ring(radius: f32, z: f32) -> Vec<[f32; 3]> {
     (0..SIDES)
         .map(|at| at as f32 / SIDES as f32 * TAU)
