@@ -12,6 +12,7 @@ use layerlock_terms::toolpath::Feature;
 use crate::flow::Flow;
 use crate::geometry::Region;
 use crate::trace::Trace;
+use midline::Tips;
 
 /// Lines may be squeezed to this share of their spacing before a loop gives way to a single line, in percent.
 const SQUEEZE: i32 = 60;
@@ -82,8 +83,9 @@ pub(crate) fn lay(
 ) {
     let thinnest = flow.nozzle * THINNEST / 100;
     let sound = thin.opened(thinnest / 2);
+    let tips = if feature == Feature::ThinWall { Tips::Free } else { Tips::Held };
     for shape in sound.shapes() {
-        for stroke in midline::strokes(shape, flow.inner * 2) {
+        for stroke in midline::strokes(shape, flow.inner * 2, tips) {
             let width = width_for(stroke.breadth.max(thinnest));
             traces.push(Trace::line(feature, width, stroke.points));
         }

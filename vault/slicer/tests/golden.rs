@@ -40,6 +40,12 @@ fn a_wall_half_a_millimetre_thick_is_one_line_as_wide() {
         assert!(layer.length(Feature::ThinWall) > 28.0, "{}", layer.length(Feature::ThinWall));
         assert!(!layer.has(Feature::OuterPerimeter));
         assert!(layer.widths(Feature::ThinWall).all(|width| (450..=550).contains(&width)));
+        // With its round end, half its width, the line ends where the part does: 15 mm from the bed's middle.
+        let (low, high) = layer.extent(Feature::ThinWall);
+        assert!(
+            (110_175..110_300).contains(&low[0]) && (139_700..139_825).contains(&high[0]),
+            "{low:?} {high:?}"
+        );
     }
 }
 

@@ -26,6 +26,15 @@ pub(super) struct Stroke {
     pub(super) breadth: i32,
 }
 
+/// What lies beyond the shape's tips.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tips {
+    /// Air: the line's round end must not stick out.
+    Free,
+    /// Other lines: the line reaches as far as it can.
+    Held,
+}
+
 /// A place on the shape's edge that looks across.
 #[derive(Debug, Clone, Copy)]
 struct Lookout {
@@ -48,7 +57,7 @@ struct Sight {
 }
 
 /// The middle lines of `shape`, where it is no broader than `broadest` micrometres.
-pub(super) fn strokes(shape: &[Vec<IntPoint<i32>>], broadest: i32) -> Vec<Stroke> {
+pub(super) fn strokes(shape: &[Vec<IntPoint<i32>>], broadest: i32, tips: Tips) -> Vec<Stroke> {
     let lookouts = lookouts(shape);
     let edges = Edges::new(shape, &lookouts, f64::from(broadest));
     let mut taken = vec![false; lookouts.len()];
@@ -68,7 +77,7 @@ pub(super) fn strokes(shape: &[Vec<IntPoint<i32>>], broadest: i32) -> Vec<Stroke
         run.push(sight);
     }
     finish(&mut strokes, &mut run);
-    meet::join_ends(&mut strokes);
+    meet::join_ends(&mut strokes, tips);
     strokes
 }
 
@@ -325,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_narrow_rectangle_has_one_line_along_its_middle() {
-        let strokes = strokes(&rectangle(20_000, 400), 900);
+        let strokes = strokes(&rectangle(20_000, 400), 900, Tips::Held);
         assert_eq!(strokes.len(), 1, "{strokes:?}");
         assert_eq!(strokes[0].breadth, 400);
         assert!(strokes[0].points.iter().all(|p| (p.y - 200).abs() <= 1));
@@ -340,7 +349,7 @@ mod tests {
                 .map(|angle| point((radius * angle.cos()) as i32, (radius * angle.sin()) as i32))
                 .collect()
         };
-        let strokes = strokes(&[circle(5_300.0, 1.0), circle(5_000.0, -1.0)], 900);
+        let strokes = strokes(&[circle(5_300.0, 1.0), circle(5_000.0, -1.0)], 900, Tips::Held);
         let length: f64 = strokes.iter().map(|stroke| length_along(&stroke.points)).sum();
         assert!((length - 5_150.0 * std::f64::consts::TAU).abs() < 1_000.0, "{length}");
         assert!(strokes.iter().all(|stroke| (stroke.breadth - 300).abs() < 15));
@@ -349,19 +358,19 @@ mod tests {
     #[test]
     fn the_line_goes_around_a_corner_without_a_break() {
         let arms = [(0, 0), (10_000, 0), (10_000, 500), (500, 500), (500, 10_000), (0, 10_000)];
-        let strokes = strokes(&[arms.map(|(x, y)| point(x, y)).to_vec()], 900);
+        let strokes = strokes(&[arms.map(|(x, y)| point(x, y)).to_vec()], 900, Tips::Held);
         assert_eq!(strokes.len(), 2, "{strokes:?}");
         assert!(strokes.iter().all(|stroke| stroke.points.contains(&point(250, 250))), "{strokes:?}");
     }
 
     #[test]
     fn a_broad_square_has_none() {
-        assert!(strokes(&rectangle(5_000, 5_000), 900).is_empty());
+        assert!(strokes(&rectangle(5_000, 5_000), 900, Tips::Held).is_empty());
     }
 
     #[test]
     fn a_speck_becomes_a_dot_and_not_nothing() {
-        let strokes = strokes(&rectangle(310, 310), 900);
+        let strokes = strokes(&rectangle(310, 310), 900, Tips::Held);
         assert!(!strokes.is_empty());
         assert!(strokes.iter().all(|stroke| length_along(&stroke.points) <= 310.0));
     }

@@ -142,7 +142,10 @@ impl Laid {
 
     /// Lowest and highest x, y that the lines' middles reach.
     pub(crate) fn extent(&self, feature: Feature) -> ([i32; 2], [i32; 2]) {
-        let points = || self.of(feature).flat_map(|(_, path)| &path.points).map(|(p, _)| *p);
+        let of_path = |(from, path): &(Point, Path)| {
+            [*from].into_iter().chain(path.points.iter().map(|(p, _)| *p)).collect::<Vec<_>>()
+        };
+        let points = || self.of(feature).flat_map(of_path);
         let low = points().fold([i32::MAX; 2], |low, p| [low[0].min(p.x), low[1].min(p.y)]);
         let high = points().fold([i32::MIN; 2], |high, p| [high[0].max(p.x), high[1].max(p.y)]);
         (low, high)

@@ -3,11 +3,14 @@
 //! Near a corner an edge looks past the other arm, so both arms' lines stop before it. Each is drawn on to where
 //! the two would meet, or halfway where they face each other.
 
-use super::{STEP, Stroke};
-use crate::geometry::{IntPoint, distance, midpoint, point};
+use super::{STEP, Stroke, Tips};
+use crate::geometry::{IntPoint, distance, midpoint, point, towards};
 
 /// Shapes with more lines than this are lace; their ends lie close enough as they are.
 const MANY: usize = 400;
+
+/// How far a line's round end may stick out, so that a square tip is still mostly filled, in micrometres.
+const OVERHANG: f64 = 40.0;
 
 /// An end of a stroke, and which way the line would go on.
 #[derive(Clone, Copy)]
@@ -19,8 +22,9 @@ struct End {
     reach: f64,
 }
 
-/// Draws the strokes on to where their ends meet; each end meets at most one other.
-pub(super) fn join_ends(strokes: &mut [Stroke]) {
+/// Draws the strokes on to where their ends meet; each end meets at most one other. Ends that meet none are
+/// drawn back where they are `Tips::Free`.
+pub(super) fn join_ends(strokes: &mut [Stroke], tips: Tips) {
     if strokes.len() > MANY {
         return;
     }
@@ -37,6 +41,21 @@ pub(super) fn join_ends(strokes: &mut [Stroke]) {
             extend(strokes, &ends[a], place);
             extend(strokes, &ends[b], place);
         }
+    }
+    if tips == Tips::Free {
+        let alone = ends.iter().zip(&met).filter(|(_, met)| !**met);
+        alone.for_each(|(end, _)| draw_back(&mut strokes[end.stroke], end.last));
+    }
+}
+
+/// Shortens a line whose round end would stick out of the part; what it adjoins elsewhere it still touches.
+fn draw_back(stroke: &mut Stroke, last: bool) {
+    let excess = f64::from(stroke.breadth) / 2.0 - STEP / 2.0 - OVERHANG;
+    let count = stroke.points.len();
+    let (tip, before) = if last { (count - 1, count - 2) } else { (0, 1) };
+    let room = distance(stroke.points[tip], stroke.points[before]);
+    if excess > 0.0 && room > 2.0 * excess {
+        stroke.points[tip] = towards(stroke.points[tip], stroke.points[before], excess);
     }
 }
 
