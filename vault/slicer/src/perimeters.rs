@@ -15,7 +15,7 @@ use crate::trace::Trace;
 use midline::Tips;
 
 /// Lines may be squeezed to this share of their spacing before a loop gives way to a single line, in percent.
-const SQUEEZE: i32 = 60;
+const SQUEEZE: i32 = 75;
 
 /// Walls and gaps narrower than this share of the nozzle are left: a line so thin does not hold, in percent.
 const THINNEST: i32 = 25;

@@ -50,6 +50,16 @@ fn a_wall_half_a_millimetre_thick_is_one_line_as_wide() {
 }
 
 #[test]
+fn a_wall_of_any_thickness_gets_its_own_volume_of_plastic() {
+    for tenths in 4..=20_u8 {
+        let thickness = f32::from(tenths) / 10.0;
+        let print = Print::with(&block([0.0; 3], [30.0, thickness, 3.0]), &[("infill-density", "100%")]);
+        let filled = print.volume_of_layer(7) / (30.0 * f64::from(thickness) * 0.2);
+        assert!((0.85..1.1).contains(&filled), "{thickness} mm: {filled}");
+    }
+}
+
+#[test]
 fn a_thin_rod_keeps_every_layer() {
     let print = Print::of(&block([0.0; 3], [5.0, 5.0, 61.0]));
     assert_eq!(print.layers.len(), 305);
