@@ -13,6 +13,8 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(code) => code,
+        // Whoever reads the output has closed it, as `| head` does: nothing is left to say.
+        Err(error) if closed_pipe(&*error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("layerlock: {error}");
             ExitCode::FAILURE
@@ -57,6 +59,10 @@ async fn talk(command: Command) -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+fn closed_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 fn logs() {

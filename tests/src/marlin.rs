@@ -40,7 +40,9 @@ impl PtyMarlin {
         let port = raw(&path)?;
         rustix::io::ioctl_fionbio(&master, true)?;
         let firmware = Arc::new(Mutex::new(Firmware::new(&bench.machine, bench.manners, bench.faults)));
-        let running = tokio::spawn(run(Arc::clone(&firmware), AsyncFd::new(master)?));
+        #[expect(deprecated, reason = "its replacement is unsafe; an OwnedFd stays the same descriptor")]
+        let master = AsyncFd::new(master)?;
+        let running = tokio::spawn(run(Arc::clone(&firmware), master));
         Ok(Self { path, firmware, _port: port, running })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Serves hop 11 (print): progress is shown as a bar and the layer picture. Only `terms::toolpath` goes in, so this
 //! would draw the same on a device that has no code to read a mesh. Layers come one at a time and are not
-//! kept; memory depends on the picture's size alone. Deliberately absent: text in pictures; [`palette`] gives the
+//! kept; memory depends on the picture's size alone. Deliberately absent: text in pictures; [`colour_of`] gives the
 //! legend to whoever writes the words.
 
 mod body;

@@ -1,7 +1,7 @@
 //! The sample part: a twisted, fluted vase made by formula, so a demonstration needs no file from anybody.
 //!
 //! 64 mm tall and watertight, with a solid floor, walls of four nozzle widths and a rippled rim. It leans out by
-//! less than 45° everywhere, so it prints without supports. Its shape is drawn by [`outline`]: radius over height,
+//! less than 45° everywhere, so it prints without supports. Its shape is drawn by `outline`: radius over height,
 //! flutes over the angle, a twist that turns the flutes as they climb.
 
 use std::f32::consts::{PI, TAU};

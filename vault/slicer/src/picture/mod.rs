@@ -1,7 +1,7 @@
 //! The snapshot: a shaded picture of a mesh, which is all of a design a buyer ever sees.
 //!
-//! Serves hop 1 (upload). Three passes: [`raster`] finds which triangle each sample of the picture shows, [`light`] keeps
-//! what the lights see so that shadows fall, [`shade`] colours every sample; then samples are averaged into pixels.
+//! Serves hop 1 (upload). Three passes: `raster` finds which triangle each sample of the picture shows, `light` keeps
+//! what the lights see so that shadows fall, `shade` colours every sample; then samples are averaged into pixels.
 //! Pure and the same on any number of threads: rows are shaded apart and never added up across threads.
 //! Deliberately absent: textures, reading pictures, and any way from a picture back to coordinates.
 
