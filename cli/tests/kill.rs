@@ -172,7 +172,8 @@ async fn print_through(moment: Moment) {
     }
     let counts = buyer.license(&license).await.expect("the license is there").counts;
     assert_eq!(counts, Some(Counts { granted: 2, free: 1, held: 0, spent: 1 }), "killed at {moment:?}");
-    let witness = Witness::of(licensor.clone(), connection.root_digest(), now()).await.expect("the chain holds");
+    let witness =
+        Witness::of(licensor.clone(), connection.root_digest(), now()).await.expect("the chain holds");
     let audited = ledger::audit(licensor, &witness).await.expect("the ledger holds");
     assert_eq!(audited.size, 1, "one print is one leaf");
 }

@@ -7,13 +7,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use layerlock_device::gcode::{Comments, GcodeError, Marlin};
-use layerlock_slicer::mesh::{Limits, MeshError, parse};
+use layerlock_slicer::mesh::{Limits, Mesh, MeshError, parse};
 use layerlock_slicer::{SinkClosed, SliceError, slice};
-use layerlock_terms::profile::Profile;
+use layerlock_terms::profile::{Key, Profile};
 use layerlock_terms::toolpath::{Epilogue, Piece};
 use serde::Serialize;
 
 use crate::args::Slice;
+use crate::commands::show;
 use crate::files;
 use crate::people;
 use crate::printing::PrintingError;
@@ -84,7 +85,13 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
 
     let beside = args.output.with_extension("gcode.part");
     let mut writer = Writer::new(&beside)?;
-    let sliced = slice(&mesh, &profile, threads, &mut |piece| writer.take(&piece));
+    let bar = show::layer_bar("slicing");
+    bar.set_length(layers_about(&mesh, &profile));
+    let sliced = slice(&mesh, &profile, threads, &mut |piece| {
+        bar.inc(u64::from(matches!(piece, Piece::Layer(_))));
+        writer.take(&piece)
+    });
+    bar.finish_and_clear();
     let outcome = sliced.map_err(SliceCommandError::from).and_then(|_| writer.finish());
     let written = match outcome {
         Ok(written) => written,
@@ -99,6 +106,13 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
         files::write_public(file, &serde_json::to_vec_pretty(&stats).expect("stats are plain numbers"))?;
     }
     Ok(stats)
+}
+
+/// How many layers there will be, give or take the first one's height: for the progress bar.
+fn layers_about(mesh: &Mesh, profile: &Profile) -> u64 {
+    let heights = mesh.vertices.iter().map(|vertex| f64::from(vertex[2]));
+    let (low, high) = heights.fold((f64::MAX, f64::MIN), |(low, high), z| (low.min(z), high.max(z)));
+    ((high - low) / profile.length(Key::LayerHeight).to_mm()).ceil().max(1.0) as u64
 }
 
 /// Says what came of it, in a person's words.
