@@ -20,6 +20,7 @@ use layerlock_vault::worker::WorkerCommand;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 use tonic::service::Routes;
 
 use crate::connect::{ConnectError, Connection};
@@ -32,7 +33,7 @@ use crate::settings::Settings;
 use crate::tls::{self, TlsError};
 
 const SWEEP: Duration = Duration::from_secs(30);
-const DRAIN: Duration = Duration::from_secs(5);
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// What the house is given from outside.
 pub struct Outside {
@@ -54,8 +55,8 @@ pub struct Embedded {
     pub root: Digest,
     /// What opens the operator's calls.
     pub operator: layerlock_seal::token::ApiKey,
-    stop: watch::Sender<bool>,
-    doors: Vec<JoinHandle<Result<(), tonic::transport::Error>>>,
+    /// In the order in which they close.
+    doors: [Doorway; 2],
     sweeper: JoinHandle<()>,
 }
 
@@ -101,28 +102,47 @@ impl Embedded {
 
         let clock = move || clock();
         let licensor = Licensor::open(licensor_config(&dir, &settings, &keys, clock.clone())?).await?;
-        let (stop, stopped) = watch::channel(false);
-        let open =
-            |listener, routes| tokio::spawn(serve(listener, acceptor.clone(), routes, stopped.clone()));
-        let mut doors = vec![open(licensor_door, licensor.routes())];
+        let licensor_door = Doorway::open(licensor_door, acceptor.clone(), licensor.routes());
         let sweeper = tokio::spawn(async move { licensor.run(SWEEP).await });
 
         let link = GrpcLicensor::new(connection.lazy(&connection.licensor)?);
         let operator =
             layerlock_seal::token::ApiKey::parse(&keys.operator.reveal()).expect("a key reads back");
         let vault = Vault::open(vault_config(&dir, &settings, keys, link, worker, clock)?).await?;
-        doors.push(open(vault_door, vault.routes()));
-        Ok(Self { connection, root, operator, stop, doors, sweeper })
+        let vault_door = Doorway::open(vault_door, acceptor, vault.routes());
+        // Last, so that a start that is refused leaves the clients of whoever runs here alone.
+        connection.write(&dir.join(CONNECT))?;
+        Ok(Self { connection, root, operator, doors: [vault_door, licensor_door], sweeper })
     }
 
-    /// Closes the doors; running calls get a moment to finish, then they are cut, which every client survives.
+    /// Closes the doors, the vault's first: what it still has to settle finds the licensor there.
     pub async fn stop(self) {
         self.sweeper.abort();
+        for door in self.doors {
+            door.close().await;
+        }
+    }
+}
+
+/// One service's open door.
+struct Doorway {
+    stop: watch::Sender<bool>,
+    served: JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+impl Doorway {
+    fn open(listener: TcpListener, tls: TlsAcceptor, routes: Routes) -> Self {
+        let (stop, mut stopped) = watch::channel(false);
+        let shutdown = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
+        let served = tokio::spawn(door::serve(listener, tls, routes, Limits::default(), shutdown));
+        Self { stop, served }
+    }
+
+    /// Running calls get a moment to finish, then they are cut, which every client survives.
+    async fn close(mut self) {
         self.stop.send_replace(true);
-        for mut door in self.doors {
-            if tokio::time::timeout(DRAIN, &mut door).await.is_err() {
-                door.abort();
-            }
+        if tokio::time::timeout(DRAIN, &mut self.served).await.is_err() {
+            self.served.abort();
         }
     }
 }
@@ -133,17 +153,7 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     })
 }
 
-async fn serve(
-    listener: TcpListener,
-    tls: tokio_rustls::TlsAcceptor,
-    routes: Routes,
-    mut stopped: watch::Receiver<bool>,
-) -> Result<(), tonic::transport::Error> {
-    let shutdown = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
-    door::serve(listener, tls, routes, Limits::default(), shutdown).await
-}
-
-/// Writes where clients find the services; the ports are known only now.
+/// Where clients find the services; the ports are known only now.
 fn connection(
     dir: &Path,
     settings: &Settings,
@@ -161,7 +171,6 @@ fn connection(
         authority: std::path::absolute(keyring::folder(dir).join(tls::AUTHORITY))?,
         root: root.to_string(),
     };
-    connection.write(&dir.join(CONNECT))?;
     Ok(connection)
 }
 

@@ -3,11 +3,16 @@
 use std::io::Write;
 
 use layerlock_proto::vault::v1::{Job, JobState};
+use layerlock_seal::statement::Statement;
 use layerlock_terms::ids::RequestId;
+use layerlock_terms::license::License;
+use layerlock_terms::profile::Key;
 use layerlock_terms::units::Timestamp;
+use layerlock_terms::wire::Noun as _;
 use tonic::Streaming;
+use zeroize::Zeroizing;
 
-use crate::args::{Buyer as Args, Party};
+use crate::args::{Buyer as Args, Party, Printing};
 use crate::commands::show;
 use crate::ledger::Witness;
 use crate::parties::PartyError;
@@ -18,9 +23,12 @@ use crate::random::id_bytes;
 pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(), PartyError> {
     match args {
         Args::Join { api_key, party } => {
-            let home = party.home("buyer")?;
-            home.keep_api_key(&api_key)?;
-            let licenses = open(&party).await?.licenses().await?.len();
+            let connection = party.connection()?;
+            let (licensor, vault) = (connection.licensor().await?, connection.vault().await?);
+            // Tried before it is kept: a mistyped key must not take the place of a good one.
+            let buyer = Buyer::new(licensor, vault, Zeroizing::new(api_key.trim().to_owned()));
+            let licenses = buyer.licenses().await?.len();
+            party.home("buyer")?.keep_api_key(&api_key)?;
             writeln!(out, "joined; licenses here: {licenses}")?;
         }
         Args::Licenses { party } => {
@@ -34,9 +42,11 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
                 Some(text) => text.parse::<RequestId>()?,
                 None => RequestId::from_bytes(id_bytes()),
             };
-            writeln!(out, "{request} (repeat with --request-id: it never prints twice)")?;
             let buyer = open(&party).await?;
+            // Before a copy is taken for it: a mistyped name must not cost one.
+            within_terms(&buyer, &license, &device, &printing).await?;
             let held = buyer.place_hold(&license, &device, request).await?;
+            writeln!(out, "{request} holds a copy (repeat with --request-id: it never prints twice)")?;
             let order = Order {
                 license: &license,
                 device: &device,
@@ -56,6 +66,33 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
     Ok(())
 }
 
+/// Refuses what the vault would refuse for its profile.
+async fn within_terms(
+    buyer: &Buyer,
+    license: &str,
+    device: &str,
+    printing: &Printing,
+) -> Result<(), PartyError> {
+    let malformed = |words: String| PartyError::Malformed(words);
+    let machine = buyer.machine_of(device).await?;
+    let profile = printing.profile(&machine).map_err(|error| malformed(error.to_string()))?;
+    let statement = buyer.license(license).await?.statement;
+    let statement = Statement::parse(&statement).map_err(|error| malformed(error.to_string()))?;
+    // Read, not verified: the vault and the device verify it. This only spares the buyer a wasted hold.
+    let terms = License::parse(statement.payload()).map_err(|error| malformed(error.to_string()))?.terms;
+    let material = profile.material().name();
+    if !terms.materials.is_empty() && !terms.materials.iter().any(|allowed| allowed == material) {
+        let allowed = terms.materials.join(", ");
+        return Err(malformed(format!("the license does not allow {material}; it allows {allowed}")));
+    }
+    let scale = profile.percent(Key::Scale);
+    let (low, high) = (u32::from(terms.scale_min.0), u32::from(terms.scale_max.0));
+    if !(low..=high).contains(&scale) {
+        return Err(malformed(format!("the license allows a scale of {low} to {high} %, not {scale} %")));
+    }
+    Ok(())
+}
+
 async fn open(party: &Party) -> Result<Buyer, PartyError> {
     let connection = party.connection()?;
     let api_key = party.home("buyer")?.api_key()?;
@@ -69,14 +106,26 @@ async fn watch(
     now: Timestamp,
     out: &mut impl Write,
 ) -> Result<(), PartyError> {
-    let bar = show::layer_bar("slicing");
-    let mut last = None;
-    while let Some(job) = jobs.message().await? {
+    let bar = show::layer_count("slicing");
+    let mut last: Option<Job> = None;
+    loop {
+        let job = match jobs.message().await {
+            Ok(Some(job)) => job,
+            Ok(None) => break,
+            Err(status) => {
+                let id = last.map(|job| job.job).unwrap_or_default();
+                bar.finish_and_clear();
+                writeln!(
+                    out,
+                    "the print goes on without this watch; see it again with: layerlock buyer watch {id}"
+                )?;
+                return Err(status.into());
+            }
+        };
         match job.estimate.as_ref() {
             None => bar.set_position(job.layers_sealed.into()),
             Some(estimate) => {
-                bar.set_prefix("printing");
-                bar.set_length(estimate.layers.into());
+                show::now_of(&bar, "printing", estimate.layers.into());
                 bar.set_position(job.layers_printed.into());
             }
         }
@@ -91,7 +140,8 @@ async fn watch(
     if let Some(estimate) = show::estimate(&job) {
         writeln!(out, "{estimate}")?;
     }
-    writeln!(out, "{} {} {}", show::job_state(&job), job.outcome, job.reason)?;
+    let words = [show::job_state(&job), &job.outcome, &job.reason];
+    writeln!(out, "{}", words.join(" ").trim_end())?;
     if let Some(entry) = &job.entry {
         let connection = party.connection()?;
         let witness = Witness::of(connection.licensor().await?, connection.root_digest(), now).await?;

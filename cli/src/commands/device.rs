@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use indicatif::ProgressBar;
 use layerlock_device::enrol::Enrolment;
 use layerlock_device::{Clock, Device, DeviceError, EnrolError, Notice, OpenError, PrinterTarget, Until};
 
@@ -76,9 +77,17 @@ async fn serve(
     writeln!(out, "{} waits for jobs", device.id())?;
     let until =
         if once { Until::OneJob } else { Until::Stopped(Box::pin(async { drop(interrupted().await) })) };
-    let bar = show::layer_bar("");
+    let mut bar = ProgressBar::hidden();
     let mut told = Ok(());
     let mut watch = |notice: Notice<'_>| {
+        match &notice {
+            Notice::Offered { .. } => bar = show::layer_count("fetching"),
+            Notice::Over(_) => {
+                bar.finish_and_clear();
+                bar = ProgressBar::hidden();
+            }
+            _ => {}
+        }
         let line = tell(&notice, &bar);
         if let Some(line) = line {
             let told_now = bar.suspend(|| writeln!(out, "{line}"));
@@ -92,7 +101,7 @@ async fn serve(
 }
 
 /// The line a notice is worth, if any; the bar moves by the way.
-fn tell(notice: &Notice<'_>, bar: &indicatif::ProgressBar) -> Option<String> {
+fn tell(notice: &Notice<'_>, bar: &ProgressBar) -> Option<String> {
     match notice {
         Notice::LinkUp => Some("the vault is there and has proved itself".into()),
         Notice::LinkLost { attempts, why } => {
@@ -104,8 +113,7 @@ fn tell(notice: &Notice<'_>, bar: &indicatif::ProgressBar) -> Option<String> {
             None
         }
         Notice::Checked(cleared) => {
-            bar.set_prefix("printing");
-            bar.set_length(cleared.envelope().manifest().layers.into());
+            show::now_of(bar, "printing", cleared.envelope().manifest().layers.into());
             Some("envelope authenticated, whole".into())
         }
         Notice::Heating => Some("heating".into()),
@@ -119,7 +127,8 @@ fn tell(notice: &Notice<'_>, bar: &indicatif::ProgressBar) -> Option<String> {
         Notice::Refused(refusal) => Some(format!("refused: {refusal}")),
         Notice::Over(report) => {
             let why = report.failure.as_ref().map(|failure| format!(": {failure}")).unwrap_or_default();
-            Some(format!("{} {:?}{why}", report.job, report.outcome).to_lowercase())
+            let outcome = format!("{:?}", report.outcome).to_lowercase();
+            Some(format!("{} {outcome}{why}", report.job))
         }
     }
 }

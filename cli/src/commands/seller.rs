@@ -4,6 +4,7 @@ use std::io::Write;
 
 use layerlock_terms::ids::DesignId;
 use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Terms};
+use layerlock_terms::machine::Material;
 use layerlock_terms::units::{Millis, Percent, Timestamp};
 
 use crate::args::{Party, Seller as Args, TermsArgs};
@@ -109,6 +110,16 @@ pub fn widest(copies: u32) -> Terms {
     }
 }
 
+/// Names of the catalogue only: terms nobody could print under are a mistake.
+fn materials(typed: &[String]) -> Result<Vec<String>, PartyError> {
+    let named = |name: &String| Material::named(name).map(|material| material.name().to_owned());
+    typed
+        .iter()
+        .map(named)
+        .collect::<Result<_, _>>()
+        .map_err(|error| PartyError::Malformed(error.to_string()))
+}
+
 impl TermsArgs {
     /// The terms typed, as of `now`.
     pub fn terms(&self, now: Timestamp) -> Result<Terms, PartyError> {
@@ -130,7 +141,7 @@ impl TermsArgs {
             devices,
             scale_min: percent(low)?,
             scale_max: percent(high)?,
-            materials: self.materials.clone(),
+            materials: materials(&self.materials)?,
             failure: self
                 .spend_failed_from
                 .map_or(FailurePolicy::Return, |share| FailurePolicy::SpendFrom(Percent(share))),

@@ -16,11 +16,21 @@ pub fn upload_bar(bytes: u64) -> ProgressBar {
     ProgressBar::new(bytes).with_style(style.expect("the template is well formed"))
 }
 
-/// A bar over layers.
-pub fn layer_bar(what: &'static str) -> ProgressBar {
+/// A count of layers whose end isn't known yet.
+pub fn layer_count(what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("  {prefix:<10} {spinner} {pos} layers  {msg}");
+    ProgressBar::no_length().with_style(style.expect("the template is well formed")).with_prefix(what)
+}
+
+/// From here on it is known how many layers there are: a count becomes a bar.
+pub fn now_of(bar: &ProgressBar, what: &'static str, layers: u64) {
+    if bar.length() == Some(layers) {
+        return;
+    }
     let style = ProgressStyle::with_template("  {prefix:<10} {bar:32.cyan/dim} {pos}/{len} layers  {msg}");
-    let style = style.expect("the template is well formed").progress_chars("━╸─");
-    ProgressBar::new(0).with_style(style).with_prefix(what)
+    bar.set_style(style.expect("the template is well formed").progress_chars("━╸─"));
+    bar.set_prefix(what);
+    bar.set_length(layers);
 }
 
 /// A design version.

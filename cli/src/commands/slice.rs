@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use layerlock_device::gcode::{Comments, GcodeError, Marlin};
@@ -83,10 +83,10 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
     let threads =
         args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
 
-    let beside = args.output.with_extension("gcode.part");
+    let beside = beside(&args.model, &args.output)?;
     let mut writer = Writer::new(&beside)?;
-    let bar = show::layer_bar("slicing");
-    bar.set_length(layers_about(&mesh, &profile));
+    let bar = show::layer_count("slicing");
+    show::now_of(&bar, "slicing", layers_about(&mesh, &profile));
     let sliced = slice(&mesh, &profile, threads, &mut |piece| {
         bar.inc(u64::from(matches!(piece, Piece::Layer(_))));
         writer.take(&piece)
@@ -106,6 +106,26 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
         files::write_public(file, &serde_json::to_vec_pretty(&stats).expect("stats are plain numbers"))?;
     }
     Ok(stats)
+}
+
+/// Where the output grows before it gets its name. The model itself, a folder and a device are no outputs: a
+/// rename would put a file in their place.
+fn beside(model: &Path, output: &Path) -> io::Result<PathBuf> {
+    let refused = |why: &str| {
+        let words = format!("{}: {why}; name a file that may be written", output.display());
+        Err(io::Error::new(io::ErrorKind::InvalidInput, words))
+    };
+    match (fs::metadata(output), fs::canonicalize(output)) {
+        (Ok(there), _) if !there.is_file() => return refused("is no regular file"),
+        (Ok(_), Ok(path)) if fs::canonicalize(model).is_ok_and(|model| model == path) => {
+            return refused("is the model itself");
+        }
+        _ => {}
+    }
+    if output.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        return refused("its folder is not there");
+    }
+    Ok(output.with_extension("gcode.part"))
 }
 
 /// How many layers there will be, give or take the first one's height: for the progress bar.

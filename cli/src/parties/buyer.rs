@@ -2,6 +2,7 @@
 
 use layerlock_proto::licensor::v1 as licensor_wire;
 use layerlock_proto::licensor::v1::copies_client::CopiesClient;
+use layerlock_proto::licensor::v1::devices_client::DevicesClient;
 use layerlock_proto::licensor::v1::licenses_client::LicensesClient;
 use layerlock_proto::vault::v1 as vault_wire;
 use layerlock_proto::vault::v1::jobs_client::JobsClient;
@@ -49,6 +50,12 @@ impl Buyer {
     /// All licenses.
     pub async fn licenses(&self) -> Result<Vec<licensor_wire::License>, PartyError> {
         super::seller::all_licenses(self.licensor.clone(), &self.api_key).await
+    }
+
+    /// Catalogue name of the machine behind a device.
+    pub async fn machine_of(&self, device: &str) -> Result<String, PartyError> {
+        let call = with_key(licensor_wire::GetDeviceRequest { device: device.to_owned() }, &self.api_key)?;
+        Ok(DevicesClient::new(self.licensor.clone()).get_device(call).await?.into_inner().machine)
     }
 
     /// Takes a copy; the same request takes the same one.

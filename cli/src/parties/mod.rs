@@ -59,8 +59,14 @@ impl PartyError {
 /// The service's own words, with its reason so that they can be looked up.
 fn refusal(status: &Status) -> String {
     match Reason::of(status) {
+        Some(Reason::Unauthenticated) => {
+            "the service does not know this API key: run `join` again with the key you were given".to_owned()
+        }
         Some(reason) => format!("{} [{}]", status.message(), reason.as_str()),
-        None => format!("{} [{:?}]", status.message(), status.code()),
+        None => format!(
+            "the connection was lost ({:?}): nothing that was answered is lost, try again",
+            status.code()
+        ),
     }
 }
 

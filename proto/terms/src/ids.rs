@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 /// Why a text is not an id of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {kind} id: expected `{prefix}-` and 32 lower-case hex digits")]
+#[error("`{text}` is no {kind} id: expected `{prefix}-` and 32 lower-case hex digits")]
 pub struct IdError {
     text: String,
     kind: &'static str,

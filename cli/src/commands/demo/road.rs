@@ -187,7 +187,7 @@ async fn print<W: Write + Send>(
     watching: Streaming<Job>,
     teller: &mut Teller<'_, W>,
 ) -> Result<Printed, DemoError> {
-    let bar = show::layer_bar("slicing");
+    let bar = show::layer_count("slicing");
     let (told, latest) = watch::channel(Job::default());
     let follow = tokio::spawn(follow(watching, told, bar.clone()));
     let mut loot = None;
@@ -199,8 +199,7 @@ async fn print<W: Write + Send>(
             epochs = manifest.epochs;
             pictures = Some(Pictures::new(manifest.summary.min, manifest.summary.max, manifest.layers));
             loot = Some(Loot::take(home, home.with_extension("stolen")));
-            bar.set_prefix("printing");
-            bar.set_length(manifest.layers.into());
+            show::now_of(&bar, "printing", manifest.layers.into());
         }
         Notice::Layer(layer) => drop(pictures.as_mut().map(|pictures: &mut Pictures| pictures.add(layer))),
         Notice::Progress { layers, .. } => bar.set_position(layers.into()),
