@@ -1,7 +1,8 @@
 //! What opening does with a directory that a crash, a disk or a person has changed.
 //!
 //! Torn at the end: cut, and everything acknowledged before is there. Damaged anywhere else: refused by file and
-//! offset, untouched. The view gone, broken, ahead, behind or of another past: moved aside by name and built anew.
+//! offset, untouched. The view ahead: commits were lost, refused by name, untouched. The view gone, broken or of
+//! another past: moved aside by name and built anew.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test failing")]
 
@@ -281,11 +282,60 @@ async fn a_view_that_is_a_file_is_moved_aside_and_rebuilt() {
     assert!(matches!(rebuilt(dir.path(), 5).await, ViewFault::Unreadable { .. }));
 }
 
+/// Opens a store that lost its commits behind `journal` of five: refused, untouched, and open once the view is away.
+async fn loses_commits(dir: &Path, journal: u64) {
+    let (part, view) = (dir.join(FIRST_PART), dir.join("view"));
+    let left = part_bytes(dir);
+    for _ in 0..2 {
+        let refusal = refusal(dir);
+        let said = refusal.to_string();
+        match refusal {
+            OpenError::CommitsLost { file, journal: ends, view: ahead, published } => {
+                assert_eq!((file, ends, ahead, published), (part.clone(), journal, view.clone(), 5));
+            }
+            other => panic!("{other}"),
+        }
+        assert!(said.contains("from a backup") && said.contains("move the view directory away"), "{said}");
+        assert_eq!(part_bytes(dir), left, "a refused journal is left as it is");
+    }
+    fs::rename(&view, dir.join("view-of-the-lost")).unwrap();
+    let (store, report) = open(dir);
+    assert_eq!(report.view, ViewOutcome::Built);
+    holds_exactly(&store, journal, "what the journal has").await;
+    write(&store, journal + 1, journal + 2).await;
+}
+
 #[tokio::test]
-async fn a_view_ahead_of_the_journal_is_moved_aside_and_rebuilt() {
+async fn a_journal_cut_behind_what_was_published_is_refused_until_the_view_is_moved_away() {
+    let (_, lengths) = written(5).await;
+    for (length, journal) in [(lengths[3], 3), (lengths[5] - 3, 4), (lengths[0], 0)] {
+        let (dir, _) = written(5).await;
+        fs::write(dir.path().join(FIRST_PART), &part_bytes(dir.path())[..length]).unwrap();
+        loses_commits(dir.path(), journal).await;
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_bit_in_the_last_published_frame_is_refused_until_the_view_is_moved_away() {
     let (dir, lengths) = written(5).await;
-    fs::write(dir.path().join(FIRST_PART), &part_bytes(dir.path())[..lengths[3]]).unwrap();
-    assert_eq!(rebuilt(dir.path(), 3).await, ViewFault::Ahead { view: 5, journal: 3 });
+    let mut damaged = part_bytes(dir.path());
+    damaged[lengths[4] + 60] ^= 1;
+    fs::write(dir.path().join(FIRST_PART), damaged).unwrap();
+    loses_commits(dir.path(), 4).await;
+}
+
+#[tokio::test]
+async fn a_last_part_that_is_missing_is_refused_by_what_the_view_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = JournalStore::open(dir.path(), rotating()).unwrap();
+    write(&store, 1, 20).await;
+    drop(store);
+    let last = parts(dir.path()).pop().unwrap();
+    let kept = fs::read(&last).unwrap();
+    fs::remove_file(&last).unwrap();
+    assert!(matches!(refusal(dir.path()), OpenError::CommitsLost { published: 20, .. }));
+    fs::write(&last, kept).unwrap();
+    holds_exactly(&open(dir.path()).0, 20, "put back").await;
 }
 
 #[tokio::test]
@@ -294,7 +344,7 @@ async fn a_view_of_another_past_is_moved_aside_and_rebuilt() {
     let view = dir.path().join("view");
     let kept = dir.path().join("kept");
     fs::rename(&view, &kept).unwrap();
-    // The same store forgets commits 4 and 5 and does others instead, as after an old copy was put back.
+    // The same store, its view away, forgets commits 4 and 5 and does others instead, as after an old copy was put back.
     fs::write(dir.path().join(FIRST_PART), &part_bytes(dir.path())[..lengths[3]]).unwrap();
     let (store, _) = open(dir.path());
     store.commit(Commit::new().delete(key(3), Expect::Anything)).await.unwrap();

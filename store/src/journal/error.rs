@@ -45,6 +45,26 @@ pub enum OpenError {
         /// The store's directory.
         dir: PathBuf,
     },
+    /// The view was published further than the journal goes. Commits are durable before they are published, so
+    /// acknowledged ones are gone from the journal: no crash does that, a person or a disk did.
+    #[error(
+        "{} ends at commit {journal}, but the view {} was published up to commit {published}: acknowledged commits \
+         behind {journal} are missing from the journal, so nothing was changed. Put the journal files back from a \
+         backup that has them; or, if the loss is accepted, move the view directory away and start again: that \
+         starts from what the journal has",
+        file.display(),
+        view.display()
+    )]
+    CommitsLost {
+        /// The journal's last file.
+        file: PathBuf,
+        /// The journal's newest commit.
+        journal: u64,
+        /// The view's directory.
+        view: PathBuf,
+        /// The view's newest commit.
+        published: u64,
+    },
     /// A file has been put here from another store.
     #[error("{} belongs to another store: take it out, and put back this store's own", file.display())]
     Foreign {

@@ -1,9 +1,9 @@
 //! Recovery: find where the journal ends, make that end certain, and bring the view up to it.
 //!
-//! The order is the design. First everything is read and checked (`Survey`); then the end is settled: a torn tail is
-//! cut off, the last frame is written again and synced, because it may have been read from a cache the disk never
-//! saw; only then is anything published (`restore`). Every step may be cut by another crash: the next recovery
-//! starts over.
+//! The order is the design. First everything is read and checked (`Survey`), also against the view: commits that were
+//! published and aren't there any more are a loss, and refused. Then the end is settled: a torn tail is cut off, the
+//! last frame is written again and synced, because it may have been read from a cache the disk never saw; only then is
+//! anything published (`restore`). Every step may be cut by another crash: the next recovery starts over.
 
 use std::path::Path;
 
@@ -46,6 +46,7 @@ pub fn recover(
     let found = Found::open(view_dir, options);
     let mark = found.as_ref().ok().and_then(|found| found.mark);
     let plan = Plan::choose(disk, &layout, mark)?;
+    plan.survey.miss_nothing_published(disk, mark, view_dir)?;
     let part = plan.settle()?;
     let (view, outcome) = restore(&plan, view_dir, options, found)?;
     let survey = plan.survey;
@@ -180,6 +181,24 @@ impl Survey {
             return Err(Break::Behind(OpenError::Missing { file }));
         };
         Ok(Survey { store, head: walk.head(), last, end, since_snapshot, mark: found, sample })
+    }
+
+    /// Refuses a journal that ends before what was published from it: before the end is settled, which would make a
+    /// lost end final.
+    fn miss_nothing_published(
+        &self,
+        disk: &dyn Disk,
+        mark: Option<Mark>,
+        view: &Path,
+    ) -> Result<(), OpenError> {
+        let journal = self.head.sequence;
+        match mark {
+            Some(Mark { store, head }) if store == self.store && head.sequence > journal => {
+                let (file, published) = (disk.place().join(&self.last.name), head.sequence);
+                Err(OpenError::CommitsLost { file, journal, view: view.to_owned(), published })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn torn(&self, disk: &dyn Disk) -> Option<TornTail> {

@@ -61,13 +61,6 @@ pub enum ViewFault {
     Empty,
     /// It belongs to another store.
     Foreign,
-    /// It has commits the journal doesn't: the journal lost its end, or an old copy of it was put back.
-    Ahead {
-        /// The view's newest commit.
-        view: u64,
-        /// The journal's.
-        journal: u64,
-    },
     /// It lacks commits that the journal holds only as a snapshot.
     Gap {
         /// The view's newest commit.
@@ -137,11 +130,6 @@ impl fmt::Display for ViewFault {
             ViewFault::Unreadable { detail } => write!(f, "it can't be read ({detail})"),
             ViewFault::Empty => f.write_str("it came up empty"),
             ViewFault::Foreign => f.write_str("it belongs to another store"),
-            ViewFault::Ahead { view, journal } => write!(
-                f,
-                "it's ahead of the journal (commit {view}, journal {journal}): the journal lost acknowledged commits \
-                 or was put back from an old copy"
-            ),
             ViewFault::Gap { view, journal } => {
                 write!(f, "it stopped at commit {view} and the journal begins with a snapshot at {journal}")
             }

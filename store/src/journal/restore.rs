@@ -56,12 +56,9 @@ impl Found {
             let lost_all = self.age == Age::Old && plan.survey.head != Head::START;
             return if lost_all { Err(ViewFault::Empty) } else { Ok(None) };
         };
-        let (view, journal) = (head.sequence, plan.survey.head.sequence);
+        let view = head.sequence;
         if store != plan.survey.store {
             return Err(ViewFault::Foreign);
-        }
-        if view > journal {
-            return Err(ViewFault::Ahead { view, journal });
         }
         if view < plan.base_sequence() {
             return Err(ViewFault::Gap { view, journal: plan.base_sequence() });
