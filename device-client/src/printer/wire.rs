@@ -12,6 +12,7 @@ mod ack;
 mod life;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::guard::{Command, Pace};
@@ -131,8 +132,9 @@ struct Rewind {
     line: Option<LineNumber>,
     /// Requests for it, without the duplicates in flight.
     times: u32,
-    /// How many of the lines written after it may still ask for it once more (rule 8).
-    echoes: u64,
+    /// Lengths of the lines written after it that the machine may still have to read: each asks for it once
+    /// more (rule 8) and takes its room in the receive buffer until then (rule 16).
+    echoes: VecDeque<usize>,
     /// Requests in a row for a line taken long ago or never written.
     impossible: u32,
     /// Acknowledgements that belong to requests, not lines (rule 7), and how long they are waited for.
@@ -256,8 +258,11 @@ impl Wire {
     }
 
     fn fits(&self, length: usize) -> bool {
-        self.in_flight() == 0
-            || (self.in_flight() < WINDOW_LINES && self.bytes_in_flight() + length <= self.window_bytes)
+        let lines = self.in_flight() + self.rewind.echoes.len() as u64;
+        let bytes = self.bytes_in_flight() + self.rewind.echoes.iter().sum::<usize>();
+        // The line asked for takes the room of the one that was refused: no rewind ends in waiting for itself.
+        let asked_for = self.rewind.line == Some(self.cursor);
+        lines == 0 || asked_for || (lines < WINDOW_LINES && bytes + length <= self.window_bytes)
     }
 
     fn in_flight(&self) -> u64 {
@@ -265,10 +270,11 @@ impl Wire {
     }
 
     fn bytes_in_flight(&self) -> usize {
-        (self.acked.0..self.cursor.0)
-            .filter_map(|n| self.history.line(LineNumber(n)))
-            .map(|l| l.bytes.len())
-            .sum()
+        self.lengths(self.acked.0..self.cursor.0).sum()
+    }
+
+    fn lengths(&self, numbers: Range<u64>) -> impl Iterator<Item = usize> + '_ {
+        numbers.filter_map(|n| self.history.line(LineNumber(n))).map(|line| line.bytes.len())
     }
 
     fn write_next(&mut self, now: Duration) {

@@ -37,6 +37,8 @@ pub struct Manners {
     pub glued_report: bool,
     /// Says the ok that belongs to a resend request.
     pub resend_ok: bool,
+    /// Throws away what it has received behind a bad line; else each line of it is read and asks again.
+    pub flushes: bool,
     /// Bytes its receive buffer holds.
     pub receive_buffer: usize,
     /// Lines its queue holds.
@@ -52,6 +54,7 @@ impl Default for Manners {
             advanced_ok: false,
             glued_report: true,
             resend_ok: true,
+            flushes: true,
             receive_buffer: 128,
             queue: 4,
         }
@@ -246,10 +249,12 @@ impl Firmware {
         self.queue.push_back(command.into());
     }
 
-    /// A resend request; what was received behind the bad line is thrown away with it.
+    /// A resend request; what was received behind the bad line may be thrown away with it.
     fn ask_again(&mut self, why: &str) {
         self.record.resends_asked += 1;
-        self.received.clear();
+        if self.manners.flushes {
+            self.received.clear();
+        }
         self.say(&format!("Error:{why}, Last Line: {}", self.last_line));
         self.say(&format!("Resend: {}", self.last_line + 1));
         if self.manners.resend_ok {
@@ -349,6 +354,11 @@ impl Firmware {
     pub fn take_output(&mut self) -> Option<Vec<u8>> {
         let output = std::mem::take(&mut self.output);
         (self.condition != Condition::Unplugged).then_some(output)
+    }
+
+    /// What it has received and not read yet.
+    pub fn unread(&self) -> impl Iterator<Item = u8> + '_ {
+        self.received.iter().copied()
     }
 
     /// When [`Self::receive`] should be called again, if nothing is to be received before.

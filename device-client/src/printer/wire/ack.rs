@@ -98,7 +98,7 @@ impl Wire {
         self.acked = LineNumber(line.0 + 1);
         self.rewind.impossible = 0;
         if self.rewind.line.is_some_and(|asked| asked < self.acked) {
-            self.rewind.echoes = 0;
+            self.rewind.echoes.clear();
         }
     }
 
@@ -121,8 +121,7 @@ impl Wire {
         if line >= self.cursor {
             return; // The next unsent, or about to be written again.
         }
-        if self.rewind.line == Some(line) && self.rewind.echoes > 0 {
-            self.rewind.echoes -= 1;
+        if self.rewind.line == Some(line) && self.rewind.echoes.pop_front().is_some() {
             return;
         }
         self.go_back_to(line);
@@ -140,7 +139,7 @@ impl Wire {
 
     fn go_back_to(&mut self, line: LineNumber) {
         let times = if self.rewind.line == Some(line) { self.rewind.times + 1 } else { 1 };
-        let echoes = self.cursor.0 - line.0 - 1;
+        let echoes = self.lengths(line.0 + 1..self.cursor.0).collect();
         (self.rewind.line, self.rewind.times, self.rewind.echoes) = (Some(line), times, echoes);
         self.narrow_the_window();
         if line < self.acked {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::printer::PrinterEvent;
 use crate::printer::reply::Reply;
-use crate::printer::wire::{Ending, Phase, Rewind, Wire};
+use crate::printer::wire::{Ending, Phase, RESEND_OK, Rewind, Wire};
 
 /// How long an answer may take where the machine never tells that it is busy (rule 11).
 pub const ANSWER: Duration = Duration::from_secs(30);
@@ -76,6 +76,7 @@ impl Wire {
             Phase::Dying { until, .. } => Some(*until),
             Phase::Over(_) => None,
             Phase::Running if self.rewind.swallow > 0 => Some(self.rewind.until),
+            Phase::Running if self.echoes_are_next() => Some(self.echoes_due()),
             Phase::Running if self.in_flight() > 0 => Some(self.answer_due()),
             Phase::Running => None,
         }
@@ -85,12 +86,25 @@ impl Wire {
         self.life.last_sign + self.life.patience(self.has_long_runner())
     }
 
+    /// Whether nothing keeps the machine from reading what it was sent before the last rewind: all before the line
+    /// it asked for is done. Firmware that threw those lines away (as Marlin does) stays silent then.
+    fn echoes_are_next(&self) -> bool {
+        !self.rewind.echoes.is_empty() && self.rewind.line.is_some_and(|asked| asked <= self.acked)
+    }
+
+    fn echoes_due(&self) -> Duration {
+        self.life.last_sign + RESEND_OK
+    }
+
     /// Does what is due at `now`; harmless when nothing is.
     pub fn tick(&mut self, now: Duration) {
         match self.phase.clone() {
             Phase::Greeting { attempts, next, give_up } => self.greet(attempts, (next, give_up), now),
             Phase::Dying { message, until } if now >= until => self.end(Ending::Fault(message)),
             Phase::Running if self.rewind.swallow > 0 => self.stop_waiting_for_resend_ok(now),
+            Phase::Running if self.echoes_are_next() && now >= self.echoes_due() => {
+                self.rewind.echoes.clear()
+            }
             Phase::Running if self.in_flight() > 0 && now >= self.answer_due() => self.answer_is_late(now),
             Phase::Running | Phase::Dying { .. } | Phase::Over(_) => {}
         }
@@ -125,7 +139,7 @@ impl Wire {
         self.life.last_sign = now;
         self.life.was_busy = false;
         self.heard.stats.timeouts += 1;
-        self.rewind.echoes = 0;
+        self.rewind.echoes.clear();
         self.probe(now);
     }
 

@@ -6,15 +6,16 @@ use crate::printer::simulated::{Fault, Faults, Firmware, Manners, Pace};
 
 const MOVES: usize = 400;
 
-/// Manners of four builds of Marlin.
-fn builds() -> [Manners; 5] {
+/// Manners of builds of Marlin.
+fn builds() -> [Manners; 6] {
     let plain = Manners::default();
     [
         plain.clone(),
         Manners { advanced_ok: true, ..plain.clone() },
         Manners { resend_ok: false, busy: false, ..plain.clone() },
         Manners { glued_report: false, wait: true, ..plain.clone() },
-        Manners { pace: Pace::Times(1.0), ..plain },
+        Manners { pace: Pace::Times(1.0), ..plain.clone() },
+        Manners { pace: Pace::Times(1.0), flushes: false, ..plain },
     ]
 }
 
@@ -71,6 +72,24 @@ fn lost_lines_are_sent_again_once_each_in_order() {
 #[test]
 fn corrupted_lines_are_sent_again_once_each_in_order() {
     once_each_in_order(&[Fault::LineCorrupted], 30);
+}
+
+#[test]
+fn rule_16_lines_written_before_a_rewind_and_not_read_yet_keep_their_room_in_the_window() {
+    let job = job(MOVES);
+    for first in 10..50 {
+        for pace in [Pace::Instant, Pace::Times(1.0)] {
+            let corrupted = (first..MOVES as u64).step_by(40).map(|line| (line, Fault::LineCorrupted));
+            let manners = Manners { pace, flushes: false, receive_buffer: 128, ..Manners::default() };
+            let mut rig = Rig::new(manners, Faults::at(corrupted), first);
+            rig.firmware.take_output(); // Its start was said before the port was opened: one greeting, one ok.
+            rig.print(&job).unwrap_or_else(|error| panic!("from {first}, {pace:?}: {error}"));
+            let (lines, bytes) = rig.most_unread;
+            let told = format!("from {first}, {pace:?}: {lines} lines, {bytes} bytes unread");
+            assert!(lines <= WINDOW_LINES as usize && bytes <= WINDOW_BYTES, "{told}");
+            assert!(rig.stats().resends > 0 && rig.record().overflowed == 0, "{told}");
+        }
+    }
 }
 
 #[test]

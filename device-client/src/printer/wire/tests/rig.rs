@@ -20,6 +20,8 @@ pub(super) struct Rig {
     /// Chooses which line on the cable arrives next.
     order: u64,
     steps: u64,
+    /// Most lines, and most bytes, that were on the cable or in the receive buffer at once.
+    pub(super) most_unread: (usize, usize),
 }
 
 /// More than any job here takes; reached only by going round in circles.
@@ -43,6 +45,7 @@ impl Rig {
             to_host: VecDeque::new(),
             order: seed.wrapping_mul(2) | 1,
             steps: 0,
+            most_unread: (0, 0),
         }
     }
 
@@ -81,6 +84,7 @@ impl Rig {
         assert!(self.steps < STEPS, "goes round in circles: {:?}", self.stats());
         let said = self.wire.take_output();
         self.to_machine.extend(said.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec));
+        self.measure_unread();
         let last = self.stats().last_acknowledged;
         let cut = || PrinterError::LinkLost { last, cause: "cut".into() };
         let answer = self.firmware.take_output().ok_or_else(cut)?;
@@ -93,6 +97,13 @@ impl Rig {
             (false, false) => self.arrive_at_host(),
         }
         Ok(())
+    }
+
+    fn measure_unread(&mut self) {
+        let unread: Vec<u8> =
+            self.firmware.unread().chain(self.to_machine.iter().flatten().copied()).collect();
+        let lines = unread.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).count();
+        self.most_unread = (self.most_unread.0.max(lines), self.most_unread.1.max(unread.len()));
     }
 
     fn arrive_at_machine(&mut self) {
