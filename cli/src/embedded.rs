@@ -223,9 +223,13 @@ fn vault_config(
     })
 }
 
-/// Opens one service's records, and says what recovery did.
+/// Opens one service's records, and says what recovery did: as a warning if it mended anything.
 fn records(dir: &Path, name: &str) -> Result<JournalStore, layerlock_store::OpenError> {
     let (store, recovery) = JournalStore::open(&dir.join(name), Options::default())?;
-    tracing::info!(service = name, %recovery, "records open");
+    if recovery.is_uneventful() {
+        tracing::info!(service = name, %recovery, "records open");
+    } else {
+        tracing::warn!(service = name, %recovery, "records open after a repair");
+    }
     Ok(store)
 }

@@ -81,9 +81,14 @@ pub enum ViewFault {
 }
 
 impl Recovery {
-    /// Whether everything was as an orderly stop leaves it.
+    /// Whether nothing was cut off, set aside or built anew: as a plain start, the very first one included, leaves it.
     pub fn is_uneventful(&self) -> bool {
-        let view_is_well = !matches!(self.view, ViewOutcome::Rebuilt { .. });
+        let view_is_well = match self.view {
+            ViewOutcome::Kept { .. } => true,
+            // With commits in the journal there has been a view before.
+            ViewOutcome::Built => self.head == Head::START,
+            ViewOutcome::Rebuilt { .. } => false,
+        };
         self.torn.is_none() && self.damaged_snapshots.is_empty() && view_is_well
     }
 }
