@@ -435,6 +435,50 @@ fn parts_that_are_missing_outside_or_damaged_are_refused() {
     assert_eq!(refusal(&crowd), MeshError::DamagedPart { part: part(MODEL) });
 }
 
+/// Every triangle once more, facing the other way.
+fn faced_both_ways(mesh: &Mesh) -> Mesh {
+    let back = mesh.triangles.iter().map(|&[a, b, c]| [a, c, b]);
+    Mesh { vertices: mesh.vertices.clone(), triangles: mesh.triangles.iter().copied().chain(back).collect() }
+}
+
+#[test]
+fn bodies_without_an_inside_are_refused_in_every_format() {
+    let far = cuboid([9_000.0; 3], [9_990.0; 3]);
+    let sheets = [
+        faced_both_ways(&cube(10.0)),
+        faced_both_ways(&far),
+        faced_both_ways(&torus(20.0, 6.0, 24)),
+        cuboid([0.0; 3], [10.0, 10.0, 0.001]),
+        cuboid([0.0; 3], [0.049, 10.0, 10.0]),
+    ];
+    for (n, sheet) in sheets.iter().enumerate() {
+        assert_eq!(refusal(&to_binary_stl(sheet)), MeshError::Flat, "sheet {n}");
+        assert_eq!(refusal(&three_mf_of(sheet)), MeshError::Flat, "sheet {n}");
+    }
+}
+
+#[test]
+fn bodies_that_are_thin_turned_round_or_doubled_are_read() {
+    let cube = cube(10.0);
+    let turned = |every: usize| {
+        let turn = |(n, &[a, b, c]): (usize, &[u32; 3])| if n % every == 0 { [a, c, b] } else { [a, b, c] };
+        let triangles = cube.triangles.iter().enumerate().map(turn).collect();
+        Mesh { vertices: cube.vertices.clone(), triangles }
+    };
+    let doubled = Mesh {
+        vertices: cube.vertices.clone(),
+        triangles: [&cube.triangles[..], &cube.triangles[..]].concat(),
+    };
+    let mut lined = faced_both_ways(&cube);
+    lined.triangles.extend(&cube.triangles);
+    for (n, body) in [cuboid([0.0; 3], [10.0, 10.0, 0.06]), turned(1), turned(2), turned(3), doubled, lined]
+        .iter()
+        .enumerate()
+    {
+        assert!(read(&to_binary_stl(body)).is_ok(), "body {n}");
+    }
+}
+
 #[test]
 fn every_refusal_says_what_to_do() {
     let mends =

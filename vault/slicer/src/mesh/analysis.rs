@@ -111,7 +111,7 @@ fn to_point(mm: [f32; 3]) -> Point3 {
 pub(super) enum Bulk {
     /// No triangle has an area.
     NoArea,
-    /// All triangles lie in one plane.
+    /// All triangles lie in one plane, nearly so, or cancel each other out.
     NoVolume,
     /// Something that could enclose a volume.
     Solid,
@@ -120,17 +120,58 @@ pub(super) enum Bulk {
 /// Least volume that counts as a body, in mm³: a cube of a tenth of a millimetre.
 const LEAST_VOLUME_MM3: f64 = 1e-3;
 
+/// Least width, depth and height of a body, in mm: what is thinner is thinner than any layer or line.
+const LEAST_SIDE_MM: f64 = 0.05;
+
+/// Share of the unsigned volume that the signed sum may be off by: a sum of ten million rounded terms.
+const ROUNDING: f64 = 1e-9;
+
 /// Tells a body from a sheet without trusting the triangles' facing: the tetrahedra over all triangles from
 /// one point of the mesh have no volume only if everything lies in a plane through that point.
+///
+/// A signed sum of nothing may be a body with half of its triangles turned round, or one whose every triangle is
+/// there twice, facing both ways, so that nothing is inside: only then are such pairs looked for and taken out.
 pub(super) fn bulk(mesh: &Mesh) -> Bulk {
     let apex = mesh.vertices.first().map_or([0.0; 3], |v| v.map(f64::from));
     let measure = Measure::of(mesh, apex);
     if measure.degenerate as usize == mesh.triangles.len() {
-        Bulk::NoArea
-    } else if measure.unsigned < LEAST_VOLUME_MM3 {
-        Bulk::NoVolume
-    } else {
-        Bulk::Solid
+        return Bulk::NoArea;
+    }
+    let is_thin = Extent::of(mesh).size_mm().into_iter().any(|side| side < LEAST_SIDE_MM);
+    let cancels = measure.signed.abs() < LEAST_VOLUME_MM3 + ROUNDING * measure.unsigned;
+    let enclosed = if cancels { unpaired_volume(mesh, apex) } else { measure.unsigned };
+    if is_thin || enclosed < LEAST_VOLUME_MM3 { Bulk::NoVolume } else { Bulk::Solid }
+}
+
+/// The unsigned volume, in mm³, over the triangles that no other triangle of the same corners faces away from.
+fn unpaired_volume(mesh: &Mesh, apex: [f64; 3]) -> f64 {
+    let mut faces: Vec<Facing> = mesh.triangles.iter().map(|&triangle| Facing::of(triangle)).collect();
+    faces.par_sort_unstable();
+    let volume = |same: &[Facing]| {
+        let even = same.iter().filter(|face| face.is_even).count();
+        let left = even.abs_diff(same.len() - even) as f64;
+        left * tetrahedron(mesh.corners(same[0].corners), apex).0.abs()
+    };
+    faces.chunk_by(|a, b| a.corners == b.corners).map(volume).sum()
+}
+
+/// A triangle by its corners in rising order, and whether putting them so was an even permutation: two of the same
+/// corners that differ in this face opposite ways.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Facing {
+    corners: [u32; 3],
+    is_even: bool,
+}
+
+impl Facing {
+    fn of(triangle: [u32; 3]) -> Self {
+        let [a, b, c] = triangle;
+        let mut corners = triangle;
+        corners.sort_unstable();
+        Self {
+            corners,
+            is_even: [a > b, a > c, b > c].into_iter().filter(|&swapped| swapped).count() % 2 == 0,
+        }
     }
 }
 
@@ -148,10 +189,7 @@ impl Measure {
     fn of(mesh: &Mesh, origin: [f64; 3]) -> Self {
         let mut sum = Self { signed: 0.0, unsigned: 0.0, area: 0.0, degenerate: 0 };
         for &triangle in &mesh.triangles {
-            let [a, b, c] = mesh.corners(triangle).map(|v| [0, 1, 2].map(|i| f64::from(v[i]) - origin[i]));
-            let cross = cross(minus(b, a), minus(c, a));
-            let doubled = dot(cross, cross).sqrt();
-            let volume = dot(a, cross) / 6.0;
+            let (volume, doubled) = tetrahedron(mesh.corners(triangle), origin);
             sum.area += doubled / 2.0;
             sum.signed += volume;
             sum.unsigned += volume.abs();
@@ -159,6 +197,13 @@ impl Measure {
         }
         sum
     }
+}
+
+/// The signed volume between a triangle and `apex`, and twice the triangle's area.
+fn tetrahedron(corners: [[f32; 3]; 3], apex: [f64; 3]) -> (f64, f64) {
+    let [a, b, c] = corners.map(|v| [0, 1, 2].map(|i| f64::from(v[i]) - apex[i]));
+    let cross = cross(minus(b, a), minus(c, a));
+    (dot(a, cross) / 6.0, dot(cross, cross).sqrt())
 }
 
 fn minus(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {

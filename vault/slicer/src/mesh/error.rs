@@ -109,8 +109,10 @@ pub enum MeshError {
         /// Triangles in the file.
         triangles: u64,
     },
-    /// All triangles lie in one plane, or nothing is enclosed.
-    #[error("the mesh is flat: it encloses no volume; give the model a thickness and export it again")]
+    /// All triangles lie in one plane or within less than a layer, or nothing is enclosed.
+    #[error(
+        "the mesh is flat or its faces cancel out, so there is no body; give the model a thickness and export it again"
+    )]
     Flat,
     /// Smaller than [`super::SMALLEST_MM`] in every direction.
     #[error(
