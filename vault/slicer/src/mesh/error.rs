@@ -13,10 +13,10 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MeshError {
     /// Zero bytes.
-    #[error("the file is empty; export the model again and check that the upload finished")]
+    #[error("the file is empty; export the model again and check that the file is complete")]
     Empty,
     /// Some other kind of file.
-    #[error("this is {0}, not a mesh we read; export the model as STL or 3MF and upload that")]
+    #[error("this is {0}, not a mesh we read; export the model as STL or 3MF and give that file instead")]
     NotAMesh(Lookalike),
     /// More triangles than this vault takes.
     #[error("the mesh has {found} triangles, the limit is {limit}; reduce its resolution when exporting")]
@@ -35,7 +35,7 @@ pub enum MeshError {
 
     /// Binary STL shorter than it says.
     #[error(
-        "the STL announces {announced} triangles but only {found} are there; it was cut short, upload it again"
+        "the STL announces {announced} triangles but only {found} are there; it was cut short, give the complete file"
     )]
     Truncated {
         /// Triangles the header announces.
@@ -62,7 +62,9 @@ pub enum MeshError {
         room: u64,
     },
     /// ASCII STL that ends inside a solid.
-    #[error("the text STL ends in the middle of a solid, at line {line}; it was cut short, upload it again")]
+    #[error(
+        "the text STL ends in the middle of a solid, at line {line}; it was cut short, give the complete file"
+    )]
     CutShort {
         /// Line the file ends on, from 1.
         line: u64,
@@ -124,7 +126,7 @@ pub enum MeshError {
     },
 
     /// Not readable as a zip archive.
-    #[error("the 3MF archive is damaged ({0}); upload it again")]
+    #[error("the 3MF archive is damaged ({0}); give a complete copy of the file")]
     BrokenArchive(&'static str),
     /// More parts than a 3MF has reason to hold.
     #[error("the 3MF holds {found} parts, the limit is {limit}; save it again without attachments")]
@@ -191,7 +193,7 @@ pub enum MeshError {
         limit: u64,
     },
     /// A part whose data does not decompress or has a wrong checksum.
-    #[error("part {part} of the 3MF is damaged; upload the file again")]
+    #[error("part {part} of the 3MF is damaged; give a complete copy of the file")]
     DamagedPart {
         /// Its name.
         part: PartName,
