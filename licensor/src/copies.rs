@@ -145,9 +145,7 @@ impl Ending {
     /// As the settlement states it.
     pub fn cause(self) -> Cause {
         match self {
-            Self::Reported(Outcome::Printed, _) => Cause::Printed,
-            Self::Reported(Outcome::Failed, _) => Cause::Failed,
-            Self::Reported(Outcome::Cancelled, _) => Cause::Cancelled,
+            Self::Reported(outcome, _) => outcome.into(),
             Self::Withdrawn => Cause::Withdrawn,
             Self::NotAdmitted => Cause::NotAdmitted,
             Self::Overdue => Cause::Overdue,

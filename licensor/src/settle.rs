@@ -27,7 +27,7 @@ use crate::refuse;
 /// the same breath as the commit, so that an admission in between is never overlooked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Claim {
-    /// The device's final receipt.
+    /// The device's final receipt, countersigned by the vault that admitted the hold.
     Receipt(Outcome, Extent),
     /// A withdrawal by the vault with this key.
     Withdrawal(SignKey),

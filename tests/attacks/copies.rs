@@ -1,9 +1,18 @@
 //! Copies: raced for, taken twice, taken late, taken by the wrong device or the wrong tenant.
 
+use layerlock_device::keys::DeviceKeys;
+use layerlock_proto::licensor::v1::SettleHoldRequest;
+use layerlock_proto::licensor::v1::copies_client::CopiesClient;
+use layerlock_proto::licensor::v1::settle_hold_request::Evidence;
 use layerlock_proto::refusal::Reason;
 use layerlock_proto::types::v1::Counts;
+use layerlock_proto::vault::v1::JobState;
+use layerlock_seal::statement::Statement;
 use layerlock_terms::ids::RequestId;
+use layerlock_terms::license::Hold;
+use layerlock_terms::receipt::{Countersignature, Event, Extent, Outcome, Receipt};
 use layerlock_terms::units::Millis;
+use layerlock_terms::wire::Noun;
 use layerlock_tests::world::World;
 
 use crate::WORKER;
@@ -81,6 +90,39 @@ async fn a_job_ordered_twice_is_one_print() {
     assert_eq!(again.job, printed.job.job);
     assert_eq!(again.state(), printed.job.state());
     assert_eq!(licensed.counts().await, Counts { granted: 2, free: 1, held: 0, spent: 1 });
+}
+
+/// The owner tells the licensor that nothing was printed, and the vault nothing: the copy would be free again while
+/// the vault releases every key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_cannot_settle_its_own_hold_behind_the_vaults_back() {
+    let world = World::begin(WORKER).await;
+    let licensed = world.licensed(1).await;
+    let mut device = world.device("device").await;
+    let held = licensed.hold(&device).await.expect("a copy is free");
+    let job = licensed.order(&held, &device).await.expect("it is admitted").job;
+    let mut watched = licensed.buyer.watch(&job).await.expect("the vault knows the job");
+    while watched.message().await.expect("it answers").expect("it is sealed").state() != JobState::Sealed {}
+
+    let keys = DeviceKeys::load(&world.folder("device").join("keys")).expect("an owner reads its own disk");
+    let statement = Statement::parse(&held.hold).expect("a statement");
+    let hold = Hold::parse(statement.payload()).expect("a hold");
+    let (job_id, at) = (hold.job, world.time.now());
+    let event = Event::Ended(Outcome::Cancelled, Extent::default());
+    let receipt = Receipt { device: device.id(), job: job_id, hold: hold.id, sequence: 9, at, event };
+    let receipt = Statement::sign(&receipt, &keys.sign);
+    let own = Countersignature { job: job_id, hold: hold.id, receipt: receipt.digest(), at };
+    let own = Statement::sign(&own, &keys.sign).emit();
+    for countersignature in [Vec::new(), own] {
+        let evidence = Some(Evidence::Receipt(receipt.emit()));
+        let request = SettleHoldRequest { hold: hold.id.to_string(), evidence, countersignature };
+        let answer = CopiesClient::new(world.licensor().await).settle_hold(request).await;
+        let status = answer.expect_err("no vault closed the job");
+        assert_eq!(Reason::of(&status), Some(Reason::NotTrusted), "{status}");
+    }
+    assert_eq!(licensed.counts().await, Counts { granted: 1, free: 0, held: 1, spent: 0 });
+    world.deliver(&licensed, &mut device, "device", &job).await;
+    assert_eq!(licensed.counts().await, Counts { granted: 1, free: 0, held: 0, spent: 1 });
 }
 
 #[tokio::test(flavor = "multi_thread")]

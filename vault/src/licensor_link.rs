@@ -30,8 +30,13 @@ pub trait LicensorLink: Send + Sync + 'static {
 /// How a hold ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
-    /// The device's final receipt.
-    Receipt(Statement),
+    /// The device's final receipt, which closed the job.
+    Receipt {
+        /// By the device.
+        receipt: Statement,
+        /// By this vault, of that receipt.
+        countersignature: Statement,
+    },
     /// The vault's withdrawal.
     Withdrawal(Statement),
 }
@@ -70,11 +75,16 @@ impl LicensorLink for GrpcLicensor {
     }
 
     async fn settle_hold(&self, hold: HoldId, evidence: Evidence) -> Result<LedgerEntry, LinkError> {
-        let evidence = match evidence {
-            Evidence::Receipt(receipt) => settle_hold_request::Evidence::Receipt(receipt.emit()),
-            Evidence::Withdrawal(report) => settle_hold_request::Evidence::Report(report.emit()),
+        let (evidence, countersignature) = match evidence {
+            Evidence::Receipt { receipt, countersignature } => {
+                (settle_hold_request::Evidence::Receipt(receipt.emit()), countersignature.emit())
+            }
+            Evidence::Withdrawal(report) => {
+                (settle_hold_request::Evidence::Report(report.emit()), Vec::new())
+            }
         };
-        let request = wire::SettleHoldRequest { hold: hold.to_string(), evidence: Some(evidence) };
+        let request =
+            wire::SettleHoldRequest { hold: hold.to_string(), evidence: Some(evidence), countersignature };
         let answer = self.copies.clone().settle_hold(request).await.map_err(refused_or_unreachable)?;
         answer.into_inner().entry.ok_or_else(|| LinkError::Unreachable("it answered without an entry".into()))
     }

@@ -95,7 +95,7 @@ fn a_closed_job_is_settled_after_a_restart_when_the_licensor_was_away() {
         let vault = house.open().await;
         assert_eq!(order.settled(&vault).await.outcome, "cancelled");
     });
-    assert!(matches!(&house.licensor.settled.lock().unwrap()[..], [(_, Evidence::Receipt(_))]));
+    assert!(matches!(&house.licensor.settled.lock().unwrap()[..], [(_, Evidence::Receipt { .. })]));
 }
 
 #[test]

@@ -184,7 +184,7 @@ async fn a_print_goes_from_upload_to_settlement() {
     assert_eq!((job.outcome.as_str(), job.layers_printed), ("printed", delivered.manifest.layers));
     assert_eq!(job.plain_bytes, toolpath.len() as u64);
     assert_eq!(house.files("envelopes"), Vec::<String>::new());
-    assert!(matches!(&house.licensor.settled.lock().unwrap()[..], [(_, Evidence::Receipt(_))]));
+    assert!(matches!(&house.licensor.settled.lock().unwrap()[..], [(_, Evidence::Receipt { .. })]));
 }
 
 #[tokio::test]

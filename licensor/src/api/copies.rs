@@ -12,7 +12,7 @@ use layerlock_store::{Commit, CommitError, Expect};
 use layerlock_terms::ids::{BuyerId, DeviceId, HoldId, JobId, LicenseId};
 use layerlock_terms::license as terms;
 use layerlock_terms::license::Expiry;
-use layerlock_terms::receipt::{Event, JobEvent, JobReport, Receipt};
+use layerlock_terms::receipt::{Countersignature, Event, JobEvent, JobReport, Receipt};
 use layerlock_terms::trust::{DeviceCertificate, Role};
 use layerlock_terms::units::Timestamp;
 use layerlock_terms::wire::Noun;
@@ -66,7 +66,9 @@ impl wire::copies_server::Copies for Door {
         let body = request.into_inner();
         let id: HoldId = convert::id(&body.hold)?;
         let claim = match convert::required(body.evidence, "evidence")? {
-            wire::settle_hold_request::Evidence::Receipt(bytes) => self.0.receipt(id, &bytes).await?,
+            wire::settle_hold_request::Evidence::Receipt(bytes) => {
+                self.0.receipt(id, &bytes, &body.countersignature).await?
+            }
             wire::settle_hold_request::Evidence::Report(bytes) => self.0.withdrawal(id, &bytes).await?,
         };
         let entry = self.0.settle(id, claim).await?;
@@ -199,10 +201,11 @@ impl Licensor {
     }
 
     /// What a device's final receipt claims. A revoked device, or one whose certificate has ended since, still
-    /// reports what it did before.
-    async fn receipt(&self, id: HoldId, bytes: &[u8]) -> Result<Claim, Status> {
+    /// reports what it did before. Its word alone settles nothing: while its vault has not closed the job, keys
+    /// still leave.
+    async fn receipt(&self, id: HoldId, bytes: &[u8], countersignature: &[u8]) -> Result<Claim, Status> {
         let statement = refuse::parse_statement(bytes, "receipt")?;
-        let (_, hold) = self.placed(id).await?;
+        let (record, hold) = self.placed(id).await?;
         let device = self.shelf.owned::<Device>(&tables::device(&hold.device)).await?;
         let certificate: DeviceCertificate = self.issued(&device.value.certificate)?;
         let key = VerifyingKey::try_from(certificate.sign).map_err(|_| refuse::damaged(hold.device))?;
@@ -210,12 +213,14 @@ impl Licensor {
         if (receipt.device, receipt.job, receipt.hold) != (hold.device, hold.job, hold.id) {
             return Err(refuse::untrusted("receipt", "it speaks of another device, job or hold"));
         }
-        match receipt.event {
-            Event::Ended(outcome, extent) => Ok(Claim::Receipt(outcome, extent)),
+        let claim = match receipt.event {
+            Event::Ended(outcome, extent) => Claim::Receipt(outcome, extent),
             Event::Checked(_) | Event::Progress(_) => {
-                Err(refuse::invalid("`receipt` says the job goes on: send the final one"))
+                return Err(refuse::invalid("`receipt` says the job goes on: send the final one"));
             }
-        }
+        };
+        countersigned(&record.value.stage, &hold, &statement, countersignature)?;
+        Ok(claim)
     }
 
     /// What a vault's withdrawal claims: by the vault that admitted the hold, or, before any did, by one that
@@ -244,4 +249,25 @@ impl Licensor {
         let hold: terms::Hold = self.issued(&record.value.statement)?;
         if hold.id == id { Ok((record, hold)) } else { Err(refuse::damaged(terms::Hold::TYPE)) }
     }
+}
+
+/// Refuses a receipt that the vault which admitted the hold did not countersign: this very receipt, for this hold.
+fn countersigned(stage: &Stage, hold: &terms::Hold, receipt: &Statement, bytes: &[u8]) -> Result<(), Status> {
+    let (Stage::Admitted(vault) | Stage::Settled(Some(vault), _)) = stage else {
+        return Err(refuse::untrusted(
+            "receipt",
+            "no vault admitted this hold, so nothing was printed under it",
+        ));
+    };
+    if bytes.is_empty() {
+        let mend = "missing: a receipt goes to the vault that admitted the hold, which countersigns it";
+        return Err(refuse::untrusted("countersignature", mend));
+    }
+    let vault = VerifyingKey::try_from(*vault).map_err(|_| refuse::damaged(hold.id))?;
+    let statement = refuse::parse_statement(bytes, "countersignature")?;
+    let said = statement.verify::<Countersignature>(&vault).map_err(refuse::refused("countersignature"))?;
+    if (said.job, said.hold, said.receipt) != (hold.job, hold.id, receipt.digest()) {
+        return Err(refuse::untrusted("countersignature", "it is of another receipt, job or hold"));
+    }
+    Ok(())
 }

@@ -83,6 +83,7 @@ async fn processes_that_settle_at_once_append_one_leaf_each_to_one_history() {
         let license = world.issue(&world.request_id(), &sale.seller, &offer, &sale.buyer.id).await.unwrap();
         let placed = world.place_on(&world.request_id(), &sale, &license.license).await.unwrap();
         holds.push(hold_of(&placed));
+        world.admit(&holds[holds.len() - 1]).await.unwrap();
     }
     let worlds = beside_each_other(&world).await;
     (0..2 * PROCESSES).for_each(|_| store.inject(Fault::Delay(Duration::from_millis(5))));

@@ -1,8 +1,11 @@
 //! Random lives of one license against a model a child could check: a list of holds and what each ended as.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use layerlock_proto::refusal::Reason;
 use layerlock_store::{Fault, MemoryStore};
+use layerlock_terms::ids::HoldId;
 use layerlock_terms::license::Hold;
 use layerlock_terms::receipt::{Counts, JobEvent, Outcome};
 use layerlock_terms::units::Millis;
@@ -38,6 +41,8 @@ struct Life {
     store: Arc<MemoryStore>,
     sale: Sale,
     holds: Vec<(Hold, Fate)>,
+    /// The holds a vault admitted: of those alone a receipt is heard.
+    admitted: HashSet<HoldId>,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -62,7 +67,7 @@ impl Life {
         let store = Arc::new(MemoryStore::new());
         let world = World::on(store.clone()).await.unwrap();
         let sale = world.sale(COPIES).await;
-        Self { world, store, sale, holds: Vec::new() }
+        Self { world, store, sale, holds: Vec::new(), admitted: HashSet::new() }
     }
 
     fn count(&self, fates: &[Fate]) -> u32 {
@@ -123,6 +128,7 @@ impl Life {
                 Ok(_) => {
                     assert!(fate == Fate::Admitted || (fate == Fate::Placed && in_time));
                     self.holds[hold].1 = Fate::Admitted;
+                    self.admitted.insert(terms.id);
                     return;
                 }
                 Err(status) if lost(&status) => {}
@@ -137,8 +143,15 @@ impl Life {
         let receipt = self.sale.device.ended(&terms, outcome, extent(layers, 10));
         for _ in 0..40 {
             match self.world.settle(terms.id, &receipt).await {
-                Ok(_) => return self.end(hold, if layers >= 5 { Fate::Spent } else { Fate::Returned }),
-                Err(status) => assert!(lost(&status), "{status:?}"),
+                Ok(_) => {
+                    assert!(self.admitted.contains(&terms.id), "a receipt settled what no vault admitted");
+                    return self.end(hold, if layers >= 5 { Fate::Spent } else { Fate::Returned });
+                }
+                Err(status) if lost(&status) => {}
+                Err(status) => {
+                    assert!(!self.admitted.contains(&terms.id), "{status:?}");
+                    return assert_eq!(reason(&status), Reason::NotTrusted);
+                }
             }
         }
         panic!("every fault was met and still no answer");
@@ -171,7 +184,6 @@ impl Life {
 
 /// The store gave no verdict: try again.
 fn lost(status: &tonic::Status) -> bool {
-    use layerlock_proto::refusal::Reason;
     matches!(reason(status), Reason::Stopped | Reason::Busy)
 }
 

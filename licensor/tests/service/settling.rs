@@ -85,6 +85,48 @@ async fn a_receipt_by_another_device_or_about_another_job_settles_nothing() {
     assert_eq!(world.counts(&sale).await.held, 2);
 }
 
+/// Its vault has not closed the job: every key would still leave, and the copy be free again.
+#[tokio::test]
+async fn a_receipt_the_vault_did_not_countersign_settles_nothing() {
+    let world = World::new().await;
+    let sale = world.sale(2).await;
+    let (hold, unadmitted) = (admitted(&world, &sale).await, world.hold(&sale).await.unwrap());
+    let receipt = sale.device.ended(&hold, Outcome::Cancelled, extent(0, 10));
+    let by_itself = countersigned(hold.job, hold.id, &receipt, &sale.device.sign).emit();
+    let of_another_kind = report(&hold, JobEvent::Admitted, &vault()).emit();
+    for countersignature in [Vec::new(), receipt.emit(), by_itself, of_another_kind] {
+        let answer = world.settle_by(hold.id, &receipt, &countersignature).await;
+        assert_eq!(refused(answer), Reason::NotTrusted);
+    }
+    let receipt = sale.device.ended(&unadmitted, Outcome::Cancelled, extent(0, 10));
+    assert_eq!(refused(world.settle(unadmitted.id, &receipt).await), Reason::NotTrusted);
+    assert_eq!(world.counts(&sale).await, Counts { granted: 2, free: 0, held: 2, spent: 0 });
+    assert_eq!(world.audit().await.size, 0);
+}
+
+#[tokio::test]
+async fn a_countersignature_of_another_receipt_or_vault_settles_nothing() {
+    let world = World::new().await;
+    let sale = world.sale(2).await;
+    let (hold, other) = (admitted(&world, &sale).await, admitted(&world, &sale).await);
+    let printed = sale.device.ended(&hold, Outcome::Printed, extent(10, 10));
+    let cancelled = sale.device.ended(&hold, Outcome::Cancelled, extent(0, 10));
+    for countersignature in [
+        countersigned(hold.job, hold.id, &printed, &vault()),
+        countersigned(other.job, hold.id, &cancelled, &vault()),
+        countersigned(hold.job, other.id, &cancelled, &vault()),
+        countersigned(hold.job, hold.id, &cancelled, &key("another vault")),
+    ] {
+        let answer = world.settle_by(hold.id, &cancelled, &countersignature.emit()).await;
+        assert_eq!(refused(answer), Reason::NotTrusted);
+    }
+    assert_eq!(world.counts(&sale).await.held, 2);
+    let countersignature = countersigned(hold.job, hold.id, &printed, &vault()).emit();
+    let entry = world.settle_by(hold.id, &printed, &countersignature).await.unwrap();
+    assert_eq!(world.settle_by(hold.id, &printed, &countersignature).await.unwrap(), entry);
+    assert_eq!(refused(world.settle_by(hold.id, &cancelled, &countersignature).await), Reason::NotTrusted);
+}
+
 #[tokio::test]
 async fn a_withdrawal_by_the_vault_that_admitted_gives_the_copy_back() {
     let world = World::new().await;

@@ -15,9 +15,11 @@ use layerlock_seal::statement::Statement;
 use layerlock_seal::token::{ApiKey, TokenSource};
 use layerlock_store::{MemoryStore, Store};
 use layerlock_terms::digest::Digest;
-use layerlock_terms::ids::{DeviceId, HoldId, RequestId, SellerId};
+use layerlock_terms::ids::{DeviceId, HoldId, JobId, RequestId, SellerId};
 use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, Terms};
-use layerlock_terms::receipt::{Counts, Event, Extent, JobEvent, JobReport, Outcome, Receipt, Settlement};
+use layerlock_terms::receipt::{
+    Countersignature, Counts, Event, Extent, JobEvent, JobReport, Outcome, Receipt, Settlement,
+};
 use layerlock_terms::trust::{
     DesignManifest, DeviceCertificate, EnrolmentRequest, Role, Root, SellerPass, ServiceCertificate,
 };
@@ -175,6 +177,11 @@ impl Device {
 /// A vault's word on a hold.
 pub fn report(hold: &Hold, event: JobEvent, by: &SigningKey) -> Statement {
     Statement::sign(&JobReport { job: hold.job, hold: hold.id, at: START, event }, by)
+}
+
+/// A vault's word that this receipt closed its job.
+pub fn countersigned(job: JobId, hold: HoldId, receipt: &Statement, by: &SigningKey) -> Statement {
+    Statement::sign(&Countersignature { job, hold, receipt: receipt.digest(), at: START }, by)
 }
 
 impl World {
@@ -414,22 +421,36 @@ impl World {
         self.admit_by(hold, &vault(), &certificate_of(Role::Vault, &vault())).await
     }
 
+    /// As the vault would, of a receipt that closed its job.
     pub async fn settle(&self, hold: HoldId, receipt: &Statement) -> Result<LedgerEntry, Status> {
+        let job = Receipt::parse(receipt.payload()).map_or(JobId::from_bytes([0; 16]), |receipt| receipt.job);
+        let countersignature = countersigned(job, hold, receipt, &vault());
+        self.settle_by(hold, receipt, &countersignature.emit()).await
+    }
+
+    pub async fn settle_by(
+        &self,
+        hold: HoldId,
+        receipt: &Statement,
+        countersignature: &[u8],
+    ) -> Result<LedgerEntry, Status> {
         let evidence = wire::settle_hold_request::Evidence::Receipt(receipt.emit());
-        self.settle_with(hold, evidence).await
+        self.settle_with(hold, evidence, countersignature).await
     }
 
     pub async fn withdraw(&self, hold: HoldId, report: &Statement) -> Result<LedgerEntry, Status> {
         let evidence = wire::settle_hold_request::Evidence::Report(report.emit());
-        self.settle_with(hold, evidence).await
+        self.settle_with(hold, evidence, &[]).await
     }
 
     async fn settle_with(
         &self,
         hold: HoldId,
         evidence: wire::settle_hold_request::Evidence,
+        countersignature: &[u8],
     ) -> Result<LedgerEntry, Status> {
-        let message = wire::SettleHoldRequest { hold: hold.to_string(), evidence: Some(evidence) };
+        let (hold, countersignature) = (hold.to_string(), countersignature.to_vec());
+        let message = wire::SettleHoldRequest { hold, evidence: Some(evidence), countersignature };
         Ok(self.copies().settle_hold(message).await?.into_inner().entry.expect("an answer has its entry"))
     }
 

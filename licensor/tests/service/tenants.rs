@@ -99,6 +99,7 @@ async fn an_entry_is_opened_for_the_two_sides_and_the_operator_only() {
         async move { client.get_entry(call).await.map(|answer| answer.into_inner().entry.unwrap()) }
     };
     assert_eq!(refused(look(&sale.seller.api_key, hold.id).await), Reason::NotFound);
+    world.admit(&hold).await.unwrap();
     let receipt = sale.device.ended(&hold, Outcome::Printed, extent(1, 1));
     let entry = world.settle(hold.id, &receipt).await.unwrap();
     let operator = operator().reveal().to_string();

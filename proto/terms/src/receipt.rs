@@ -1,4 +1,5 @@
-//! What is said about a job: receipts by the device, reports by the vault, settlements by the licensor.
+//! What is said about a job: receipts by the device, reports and countersignatures by the vault, settlements by
+//! the licensor.
 //!
 //! A settlement is what the ledger holds, blinded. It says how a hold ended and how many copies that left:
 //! granted = free + held + spent, always.
@@ -84,6 +85,19 @@ pub enum JobEvent {
     Withdrawn = 2,
 }
 
+/// Signed by the vault about a device's final receipt: the job is closed by it, and no further key leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Countersignature {
+    /// The job.
+    pub job: JobId,
+    /// The hold the job ran under.
+    pub hold: HoldId,
+    /// Digest of the receipt's statement.
+    pub receipt: Digest,
+    /// The vault's clock.
+    pub at: Timestamp,
+}
+
 /// Signed by the licensor: how a hold ended. Its blinded hash is the ledger's leaf.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
@@ -159,6 +173,17 @@ closed_list!(Outcome, "outcome", [Printed, Failed, Cancelled]);
 closed_list!(JobEvent, "event", [Admitted, Withdrawn]);
 closed_list!(Cause, "cause", [Printed, Failed, Cancelled, Withdrawn, NotAdmitted, Overdue]);
 closed_list!(CopyOutcome, "copy", [Spent, Returned]);
+
+impl From<Outcome> for Cause {
+    /// The cause a final receipt of this outcome gives.
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Printed => Self::Printed,
+            Outcome::Failed => Self::Failed,
+            Outcome::Cancelled => Self::Cancelled,
+        }
+    }
+}
 
 impl Extent {
     fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -272,6 +297,28 @@ impl Noun for JobReport {
     }
 }
 
+impl Noun for Countersignature {
+    const TYPE: &'static str = "layerlock/countersignature/v1";
+
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let countersignature = Self {
+            job: JobId::from_bytes(r.array("job")?),
+            hold: HoldId::from_bytes(r.array("hold")?),
+            receipt: Digest(r.array("receipt")?),
+            at: Timestamp(r.u64("at")?),
+        };
+        r.finish()?;
+        Ok(countersignature)
+    }
+
+    fn emit(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.raw(self.job.as_bytes()).raw(self.hold.as_bytes()).raw(self.receipt.as_bytes()).u64(self.at.0);
+        w.finish()
+    }
+}
+
 impl Noun for Settlement {
     const TYPE: &'static str = "layerlock/settlement/v1";
 
@@ -321,6 +368,19 @@ mod tests {
             };
             assert_eq!(Receipt::parse(&receipt.emit()), Ok(receipt));
         }
+    }
+
+    #[test]
+    fn a_countersignature_reads_back_from_its_bytes_and_from_no_fewer() {
+        let countersignature = Countersignature {
+            job: JobId::from_bytes([2; 16]),
+            hold: HoldId::from_bytes([3; 16]),
+            receipt: Digest([9; 32]),
+            at: Timestamp(5),
+        };
+        let bytes = countersignature.emit();
+        assert!((0..bytes.len()).all(|end| Countersignature::parse(&bytes[..end]).is_err()));
+        assert_eq!(Countersignature::parse(&bytes), Ok(countersignature));
     }
 
     #[test]

@@ -21,7 +21,9 @@ use layerlock_slicer::mesh::{Mesh, to_binary_stl};
 use layerlock_store::MemoryStore;
 use layerlock_terms::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
 use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License, Terms};
-use layerlock_terms::receipt::{Cause, CopyOutcome, Counts, JobEvent, JobReport, Receipt, Settlement};
+use layerlock_terms::receipt::{
+    Cause, CopyOutcome, Countersignature, Counts, JobEvent, JobReport, Receipt, Settlement,
+};
 use layerlock_terms::trust::{
     DesignManifest, DeviceCertificate, Revocations, Role, Root, SellerCertificate, SellerPass,
     ServiceCertificate,
@@ -192,6 +194,10 @@ impl LicensorLink for Licensor {
 
     async fn settle_hold(&self, hold: HoldId, evidence: Evidence) -> Result<LedgerEntry, LinkError> {
         self.answering()?;
+        if let Evidence::Receipt { receipt, countersignature } = &evidence {
+            let said = countersignature.verify::<Countersignature>(&key(VAULT).verifying_key()).unwrap();
+            assert_eq!((said.hold, said.receipt), (hold, receipt.digest()), "of this very receipt");
+        }
         self.settled.lock().unwrap().push((hold, evidence));
         let settlement = Settlement {
             license: LicenseId::from_bytes([1; 16]),
