@@ -9,7 +9,7 @@
 
 use layerlock_seal::commitment::BlindingFactor;
 use layerlock_seal::note::{self, NoteSigner};
-use layerlock_store::{Commit, CommitError, Expect, Page, PageToken};
+use layerlock_store::{Commit, CommitError, Expect, Page, PageToken, StoreError};
 use layerlock_tlog::{
     Checkpoint, ConsistencyProof, Frontier, Hash, InclusionProof, Note, NoteSignature, OutOfRange, Tree,
     ed25519_key_id, leaf_hash,
@@ -49,8 +49,11 @@ pub enum LedgerError {
     #[error("the stored leaves do not give the root that was signed for {0} leaves")]
     Root(u64),
     /// The store can't answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A record of the ledger isn't one.
     #[error("{0}")]
-    Store(String),
+    Malformed(String),
 }
 
 impl Ledger {
@@ -153,7 +156,7 @@ async fn begin(shelf: &Shelf, signer: &NoteSigner) -> Result<Loaded<Head>, Ledge
     let commit = put(Commit::new(), tables::head(), &empty, Expect::Absent);
     match shelf.0.commit(commit).await {
         Ok(_) | Err(CommitError::Conflict { .. }) => {}
-        Err(error) => return Err(LedgerError::Store(error.to_string())),
+        Err(CommitError::Store(error)) => return Err(error.into()),
     }
     let stored = shelf.load::<Head>(&tables::head()).await?;
     stored.ok_or(LedgerError::Missing { found: 0, wanted: 0 })
@@ -196,6 +199,9 @@ fn token_of(index: u64) -> PageToken {
 
 impl From<ReadError> for LedgerError {
     fn from(error: ReadError) -> Self {
-        Self::Store(error.to_string())
+        match error {
+            ReadError::Store(error) => Self::Store(error),
+            ReadError::Malformed { .. } => Self::Malformed(error.to_string()),
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::keys::UnfitKey;
 use layerlock_seal::statement::{Refused, Statement};
-use layerlock_store::{CommitError, StoreError};
+use layerlock_store::{CommitError, StopCause, StoreError};
 use tonic::Status;
 
 use crate::copies::NoCopy;
@@ -35,13 +35,23 @@ pub(crate) fn unfit(field: &'static str, why: UnfitKey) -> Status {
     Reason::UnfitKey.status(format!("`{field}`: {why}"))
 }
 
-/// The store failed; a repeat with the same request id finds out whether it was stored.
+/// The store failed; a repeat with the same request id finds out whether it was stored. A store that has stopped
+/// answers nothing before the operator has restarted the service, so nobody is told to just try again.
 pub(crate) fn store(error: &StoreError) -> Status {
     if matches!(error, StoreError::ForeignPageToken) {
         return invalid(error);
     }
     tracing::error!(%error, "the store failed");
-    Reason::Stopped.status("the licensor can't store or read just now: try again with the same request id")
+    match error {
+        StoreError::Stopped { cause: StopCause::DiskFull, .. } => Reason::DiskFull.status(
+            "the licensor's disk is full; nothing more is stored. Free space and restart the service, then try \
+             again with the same request id",
+        ),
+        StoreError::Stopped { cause: StopCause::Fault, .. } => Reason::Stopped
+            .status("the licensor stopped on a storage error; its log names it: restart it once mended"),
+        _ => Reason::Stopped
+            .status("the licensor can't store or read just now: try again with the same request id"),
+    }
 }
 
 /// What is stored contradicts itself or its signatures; `what` names the record in our log only.
@@ -107,4 +117,35 @@ impl From<RefusalStatus> for Status {
 /// For `map_err`: a pure refusal as the status it is answered with.
 pub(crate) fn status(refusal: impl Into<RefusalStatus>) -> Status {
     refusal.into().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stopped(cause: StopCause) -> StoreError {
+        StoreError::Stopped { cause, reason: "writing /secret/journal failed".to_owned() }
+    }
+
+    #[test]
+    fn a_store_that_stopped_is_told_with_its_mend_and_without_its_inner_text() {
+        let rows = [
+            (StopCause::DiskFull, Reason::DiskFull, "Free space and restart"),
+            (StopCause::Fault, Reason::Stopped, "restart it once mended"),
+        ];
+        for (cause, reason, mend) in rows {
+            for status in [store(&stopped(cause)), commit(&stopped(cause).into())] {
+                assert_eq!(Reason::of(&status), Some(reason));
+                assert!(status.message().contains(mend), "{status:?}");
+                assert!(!status.message().contains("/secret"), "{status:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_reached_may_be_asked_again() {
+        let status = store(&StoreError::Unavailable { detail: "no route".to_owned() });
+        assert_eq!(Reason::of(&status), Some(Reason::Stopped));
+        assert!(status.message().contains("try again with the same request id"), "{status:?}");
+    }
 }

@@ -6,7 +6,7 @@
 
 use layerlock_proto::refusal::Reason;
 use layerlock_proto::types::v1::LedgerEntry;
-use layerlock_store::{Commit, CommitError, Expect, StoreError};
+use layerlock_store::{Commit, CommitError, Expect};
 use layerlock_terms::digest::SignKey;
 use layerlock_terms::ids::HoldId;
 use layerlock_terms::license as terms;
@@ -159,7 +159,10 @@ fn entry(log: &Log, head: &Head, opening: &Opening) -> Result<LedgerEntry, Statu
 
 fn ledger_down(error: LedgerError) -> Status {
     match error {
-        LedgerError::Store(detail) => refuse::store(&StoreError::Unavailable { detail }),
-        LedgerError::Head(_) | LedgerError::Missing { .. } | LedgerError::Root(_) => refuse::damaged(error),
+        LedgerError::Store(error) => refuse::store(&error),
+        LedgerError::Head(_)
+        | LedgerError::Missing { .. }
+        | LedgerError::Root(_)
+        | LedgerError::Malformed(_) => refuse::damaged(error),
     }
 }

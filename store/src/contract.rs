@@ -4,6 +4,8 @@
 //! two commits that expect the same revision of a key never both succeed. The same tests (`tests/contract.rs`)
 //! run on every implementation.
 
+use std::io;
+
 use async_trait::async_trait;
 use thiserror::Error;
 
@@ -62,7 +64,9 @@ pub enum StoreError {
     /// The store met a fault it can't judge and answers nothing any more; what was acknowledged is safe.
     #[error("the store has stopped: {reason}; nothing more is stored until it's opened again")]
     Stopped {
-        /// What happened, where, and the mend.
+        /// What kind of fault it was: what a caller can be told.
+        cause: StopCause,
+        /// What happened, where, and the mend: for the operator's log.
         reason: String,
     },
     /// The store can't be reached just now. A commit that got this answer may have been stored.
@@ -105,6 +109,25 @@ pub enum StoreError {
     /// The key can't be made.
     #[error(transparent)]
     Key(#[from] KeyError),
+}
+
+/// What kind of fault stopped a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopCause {
+    /// There is no room left on its disk.
+    DiskFull,
+    /// Anything else.
+    Fault,
+}
+
+impl StopCause {
+    /// The kind of this error.
+    pub fn of(error: &io::Error) -> StopCause {
+        match error.kind() {
+            io::ErrorKind::StorageFull => StopCause::DiskFull,
+            _ => StopCause::Fault,
+        }
+    }
 }
 
 /// Why a commit didn't happen, or isn't known to have happened.

@@ -18,7 +18,7 @@ mod lock;
 mod memory;
 
 pub use change::{Change, Commit, Expect, Record, Revision, Write};
-pub use contract::{CommitError, Listing, Page, PageToken, Store, StoreError};
+pub use contract::{CommitError, Listing, Page, PageToken, StopCause, Store, StoreError};
 pub use journal::{
     Flaw, Hash, Head, JournalStore, OpenError, Options, Recovery, TornTail, ViewFault, ViewOutcome,
 };

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Change, Commit, CommitError, Key, Listing, Page, Prefix, Record, Revision, Store, StoreError};
+use crate::{
+    Change, Commit, CommitError, Key, Listing, Page, Prefix, Record, Revision, StopCause, Store, StoreError,
+};
 
 /// Records in memory.
 #[derive(Debug, Default)]
@@ -112,9 +114,10 @@ impl Store for MemoryStore {
 impl State {
     fn answering(&self) -> Result<(), StoreError> {
         match self.remaining {
-            Some(0) => {
-                Err(StoreError::Stopped { reason: "the ordered number of commits is reached".to_owned() })
-            }
+            Some(0) => Err(StoreError::Stopped {
+                cause: StopCause::Fault,
+                reason: "the ordered number of commits is reached".to_owned(),
+            }),
             _ => Ok(()),
         }
     }

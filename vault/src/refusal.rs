@@ -5,7 +5,7 @@
 
 use layerlock_proto::refusal::Reason;
 use layerlock_store::blobs::BlobError;
-use layerlock_store::{CommitError, StoreError};
+use layerlock_store::{CommitError, StopCause, StoreError};
 
 use crate::worker::WorkerError;
 
@@ -43,9 +43,24 @@ impl From<StoreError> for Refusal {
             StoreError::ForeignPageToken => Self::new(Reason::InvalidField, error.to_string()),
             error => {
                 tracing::error!(%error, "the store does not answer");
-                Self::new(Reason::Stopped, "the vault's records can't be reached: try again later")
+                unanswered(&error)
             }
         }
+    }
+}
+
+/// A store that has stopped answers nothing before the operator has restarted the service.
+fn unanswered(error: &StoreError) -> Refusal {
+    match error {
+        StoreError::Stopped { cause: StopCause::DiskFull, .. } => Refusal::new(
+            Reason::DiskFull,
+            "the vault's disk is full; nothing more is stored. Free space and restart the service, then try again",
+        ),
+        StoreError::Stopped { cause: StopCause::Fault, .. } => Refusal::new(
+            Reason::Stopped,
+            "the vault stopped on a storage error; its log names it: restart it once mended",
+        ),
+        _ => Refusal::new(Reason::Stopped, "the vault's records can't be reached: try again later"),
     }
 }
 
@@ -99,5 +114,25 @@ impl From<WorkerError> for Refusal {
             | WorkerError::Garbled => Reason::BadMesh,
         };
         Self::new(reason, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_stopped_is_told_with_its_mend_and_without_its_inner_text() {
+        let rows = [
+            (StopCause::DiskFull, Reason::DiskFull, "Free space and restart"),
+            (StopCause::Fault, Reason::Stopped, "restart it once mended"),
+        ];
+        for (cause, reason, mend) in rows {
+            let error = StoreError::Stopped { cause, reason: "writing /secret/journal failed".to_owned() };
+            for refusal in [Refusal::from(error.clone()), CommitError::from(error).into()] {
+                assert_eq!(refusal.reason, reason);
+                assert!(refusal.words.contains(mend) && !refusal.words.contains("/secret"), "{refusal}");
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::StopCause;
 use crate::journal::disk::Disk;
 use crate::journal::frame::Flaw;
 use crate::lock::LockError;
@@ -103,6 +104,14 @@ impl OpenError {
     /// An I/O error at one file.
     pub(crate) fn at<'a>(disk: &'a dyn Disk, name: &'a str) -> impl Fn(io::Error) -> OpenError + 'a {
         move |source| OpenError::io(&disk.place().join(name), source)
+    }
+
+    /// What a running store that met this is stopped by.
+    pub(crate) fn stop_cause(&self) -> StopCause {
+        match self {
+            OpenError::Io { source, .. } => StopCause::of(source),
+            _ => StopCause::Fault,
+        }
     }
 
     pub(crate) fn io(path: &Path, source: io::Error) -> OpenError {

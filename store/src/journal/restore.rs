@@ -107,7 +107,7 @@ fn fill(plan: &Plan<'_>, view: &View, before: Option<Head>) -> Result<(), OpenEr
     let done = before.map_or(0, |head| head.sequence);
     let mut visit = |effects: Effects| match effects.head {
         Some(head) if head.sequence <= done => Ok(()),
-        _ => view.publish(plan.survey.store, effects).map_err(|detail| view_error(view, detail)),
+        _ => view.publish(plan.survey.store, effects).map_err(|error| view_error(view, error.to_string())),
     };
     let parts = plan.layout.parts_after(plan.base_sequence());
     if before.is_some() {

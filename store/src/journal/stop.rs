@@ -2,17 +2,17 @@
 
 use std::sync::OnceLock;
 
-use crate::StoreError;
+use crate::{StopCause, StoreError};
 
 /// Why the store has stopped, if it has.
 #[derive(Debug, Default)]
-pub struct Stop(OnceLock<String>);
+pub struct Stop(OnceLock<(StopCause, String)>);
 
 impl Stop {
     /// Stops the store; the first reason stays.
-    pub fn pull(&self, reason: String) {
-        if self.0.set(reason).is_ok() {
-            tracing::error!(reason = self.0.get(), "the store has stopped");
+    pub fn pull(&self, cause: StopCause, reason: String) {
+        if self.0.set((cause, reason)).is_ok() {
+            tracing::error!(error = %self.error(), "a store has stopped: restart the service once mended");
         }
     }
 
@@ -25,8 +25,9 @@ impl Stop {
 
     /// The answer to everything, whether or not somebody has said why.
     pub fn error(&self) -> StoreError {
-        let reason = self.0.get().map_or("its writer ended", String::as_str);
-        StoreError::Stopped { reason: reason.to_owned() }
+        let ended = || (StopCause::Fault, "its writer ended".to_owned());
+        let (cause, reason) = self.0.get().cloned().unwrap_or_else(ended);
+        StoreError::Stopped { cause, reason }
     }
 }
 
@@ -37,6 +38,7 @@ impl Drop for Alarm<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.pull(
+                StopCause::Fault,
                 "its writer panicked: open the store again, recovery takes the journal's word".to_owned(),
             );
         }

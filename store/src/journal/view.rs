@@ -4,6 +4,7 @@
 //! batch, so after a crash the view is some earlier state of the journal, or broken, and recovery deals with both.
 //! Each record carries a checksum over key, revision and value: a record that rots is refused by name.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
@@ -60,7 +61,7 @@ impl View {
     }
 
     /// Makes the effects of one frame visible, all at once, with the mark of how far the view goes then.
-    pub fn publish(&self, store: StoreId, effects: Effects) -> Result<(), String> {
+    pub fn publish(&self, store: StoreId, effects: Effects) -> io::Result<()> {
         let mut batch = sled::Batch::default();
         for (key, record) in effects.changes {
             match record {
@@ -72,7 +73,7 @@ impl View {
             batch.insert(MARK, Mark { store, head }.emit());
         }
         let _alone = self.publishing.write().unwrap_or_else(PoisonError::into_inner);
-        self.db.apply_batch(batch).map_err(|error| error.to_string())
+        Ok(self.db.apply_batch(batch)?)
     }
 
     pub fn load(&self, key: &Key) -> Result<Option<Record>, StoreError> {

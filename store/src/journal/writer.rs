@@ -21,7 +21,7 @@ use crate::journal::payload::{CommitsPayload, Effects};
 use crate::journal::recover::Recovered;
 use crate::journal::stop::{Alarm, Stop};
 use crate::journal::view::View;
-use crate::{Change, Commit, CommitError, Key, Revision, StoreError};
+use crate::{Change, Commit, CommitError, Key, Revision, StopCause, StoreError};
 
 /// What the writer is asked for.
 pub enum Request {
@@ -135,13 +135,17 @@ impl Writer {
         }
         let place = self.disk.place().join(&self.part.name);
         self.write(payload).map_err(|error| {
-            let full = error.kind() == io::ErrorKind::StorageFull;
-            let mend = if full { "the disk is full: free space there" } else { "see to the disk" };
+            let cause = StopCause::of(&error);
+            let mend = match cause {
+                StopCause::DiskFull => "the disk is full: free space there",
+                StopCause::Fault => "see to the disk",
+            };
             let place = place.display();
-            self.shared.stop.pull(format!(
+            let reason = format!(
                 "writing {place} failed ({error}); {mend}, then open the store again. \
                  Nothing unanswered counts as stored"
-            ));
+            );
+            self.shared.stop.pull(cause, reason);
         })
     }
 
@@ -159,7 +163,7 @@ impl Writer {
         self.since_snapshot += frame.len() as u64;
         self.head = Head { sequence: self.head.sequence + u64::from(commits), hash };
         let effects = Effects { changes, head: Some(self.head) };
-        self.shared.view.publish(self.store, effects).map_err(io::Error::other)?;
+        self.shared.view.publish(self.store, effects)?;
         *self.shared.head.lock().unwrap_or_else(PoisonError::into_inner) = self.head;
         Ok(())
     }
@@ -179,17 +183,17 @@ impl Writer {
         };
         if let Err(error) = sealed {
             let place = self.disk.place().display();
-            self.shared
-                .stop
-                .pull(format!("beginning a new part in {place} failed ({error}): see to the disk"));
+            let reason = format!("beginning a new part in {place} failed ({error}): see to the disk");
+            self.shared.stop.pull(StopCause::of(&error), reason);
         }
         self.since_snapshot = 0;
         let (disk, shared, store, head) = (self.disk.clone(), self.shared.clone(), self.store, self.head);
         self.compaction = Some(std::thread::spawn(move || {
             let _alarm = Alarm(&shared.stop);
             if shared.stop.check().is_ok() {
-                compact(&*disk, store, head)
-                    .unwrap_or_else(|error| shared.stop.pull(format!("compaction failed: {error}")));
+                compact(&*disk, store, head).unwrap_or_else(|error| {
+                    shared.stop.pull(error.stop_cause(), format!("compaction failed: {error}"));
+                });
             }
             if let Some(reply) = reply {
                 // Whoever asked may have gone; the snapshot stands.

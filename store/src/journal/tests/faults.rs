@@ -6,7 +6,7 @@
 use super::sim::{Random, SimDisk, Trouble};
 use super::{Claims, open, pair};
 use crate::journal::Options;
-use crate::{CommitError, Store, StoreError};
+use crate::{CommitError, StopCause, Store, StoreError};
 
 /// Parts of a few commits. No compaction but the script's own: one that came by itself would write damage over.
 const OPTIONS: Options =
@@ -87,7 +87,13 @@ async fn a_full_disk_is_named_and_nothing_unanswered_counts_as_stored() {
     let disk = SimDisk::new(dir.path());
     let (store, _) = open(&disk, dir.path(), OPTIONS).unwrap();
     disk.order(0, Trouble::FailsHalfDone);
-    let refusal = store.commit(pair(0, 1)).await.unwrap_err().to_string();
+    let refusal = store.commit(pair(0, 1)).await.unwrap_err();
+    let CommitError::Store(stopped @ StoreError::Stopped { cause: StopCause::DiskFull, .. }) = &refusal
+    else {
+        panic!("{refusal}");
+    };
+    assert_eq!(&store.load(&super::key(0, "left")).await.unwrap_err(), stopped, "reads say the same");
+    let refusal = refusal.to_string();
     assert!(refusal.contains(&dir.path().display().to_string()), "{refusal}");
     assert!(refusal.contains("the disk is full"), "{refusal}");
     drop(store);
