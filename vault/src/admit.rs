@@ -150,9 +150,15 @@ impl Order {
         self.hold.device
     }
 
-    /// Whether another request is this order: the same hold, and so the same job.
-    pub fn is_asked_by(&self, request: &Self) -> bool {
-        self.hold.statement() == request.hold.statement() && self.profile == request.profile
+    /// Whether a request is this order again: the same license, hold and profile. The device's
+    /// certificate may have been renewed in between.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the request names a material, preset or setting that does not exist.
+    pub fn is_asked_by(&self, request: &Request) -> Result<bool, Refusal> {
+        let same_statements =
+            self.license.statement() == &request.license && self.hold.statement() == &request.hold;
+        Ok(same_statements && self.profile == build_profile(request, &self.certificate)?)
     }
 
     /// Writes the byte form inside a record: the statements as received, and the profile.

@@ -19,6 +19,23 @@ use crate::licensor_link::LinkError;
 use crate::records::DesignName;
 use crate::refusal::Refusal;
 
+/// Whether a request is the one an order was made of. The order was checked when it was made, so what expired since
+/// is no hindrance to asking again.
+///
+/// # Errors
+/// [`Refusal`] when it asks for something else by the same hold or job.
+fn repeats(request: &Request, order: &Order) -> Result<(), Refusal> {
+    if order.hold().statement() != &request.hold {
+        return Err(Refusal::new(Reason::HoldUsed, "another hold made this job: place a new one"));
+    }
+    if order.is_asked_by(request)? {
+        return Ok(());
+    }
+    let words = "this hold was ordered with another license, preset, material or settings: repeat that \
+                 order, or place a new hold";
+    Err(Refusal::new(Reason::RequestIdReused, words))
+}
+
 /// Pause between two tries to reach the licensor about a job that a crash left unasked.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -33,16 +50,15 @@ impl Vault {
             Refusal::new(Reason::NotTrusted, format!("the hold is not the licensor's: {why}"))
         })?;
         let live = match self.find_job(hold.job).await? {
-            Some(live) if live.view().job.order().hold().statement() == hold.statement() => live,
-            Some(_) => {
-                return Err(Refusal::new(Reason::HoldUsed, "another hold made this job: place a new one"));
-            }
+            Some(live) => live,
             None => {
                 let order = Order::check(request, licensor, self.clock.now())?;
                 self.check_order(&order).await?;
                 self.open_job(Job::Requested(Requested { order })).await?
             }
         };
+        // Of two requests at once, one made the job and the other is held against it here.
+        repeats(request, live.view().job.order())?;
         self.ask_licensor(&live).await?;
         match &*live.view().job {
             Job::Refused(refused) => Err(refused.refusal.clone()),

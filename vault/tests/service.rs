@@ -258,6 +258,27 @@ fn with(mut order: Order, change: impl FnOnce(&mut Order)) -> Order {
 }
 
 #[tokio::test]
+async fn a_hold_ordered_again_with_other_content_is_refused_and_with_the_same_finds_its_job() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let order = Order::new(21, &mesh(), &Printer::new(40));
+    let first = order.create(&vault).await.unwrap();
+    let others = [
+        with(order.clone(), |o| o.material = "petg"),
+        with(order.clone(), |o| o.settings = vec![("scale", "101%")]),
+        with(order.clone(), |o| o.license.buyer = layerlock_terms::ids::BuyerId::from_bytes([99; 16])),
+    ];
+    for other in others {
+        let refused = other.create(&vault).await.unwrap_err();
+        assert_eq!(reason(&refused), Reason::RequestIdReused, "{refused:?}");
+    }
+    let preset = wire::CreateJobRequest { preset: "fine".into(), ..order.request() };
+    assert_eq!(reason(&jobs(&vault).create_job(preset).await.unwrap_err()), Reason::RequestIdReused);
+    assert_eq!(order.create(&vault).await.unwrap().job, first.job);
+}
+
+#[tokio::test]
 async fn what_the_licensor_refuses_is_refused_now_and_when_asked_again() {
     let house = House::new();
     let vault = house.open().await;
