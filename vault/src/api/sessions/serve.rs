@@ -35,7 +35,7 @@ pub(super) struct Session {
     deliveries: JoinSet<Result<(), Gone>>,
 }
 
-/// What this session has said and sent about a job.
+/// What one device's stream has said and sent about a job.
 struct Known {
     live: Arc<Live>,
     /// The header that was offered.
@@ -193,7 +193,7 @@ impl Session {
         }
     }
 
-    /// Wraps and sends the keys of the window that this session has not sent.
+    /// Wraps and sends the keys of the window that were not sent on this stream.
     async fn send_keys(&mut self, job: &Job, window: Window, layers: u32) -> Result<(), End> {
         let (vault, order) = (self.vault.clone(), job.order());
         let Some(slicing) = job.slicing() else { return Ok(()) };
