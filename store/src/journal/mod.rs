@@ -55,7 +55,7 @@ pub struct JournalStore {
     _lock: DirLock,
 }
 
-/// How a journal is kept. The defaults suit a service with up to some ten million records.
+/// How a journal is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// A part that has reached this many bytes is closed and a new one begun. A part is read into memory whole.
