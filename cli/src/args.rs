@@ -244,6 +244,9 @@ pub struct TermsArgs {
     /// Epochs of keys a device may hold ahead of what it printed
     #[arg(long, default_value_t = 2)]
     pub window: u16,
+    /// A device gets all keys of a print at once and may finish without the server; such a print can't be stopped
+    #[arg(long, conflicts_with = "window")]
+    pub offline: bool,
 }
 
 /// `layerlock buyer …`.

@@ -22,7 +22,7 @@ use layerlock_proto::vault::v1::JobState;
 use layerlock_seal::token::ApiKey;
 use layerlock_slicer::mesh::{Mesh, to_binary_stl};
 use layerlock_terms::ids::RequestId;
-use layerlock_terms::license::Terms;
+use layerlock_terms::license::{Release, Terms};
 use layerlock_terms::receipt::Outcome;
 use zeroize::Zeroizing;
 
@@ -114,7 +114,7 @@ async fn print_through(moment: Moment) {
     let seller = Seller::open(licensor.clone(), vault.clone(), &home).await.expect("it opens");
     let upload = Upload { model: &model(), name: "part", design: None, terms: widest(2) };
     let uploaded = seller.upload(upload, now(), |_| {}).await.expect("it is a mesh");
-    let terms = Terms { window: 1, ..widest(2) };
+    let terms = Terms { release: Release::Window(1), ..widest(2) };
     let offer = seller.offer(&uploaded.manifest.emit(), &terms).await.expect("an offer is made");
     let buyer = seller.create_buyer().await.expect("a buyer is made");
     let license = seller.license(&offer.offer, &buyer.buyer).await.expect("a license is issued").license;

@@ -20,7 +20,7 @@ use layerlock_seal::toolpath::{Ends, Sealer, WrappedEpoch};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EnvelopeHeader, Summary};
 use layerlock_terms::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
-use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License, Terms};
+use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License, Release, Terms};
 use layerlock_terms::receipt::{Cause, CopyOutcome, Counts, Settlement};
 use layerlock_terms::toolpath::{
     Epilogue, Feature, Layer, Path as Line, Piece, Point, Point3, Prologue, Step,
@@ -209,7 +209,7 @@ impl Nouns {
             scale_max: Percent(100),
             materials: Vec::new(),
             failure: FailurePolicy::Return,
-            window: 1,
+            release: Release::Window(1),
         };
         let version = Digest([0x44; 32]);
         Self {

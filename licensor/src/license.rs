@@ -124,7 +124,7 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
-    use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy};
+    use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Release};
     use layerlock_terms::units::Percent;
 
     use super::*;
@@ -141,7 +141,7 @@ mod tests {
             scale_max: Percent(100),
             materials: Vec::new(),
             failure: FailurePolicy::Return,
-            window: 1,
+            release: Release::Window(1),
         }
     }
 

@@ -4,7 +4,7 @@
 //! decided part by part, so that no narrow part pays for a wide one. Deliberately absent: the signature itself,
 //! which has been verified before anything here is asked.
 
-use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Terms};
+use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Release, Terms};
 
 /// The first part of an offer's terms that goes beyond the manifest's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +13,7 @@ pub struct Beyond(pub &'static str);
 
 /// Holds `offered` against the widest terms `allowed`.
 ///
-/// A smaller key window is the stricter one. A failure policy is wider when it gives more copies back:
+/// A smaller key window is the stricter one, and any window is stricter than offline. A failure policy is wider when it gives more copies back:
 /// `Return` most, then `SpendFrom` a large share.
 ///
 /// # Errors
@@ -27,7 +27,7 @@ pub fn within(offered: &Terms, allowed: &Terms) -> Result<(), Beyond> {
     part(offered.scale_max <= allowed.scale_max, "scale_max_percent")?;
     part(materials_within(&offered.materials, &allowed.materials), "materials")?;
     part(gives_back_within(offered.failure, allowed.failure), "spend_failed_from_percent")?;
-    part(offered.window <= allowed.window, "window")
+    part(release_within(offered.release, allowed.release), release_field(offered.release))
 }
 
 fn ends_within(offered: Expiry, allowed: Expiry) -> bool {
@@ -62,6 +62,21 @@ fn gives_back_within(offered: FailurePolicy, allowed: FailurePolicy) -> bool {
     }
 }
 
+fn release_within(offered: Release, allowed: Release) -> bool {
+    match (offered, allowed) {
+        (_, Release::Offline) => true,
+        (Release::Offline, Release::Window(_)) => false,
+        (Release::Window(offered), Release::Window(allowed)) => offered <= allowed,
+    }
+}
+
+fn release_field(offered: Release) -> &'static str {
+    match offered {
+        Release::Window(_) => "window",
+        Release::Offline => "offline",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use layerlock_terms::ids::DeviceId;
@@ -78,7 +93,7 @@ mod tests {
             scale_max: Percent(150),
             materials: vec!["pla".into(), "petg".into()],
             failure: FailurePolicy::SpendFrom(Percent(60)),
-            window: 4,
+            release: Release::Window(4),
         }
     }
 
@@ -97,7 +112,7 @@ mod tests {
             scale_max: Percent(100),
             materials: vec!["petg".into()],
             failure: FailurePolicy::SpendFrom(Percent(0)),
-            window: 1,
+            release: Release::Window(1),
         };
         assert_eq!(within(&narrow, &allowed()), Ok(()));
     }
@@ -105,7 +120,7 @@ mod tests {
     #[test]
     fn wider_in_one_part_is_refused_by_its_name() {
         type Widen = fn(&mut Terms);
-        let wider: [(&str, Widen); 11] = [
+        let wider: [(&str, Widen); 12] = [
             ("copies", |t| t.copies = 11),
             ("expires_unix_ms", |t| t.expires = Expiry::At(Timestamp(2_001))),
             ("expires_unix_ms", |t| t.expires = Expiry::Never),
@@ -116,7 +131,8 @@ mod tests {
             ("materials", |t| t.materials.clear()),
             ("materials", |t| t.materials.push("abs".into())),
             ("spend_failed_from_percent", |t| t.failure = FailurePolicy::Return),
-            ("window", |t| t.window = 5),
+            ("window", |t| t.release = Release::Window(5)),
+            ("offline", |t| t.release = Release::Offline),
         ];
         for (name, widen) in wider {
             let mut offered = allowed();

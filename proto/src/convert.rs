@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use layerlock_terms::digest::Digest;
 use layerlock_terms::ids::{DeviceId, IdError};
-use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Terms};
+use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Release, Terms};
 use layerlock_terms::receipt::Counts;
 use layerlock_terms::units::{Percent, Timestamp};
 use layerlock_terms::wire::Malformed;
@@ -81,7 +81,7 @@ impl TryFrom<wire::Terms> for Terms {
             scale_max: percent(terms.scale_max_percent, "scale_max_percent")?,
             materials: terms.materials,
             failure: failure_policy(terms.spend_failed_from_percent)?,
-            window: u16::try_from(terms.window).map_err(|_| ConvertError::Range("window"))?,
+            release: release(required(terms.release, "release")?)?,
         };
         terms.validate()?;
         Ok(terms)
@@ -102,6 +102,16 @@ fn device_scope(any: bool, listed: &[String]) -> Result<DeviceScope, ConvertErro
 fn failure_policy(spend_from: Option<u32>) -> Result<FailurePolicy, ConvertError> {
     let share = spend_from.map(|share| percent(share, "spend_failed_from_percent")).transpose()?;
     Ok(share.map_or(FailurePolicy::Return, FailurePolicy::SpendFrom))
+}
+
+fn release(release: wire::terms::Release) -> Result<Release, ConvertError> {
+    match release {
+        wire::terms::Release::Window(ahead) => {
+            u16::try_from(ahead).map(Release::Window).map_err(|_| ConvertError::Range("window"))
+        }
+        wire::terms::Release::Offline(true) => Ok(Release::Offline),
+        wire::terms::Release::Offline(false) => Err(ConvertError::Range("offline")),
+    }
 }
 
 impl From<&Terms> for wire::Terms {
@@ -125,7 +135,10 @@ impl From<&Terms> for wire::Terms {
                 FailurePolicy::Return => None,
                 FailurePolicy::SpendFrom(share) => Some(share.0.into()),
             },
-            window: terms.window.into(),
+            release: Some(match terms.release {
+                Release::Window(ahead) => wire::terms::Release::Window(ahead.into()),
+                Release::Offline => wire::terms::Release::Offline(true),
+            }),
         }
     }
 }
@@ -149,7 +162,7 @@ mod tests {
             scale_max: Percent(100),
             materials: vec!["pla".into()],
             failure: FailurePolicy::SpendFrom(Percent(80)),
-            window: 2,
+            release: Release::Window(2),
         }
     }
 

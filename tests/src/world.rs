@@ -26,7 +26,7 @@ use layerlock_proto::vault::v1::{Job, JobState};
 use layerlock_seal::token::ApiKey;
 use layerlock_slicer::mesh::to_binary_stl;
 use layerlock_terms::ids::{JobId, RequestId};
-use layerlock_terms::license::Terms;
+use layerlock_terms::license::{Release, Terms};
 use layerlock_terms::units::{Millis, Timestamp};
 use layerlock_vault::worker::WorkerCommand;
 use tempfile::TempDir;
@@ -157,7 +157,7 @@ impl World {
 
     /// A license for this many copies of a small part.
     pub async fn licensed(&self, copies: u32) -> Licensed {
-        self.licensed_under(Terms { copies, window: 1, ..widest(copies) }).await
+        self.licensed_under(Terms { copies, release: Release::Window(1), ..widest(copies) }).await
     }
 
     /// A license of these terms for a small part.

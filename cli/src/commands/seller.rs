@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use layerlock_terms::ids::DesignId;
-use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Terms};
+use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Release, Terms};
 use layerlock_terms::machine::Material;
 use layerlock_terms::units::{Millis, Percent, Timestamp};
 
@@ -106,7 +106,7 @@ pub fn widest(copies: u32) -> Terms {
         scale_max: Percent(u8::MAX),
         materials: Vec::new(),
         failure: FailurePolicy::Return,
-        window: u16::MAX,
+        release: Release::Offline,
     }
 }
 
@@ -145,7 +145,7 @@ impl TermsArgs {
             failure: self
                 .spend_failed_from
                 .map_or(FailurePolicy::Return, |share| FailurePolicy::SpendFrom(Percent(share))),
-            window: self.window,
+            release: if self.offline { Release::Offline } else { Release::Window(self.window) },
         };
         terms.validate().map_err(|error| PartyError::Malformed(format!("terms: {error}")))?;
         Ok(terms)

@@ -16,7 +16,7 @@ use layerlock_seal::token::{ApiKey, TokenSource};
 use layerlock_store::{MemoryStore, Store};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::ids::{DeviceId, HoldId, JobId, RequestId, SellerId};
-use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, Terms};
+use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, Release, Terms};
 use layerlock_terms::receipt::{
     Countersignature, Counts, Event, Extent, JobEvent, JobReport, Outcome, Receipt, Settlement,
 };
@@ -146,7 +146,7 @@ pub fn terms(copies: u32) -> Terms {
         scale_max: Percent(100),
         materials: Vec::new(),
         failure: FailurePolicy::SpendFrom(Percent(50)),
-        window: 2,
+        release: Release::Window(2),
     }
 }
 

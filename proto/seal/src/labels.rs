@@ -6,8 +6,6 @@
 
 /// Begins what a statement's signature covers.
 pub const STATEMENT: &str = "layerlock/statement/v1";
-/// Begins what a segment's signature covers.
-pub const SEGMENT: &str = "layerlock/segment/v1";
 /// Begins the hash that names an envelope by its header.
 pub const HEADER_HASH: &str = "layerlock/header-hash/v1";
 /// Derives an epoch secret from the job secret.
@@ -46,9 +44,8 @@ pub const ENROLMENT_WRAP: &str = "layerlock/enrolment-wrap/v1";
 pub const ENROLMENT_ANSWER: &str = "layerlock/enrolment-answer/v1";
 
 /// All of the above.
-pub const ALL: [&str; 20] = [
+pub const ALL: [&str; 19] = [
     STATEMENT,
-    SEGMENT,
     HEADER_HASH,
     EPOCH_SECRET,
     SEGMENT_KEY,

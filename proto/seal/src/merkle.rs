@@ -8,16 +8,20 @@ use layerlock_terms::digest::Digest;
 use crate::primitives::sha256_parts;
 
 /// The roots of the full subtrees that cover the leaves so far, the largest first.
-#[derive(Clone, Default)]
 pub(crate) struct Frontier {
     peaks: Vec<Digest>,
     leaves: u64,
 }
 
 impl Frontier {
-    /// Appends a leaf, given as the parts of its data.
-    pub(crate) fn push(&mut self, data: &[&[u8]]) {
-        let mut node = sha256_parts(&[&[&[0u8][..]], data].concat());
+    /// No leaves. Room for the peaks of 2³² is taken here, so that no leaf takes any.
+    pub(crate) fn new() -> Self {
+        Self { peaks: Vec::with_capacity(33), leaves: 0 }
+    }
+
+    /// Appends a leaf with this data.
+    pub(crate) fn push(&mut self, data: &[u8]) {
+        let mut node = sha256_parts(&[&[0], data]);
         // Each trailing 1 bit of the count is a full subtree the new one completes to the next size.
         for _ in 0..self.leaves.trailing_ones() {
             let left = self.peaks.pop().expect("every 1 bit of the count has its peak");
@@ -69,14 +73,10 @@ mod tests {
             "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
             "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
         ];
-        let mut frontier = Frontier::default();
+        let mut frontier = Frontier::new();
         for (size, root) in roots.iter().enumerate() {
             assert_eq!(frontier.root().to_string(), *root, "{size} leaves");
-            // Split in two parts: a leaf is its parts one after another.
-            leaves
-                .get(size)
-                .into_iter()
-                .for_each(|leaf| frontier.push(&[&leaf[..leaf.len() / 2], &leaf[leaf.len() / 2..]]));
+            leaves.get(size).into_iter().for_each(|leaf| frontier.push(leaf));
         }
     }
 }

@@ -5,9 +5,11 @@ mod support;
 use layerlock_seal::keys::OpeningKey;
 use layerlock_seal::statement::{Statement, Verified};
 use layerlock_seal::toolpath::{
-    Checked, Checker, Ends, JobSecret, Live, Misplaced, Opener, Reason, Refused, Sealer,
+    Checked, Checker, Ends, EpochSecret, JobSecret, Live, Misplaced, Opener, Reason, Refused, Sealer,
 };
+use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
+use layerlock_terms::release::{Grounds, KeyRelease};
 use support::{Repeatable, device, header, signer, summary};
 
 /// A sealed envelope of five segments in three layers and two epochs, and what is needed to open it.
@@ -15,7 +17,7 @@ struct Sealed {
     header: Verified<EnvelopeHeader>,
     segments: Vec<Vec<u8>>,
     manifest: Statement,
-    wrapped: Vec<layerlock_seal::toolpath::WrappedEpoch>,
+    release: Verified<KeyRelease>,
 }
 
 const TEXTS: [(u32, Ends, &[u8]); 5] = [
@@ -36,12 +38,31 @@ fn seal(seed: &'static str) -> Sealed {
         segments.push(segment);
     }
     let hash = sealer.header_hash();
-    let wrap = |epoch| {
-        sealer.job_secret().wrap_epoch(&hash, epoch, &device().wrapping_key(), &mut Repeatable::new("wrap"))
-    };
-    let wrapped = vec![wrap(0), wrap(1)];
+    let release = release(sealer.job_secret(), &hash, Grounds::Receipts);
     let header = sealer.header().verify(&signer().verifying_key()).expect("just signed");
-    Sealed { header, segments, manifest: sealer.finish(summary()).expect("the texts end"), wrapped }
+    Sealed { header, segments, manifest: sealer.finish(summary()).expect("the texts end"), release }
+}
+
+/// Both epochs to the device, signed.
+fn release(secret: &JobSecret, header: &Digest, grounds: Grounds) -> Verified<KeyRelease> {
+    let (to, mut rng) = (device().wrapping_key(), Repeatable::new("wrap"));
+    let release = secret.release(header, grounds, 0..=1, &to, &mut rng);
+    Statement::sign(&release, &signer()).verify(&signer().verifying_key()).expect("just signed")
+}
+
+impl Sealed {
+    fn secret(&self, epoch: u32) -> EpochSecret {
+        device().open_epoch(&self.release, &self.header, epoch).expect("released to this device")
+    }
+}
+
+/// Opens a copy of a segment.
+fn open(opener: &mut Opener, segment: &[u8]) -> Result<Vec<u8>, Refused> {
+    opener.open(&mut segment.to_vec()).map(|(_, text)| text.to_vec())
+}
+
+fn open_live(live: &mut Live, segment: &[u8]) -> Result<Vec<u8>, Refused> {
+    live.open(&mut segment.to_vec()).map(|(_, text)| text.to_vec())
 }
 
 fn manifest(sealed: &Sealed) -> Verified<Manifest> {
@@ -63,16 +84,16 @@ fn what_was_sealed_is_checked_without_keys_and_opens_with_released_ones() {
     let mut opener = Opener::new(&checked);
     let mut text = Vec::new();
     for (index, segment) in sealed.segments.iter().enumerate() {
-        for wrapped in &sealed.wrapped[..] {
-            if index == 0 || wrapped.epoch() == 1 {
-                opener.add_epoch(&device().open_epoch(wrapped, checked.header_hash()).unwrap()).unwrap();
-            }
+        match index {
+            0 => opener.add_epoch(sealed.secret(0)).unwrap(),
+            4 => opener.add_epoch(sealed.secret(1)).unwrap(),
+            _ => {}
         }
-        opener.open(segment, &mut text).unwrap();
+        text.extend(open(&mut opener, segment).unwrap());
     }
     assert_eq!(text, TEXTS.map(|(_, _, text)| text).concat());
     assert_eq!(checked.manifest().layers, 3);
-    assert_eq!(checked.manifest().epochs, 2);
+    assert_eq!(checked.manifest().epochs(), 2);
 }
 
 #[test]
@@ -80,33 +101,44 @@ fn live_opening_gives_the_same_text_and_ends_checked() {
     let sealed = seal("job");
     let mut live = Live::new(sealed.header.clone());
     let mut text = Vec::new();
-    let hash = manifest(&sealed).header;
-    for wrapped in &sealed.wrapped {
-        live.add_epoch(&device().open_epoch(wrapped, &hash).unwrap());
-    }
+    (0..2).for_each(|epoch| live.add_epoch(sealed.secret(epoch)).unwrap());
     for segment in &sealed.segments {
-        live.open(segment, &mut text).unwrap();
+        text.extend(open_live(&mut live, segment).unwrap());
     }
     assert_eq!(text, TEXTS.map(|(_, _, text)| text).concat());
     live.finish(&manifest(&sealed)).unwrap();
 }
 
 #[test]
-fn every_flipped_bit_of_every_segment_is_refused_at_its_index() {
+fn every_flipped_bit_of_every_segment_is_refused_without_a_key_by_the_manifest_at_the_latest() {
     let sealed = seal("job");
     for (index, segment) in sealed.segments.iter().enumerate() {
         for bit in 0..segment.len() * 8 {
-            let mut checker = Checker::new(sealed.header.clone());
-            for before in &sealed.segments[..index] {
-                checker.segment(before).unwrap();
-            }
+            let mut segments = sealed.segments.clone();
+            segments[index][bit / 8] ^= 1 << (bit % 8);
+            let refused = check(&Sealed { segments, ..seal("job") }).expect_err("changed");
+            assert!(refused.index as usize >= index, "segment {index}, bit {bit}: {refused}");
+        }
+    }
+}
+
+#[test]
+fn every_flipped_bit_of_every_segment_is_refused_before_its_motion_in_live_mode() {
+    let sealed = seal("job");
+    for (index, segment) in sealed.segments.iter().enumerate() {
+        let mut live = Live::new(sealed.header.clone());
+        (0..2).for_each(|epoch| live.add_epoch(sealed.secret(epoch)).unwrap());
+        for before in &sealed.segments[..index] {
+            open_live(&mut live, before).unwrap();
+        }
+        for bit in 0..segment.len() * 8 {
             let mut changed = segment.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
-            let refused = checker.segment(&changed).expect_err("a changed segment is refused");
+            let refused = live.open(&mut changed).expect_err("a changed segment is refused");
             assert_eq!(refused.index as usize, index, "bit {bit}");
-            // The same checker goes on with the right segment: a refusal changes nothing.
-            checker.segment(segment).unwrap();
         }
+        // The same reader goes on with the right segment: a refusal changes nothing.
+        open_live(&mut live, segment).unwrap();
     }
 }
 
@@ -129,23 +161,32 @@ fn a_dropped_final_segment_is_incomplete() {
 }
 
 #[test]
-fn segments_of_another_job_under_the_same_key_are_refused() {
+fn segments_of_another_job_for_the_same_device_are_refused() {
     // Same header bytes but for the job id: N7 of the attack list.
     let sealed = seal("job");
     let other = EnvelopeHeader { job: layerlock_terms::ids::JobId::from_bytes([9; 16]), ..header() };
-    let statement = Statement::sign(&other, &signer());
-    let mut checker = Checker::new(statement.verify(&signer().verifying_key()).unwrap());
-    let refused = checker.segment(&sealed.segments[0]);
-    assert_eq!(refused, Err(Refused { index: 0, reason: Reason::BadSignature }));
+    let header = Statement::sign(&other, &signer()).verify(&signer().verifying_key()).unwrap();
+    assert!(device().open_epoch(&sealed.release, &header, 0).is_err());
+    let refused = check(&Sealed { header, ..seal("job") }).unwrap_err();
+    assert_eq!(refused, Refused { index: 5, reason: Reason::WrongHeader });
 }
 
 #[test]
-fn another_device_cannot_unwrap_an_epoch() {
+fn another_device_cannot_open_a_release() {
     let sealed = seal("job");
     let clone = OpeningKey::generate(&mut Repeatable::new("another device"));
-    let hash = manifest(&sealed).header;
-    assert!(clone.open_epoch(&sealed.wrapped[0], &hash).is_err());
-    assert!(device().open_epoch(&sealed.wrapped[0], &hash).is_ok());
+    assert!(clone.open_epoch(&sealed.release, &sealed.header, 0).is_err());
+    assert!(device().open_epoch(&sealed.release, &sealed.header, 0).is_ok());
+    assert!(device().open_epoch(&sealed.release, &sealed.header, 2).is_err(), "not released");
+}
+
+#[test]
+fn a_release_by_another_key_is_none_of_this_vaults() {
+    let sealed = seal("job");
+    let other = layerlock_seal::keys::SigningKey::generate(&mut Repeatable::new("another key"));
+    let stated = Statement::sign::<KeyRelease>(&sealed.release, &other);
+    let release = stated.verify(&other.verifying_key()).unwrap();
+    assert!(device().open_epoch(&release, &sealed.header, 0).is_err());
 }
 
 #[test]
@@ -177,9 +218,8 @@ fn a_kept_job_secret_wraps_the_same_epochs() {
     };
     let kept = sealer.job_secret().seal(&support::kek(), &place, &mut Repeatable::new("keep"));
     let secret = JobSecret::open(&support::kek(), &place, &kept).unwrap();
-    let to = device().wrapping_key();
-    let wrap = |secret: &JobSecret| secret.wrap_epoch(&hash, 3, &to, &mut Repeatable::new("wrap"));
-    assert_eq!(wrap(&secret), wrap(sealer.job_secret()));
+    let released = |secret: &JobSecret| release(secret, &hash, Grounds::Receipts).into_inner();
+    assert_eq!(released(&secret), released(sealer.job_secret()));
 }
 
 #[test]
@@ -200,8 +240,7 @@ fn an_opener_takes_no_secret_but_the_committed_one() {
     let (sealed, other) = (seal("job"), seal("another job"));
     let checked = check(&sealed).unwrap();
     // The same header and so the same hash, but another job secret: it unwraps, and is still not the one.
-    let secret = device().open_epoch(&other.wrapped[0], checked.header_hash()).unwrap();
-    let refused = Opener::new(&checked).add_epoch(&secret);
+    let refused = Opener::new(&checked).add_epoch(other.secret(0));
     assert_eq!(refused, Err(Refused { index: 0, reason: Reason::CannotOpen }));
 }
 
@@ -210,14 +249,12 @@ fn an_opener_takes_segments_in_order_and_each_once() {
     let sealed = seal("job");
     let checked = check(&sealed).unwrap();
     let mut opener = Opener::new(&checked);
-    opener.add_epoch(&device().open_epoch(&sealed.wrapped[0], checked.header_hash()).unwrap()).unwrap();
-    let mut text = Vec::new();
-    opener.open(&sealed.segments[0], &mut text).unwrap();
+    opener.add_epoch(sealed.secret(0)).unwrap();
+    assert_eq!(open(&mut opener, &sealed.segments[0]).unwrap(), TEXTS[0].2);
     for wrong in [0, 2] {
-        let refused = opener.open(&sealed.segments[wrong], &mut text);
+        let refused = open(&mut opener, &sealed.segments[wrong]);
         assert_eq!(refused, Err(Refused { index: 1, reason: Reason::OutOfOrder }), "segment {wrong}");
     }
-    assert_eq!(text, TEXTS[0].2);
 }
 
 #[test]
@@ -226,12 +263,10 @@ fn an_opener_resumes_at_any_segment() {
     let checked = check(&sealed).unwrap();
     for stop in 0..TEXTS.len() {
         let mut opener = Opener::resume(&checked, stop as u32);
-        for wrapped in &sealed.wrapped {
-            opener.add_epoch(&device().open_epoch(wrapped, checked.header_hash()).unwrap()).unwrap();
-        }
+        (0..2).for_each(|epoch| opener.add_epoch(sealed.secret(epoch)).unwrap());
         let mut text = Vec::new();
         for segment in &sealed.segments[stop..] {
-            opener.open(segment, &mut text).unwrap();
+            text.extend(open(&mut opener, segment).unwrap());
         }
         assert_eq!(text, TEXTS[stop..].iter().flat_map(|(.., text)| text.to_vec()).collect::<Vec<_>>());
     }
@@ -242,29 +277,49 @@ fn a_segment_waits_for_its_epochs_secret_and_drops_those_before() {
     let sealed = seal("job");
     let checked = check(&sealed).unwrap();
     let mut opener = Opener::resume(&checked, 4);
-    let mut text = Vec::new();
-    opener.add_epoch(&device().open_epoch(&sealed.wrapped[0], checked.header_hash()).unwrap()).unwrap();
-    let refused = opener.open(&sealed.segments[4], &mut text);
+    opener.add_epoch(sealed.secret(0)).unwrap();
+    let refused = open(&mut opener, &sealed.segments[4]);
     assert_eq!(refused, Err(Refused { index: 4, reason: Reason::NoEpochSecret }));
     assert!(opener.holds(0) && !opener.holds(1));
-    opener.add_epoch(&device().open_epoch(&sealed.wrapped[1], checked.header_hash()).unwrap()).unwrap();
-    opener.open(&sealed.segments[4], &mut text).unwrap();
+    opener.add_epoch(sealed.secret(1)).unwrap();
+    open(&mut opener, &sealed.segments[4]).unwrap();
     assert!(opener.holds(1) && !opener.holds(0), "the secret of the epoch that is over is erased");
 }
 
 #[test]
-fn a_live_segment_is_checked_before_it_is_opened_and_a_refused_one_may_come_again() {
+fn a_segment_that_does_not_open_leaves_no_byte_of_its_text() {
+    let sealed = seal("job");
+    let checked = check(&sealed).unwrap();
+    let mut opener = Opener::new(&checked);
+    opener.add_epoch(sealed.secret(0)).unwrap();
+    let mut changed = sealed.segments[0].clone();
+    let last = changed.len() - 1;
+    changed[last] ^= 1;
+    let refused = opener.open(&mut changed).map(|(info, _)| info);
+    assert_eq!(refused, Err(Refused { index: 0, reason: Reason::CannotOpen }));
+    assert!(!changed.windows(4).any(|window| TEXTS[0].2.windows(4).any(|text| text == window)));
+}
+
+#[test]
+fn a_live_segment_is_held_to_its_place_and_secret_and_a_refused_one_may_come_again() {
     let sealed = seal("job");
     let mut live = Live::new(sealed.header.clone());
-    let mut text = Vec::new();
     let due = |reason| Err(Refused { index: 0, reason });
-    assert_eq!(live.open(&sealed.segments[1], &mut text), due(Reason::OutOfOrder));
-    assert_eq!(live.open(&sealed.segments[0], &mut text), due(Reason::NoEpochSecret));
-    live.add_epoch(&device().open_epoch(&sealed.wrapped[0], &manifest(&sealed).header).unwrap());
+    assert_eq!(open_live(&mut live, &sealed.segments[1]), due(Reason::OutOfOrder));
+    assert_eq!(open_live(&mut live, &sealed.segments[0]), due(Reason::NoEpochSecret));
+    live.add_epoch(sealed.secret(0)).unwrap();
     let mut changed = sealed.segments[0].clone();
-    changed[50] ^= 1;
-    assert_eq!(live.open(&changed, &mut text), due(Reason::BadSignature));
-    assert!(text.is_empty());
-    live.open(&sealed.segments[0], &mut text).unwrap();
+    changed[20] ^= 1;
+    assert_eq!(open_live(&mut live, &changed), due(Reason::CannotOpen));
+    assert_eq!(open_live(&mut live, &sealed.segments[0]).unwrap(), TEXTS[0].2);
     assert_eq!(live.finish(&manifest(&sealed)).unwrap_err().reason, Reason::Incomplete);
+}
+
+#[test]
+fn live_mode_takes_one_secret_for_an_epoch() {
+    let (sealed, other) = (seal("job"), seal("another job"));
+    let mut live = Live::new(sealed.header.clone());
+    live.add_epoch(sealed.secret(0)).unwrap();
+    live.add_epoch(sealed.secret(0)).unwrap();
+    assert_eq!(live.add_epoch(other.secret(0)).unwrap_err().reason, Reason::CannotOpen);
 }

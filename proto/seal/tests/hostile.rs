@@ -6,13 +6,14 @@ mod support;
 use layerlock_seal::blob::{self, Part, Place};
 use layerlock_seal::keys::{VerifyingKey, WrappingKey};
 use layerlock_seal::statement::Statement;
-use layerlock_seal::toolpath::{Checker, Ends, Sealer, Segment, WrappedEpoch};
+use layerlock_seal::toolpath::{Checker, Ends, Sealer, Segment};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
 use layerlock_terms::ids::{DesignId, SellerId};
+use layerlock_terms::release::KeyRelease;
 use layerlock_terms::wire::Noun;
 use proptest::prelude::*;
-use support::{Repeatable, header, kek, signer};
+use support::{Repeatable, header, kek, signer, summary};
 
 fn changed(bytes: &[u8], at: prop::sample::Index, xor: u8) -> Vec<u8> {
     let mut changed = bytes.to_vec();
@@ -31,8 +32,8 @@ proptest! {
         if let Ok(statement) = Statement::parse(&bytes) {
             prop_assert_eq!(statement.emit(), bytes.clone());
         }
-        if let Ok(wrapped) = WrappedEpoch::parse(&bytes) {
-            prop_assert_eq!(wrapped.emit(), bytes.clone());
+        if let Ok(release) = KeyRelease::parse(&bytes) {
+            prop_assert_eq!(release.emit(), bytes.clone());
         }
         if let Ok((segment, rest)) = Segment::split_first(&bytes, limit) {
             prop_assert!(segment.info().length <= limit && rest.len() < bytes.len());
@@ -56,7 +57,14 @@ proptest! {
     }
 
     #[test]
-    fn every_124_bytes_are_one_manifest(bytes in prop::collection::vec(any::<u8>(), 124)) {
+    fn bytes_of_the_right_length_are_one_manifest(
+        mut bytes in prop::collection::vec(any::<u8>(), 124..1000),
+    ) {
+        // Where the count of commitments stands, and how many fit.
+        let (at, around) = (80, 124);
+        let count = (bytes.len() - around) / 32;
+        bytes.truncate(around + 32 * count);
+        bytes[at..at + 4].copy_from_slice(&(count as u32).to_be_bytes());
         prop_assert_eq!(Manifest::parse(&bytes).unwrap().emit(), bytes);
     }
 
@@ -83,10 +91,14 @@ proptest! {
         let mut sealer = Sealer::new(header(), signer(), &mut Repeatable::new("job"));
         let mut segment = Vec::new();
         sealer.seal(0, Ends::Toolpath, &text, &mut segment).unwrap();
-        let verified = sealer.header().verify(&signer().verifying_key()).unwrap();
-        let mut checker = Checker::new(verified);
-        prop_assert!(checker.segment(&changed(&segment, at, xor)).is_err());
-        prop_assert!(checker.segment(&segment[..cut.index(segment.len())]).is_err());
-        prop_assert!(checker.segment(&segment).is_ok());
+        let verified = sealer.header().verify::<EnvelopeHeader>(&signer().verifying_key()).unwrap();
+        let manifest = sealer.finish(summary()).unwrap().verify(&signer().verifying_key()).unwrap();
+        let check = |segment: &[u8]| {
+            let mut checker = Checker::new(verified.clone());
+            checker.segment(segment).and_then(|_| checker.finish(&manifest))
+        };
+        prop_assert!(check(&changed(&segment, at, xor)).is_err());
+        prop_assert!(check(&segment[..cut.index(segment.len())]).is_err());
+        prop_assert!(check(&segment).is_ok());
     }
 }

@@ -9,12 +9,15 @@ use crate::toolpath::Point3;
 use crate::units::{Millis, Timestamp};
 use crate::wire::{Malformed, Noun, Reader, Writer};
 
-/// The one suite there is: Ed25519, ChaCha20-Poly1305, HPKE with X25519, SHA-256. No negotiation: another
-/// suite is another number, and a reader refuses every number it doesn't know (HDR-1).
+/// The one suite there is: Ed25519, ChaCha20-Poly1305, HPKE with X25519, SHA-256, BLAKE3. No negotiation:
+/// another suite is another number, and a reader refuses every number it doesn't know (HDR-1).
 pub const SUITE: u16 = 1;
 
 /// Largest plaintext a segment may hold, in bytes (HDR-2).
 pub const SEGMENT_LIMIT: u32 = 64 * 1024;
+
+/// Most epochs an envelope may have (MAN-9).
+pub const EPOCH_LIMIT: u32 = 16 * 1024;
 
 /// Longest machine name, in bytes (HDR-4).
 pub const MACHINE_NAME_LIMIT: u32 = 64;
@@ -57,8 +60,8 @@ pub struct Manifest {
     pub root: Digest,
     /// Number of layers.
     pub layers: u32,
-    /// Number of epochs.
-    pub epochs: u32,
+    /// One for each epoch, in order: what its secret must give. At most [`EPOCH_LIMIT`].
+    pub commitments: Vec<[u8; 32]>,
     /// What the print takes.
     pub summary: Summary,
 }
@@ -74,6 +77,13 @@ pub struct Summary {
     pub min: Point3,
     /// Highest corner of everything extruded.
     pub max: Point3,
+}
+
+impl Manifest {
+    /// Number of epochs.
+    pub fn epochs(&self) -> u32 {
+        u32::try_from(self.commitments.len()).expect("at most the limit")
+    }
 }
 
 impl Noun for EnvelopeHeader {
@@ -122,7 +132,7 @@ impl Noun for Manifest {
             sealed_bytes: reader.u64("sealed_bytes")?,
             root: Digest(reader.array("root")?),
             layers: reader.u32("layers")?,
-            epochs: reader.u32("epochs")?,
+            commitments: reader.list("commitments", EPOCH_LIMIT, |reader| reader.array("commitment"))?,
             summary: Summary {
                 duration: Millis(reader.u64("duration")?),
                 filament_um: reader.u64("filament_um")?,
@@ -137,7 +147,10 @@ impl Noun for Manifest {
     fn emit(&self) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.raw(self.header.as_bytes()).u32(self.segments).u64(self.sealed_bytes);
-        writer.raw(self.root.as_bytes()).u32(self.layers).u32(self.epochs);
+        writer.raw(self.root.as_bytes()).u32(self.layers);
+        writer.list(&self.commitments, |writer, commitment| {
+            writer.raw(commitment);
+        });
         writer.u64(self.summary.duration.0).u64(self.summary.filament_um);
         emit_point(&mut writer, self.summary.min);
         emit_point(&mut writer, self.summary.max);
@@ -206,7 +219,7 @@ mod tests {
             sealed_bytes: 1 << 40,
             root: Digest([8; 32]),
             layers: 3,
-            epochs: 1,
+            commitments: vec![[8; 32]],
             summary: Summary {
                 duration: Millis(5),
                 filament_um: 6,

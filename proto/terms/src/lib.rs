@@ -11,6 +11,7 @@ pub mod license;
 pub mod machine;
 pub mod profile;
 pub mod receipt;
+pub mod release;
 pub mod toolpath;
 pub mod trust;
 pub mod units;

@@ -25,8 +25,8 @@ pub struct Terms {
     pub materials: Vec<String>,
     /// Whether a failed print gives its copy back.
     pub failure: FailurePolicy,
-    /// How many epochs of keys may be with a device ahead of the layer it reports; at least 1.
-    pub window: u16,
+    /// How a device gets the keys of a print.
+    pub release: Release,
 }
 
 /// Until when a license admits prints.
@@ -45,6 +45,15 @@ pub enum DeviceScope {
     Any,
     /// Only these.
     Listed(Vec<DeviceId>),
+}
+
+/// How a device gets the keys of a print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// Against its receipts: the keys of the epoch it prints and of this many ahead; at least 1.
+    Window(u16),
+    /// All at once when it has checked the envelope, to print without the vault.
+    Offline,
 }
 
 /// What becomes of the copy when a print fails or is cancelled.
@@ -129,7 +138,7 @@ impl Terms {
             scale_max: Percent(r.u8("scale_max")?),
             materials: r.list("materials", Self::MAX_MATERIALS, |r| r.text("material", Self::MAX_NAME))?,
             failure: read_failure(r)?,
-            window: r.u16("window")?,
+            release: read_release(r)?,
         };
         terms.validate()?;
         Ok(terms)
@@ -156,7 +165,10 @@ impl Terms {
             FailurePolicy::Return => w.u8(0).u8(0),
             FailurePolicy::SpendFrom(share) => w.u8(1).u8(share.0),
         };
-        w.u16(self.window);
+        match self.release {
+            Release::Window(ahead) => w.u8(0).u16(ahead),
+            Release::Offline => w.u8(1).u16(0),
+        };
     }
 
     /// Refuses terms that grant nothing, everything or nonsense.
@@ -171,7 +183,7 @@ impl Terms {
             "devices",
         )?;
         sound(!matches!(self.failure, FailurePolicy::SpendFrom(p) if p.0 > 100), "failure")?;
-        sound(self.window >= 1, "window")
+        sound(self.release != Release::Window(0), "release")
     }
 }
 
@@ -257,6 +269,14 @@ fn read_failure(r: &mut Reader<'_>) -> Result<FailurePolicy, Malformed> {
     }
 }
 
+fn read_release(r: &mut Reader<'_>) -> Result<Release, Malformed> {
+    match (r.flag("release")?, r.u16("release")?) {
+        (false, ahead) => Ok(Release::Window(ahead)),
+        (true, 0) => Ok(Release::Offline),
+        (true, _) => Err(Malformed::Value("release")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,7 +298,7 @@ mod tests {
                 scale_max: Percent(120),
                 materials: vec!["pla".into()],
                 failure: FailurePolicy::SpendFrom(Percent(50)),
-                window: 2,
+                release: Release::Window(2),
             },
         }
     }

@@ -5,7 +5,7 @@ use layerlock_seal::statement::Statement;
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::Summary;
 use layerlock_terms::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
-use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License, Terms};
+use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License, Release, Terms};
 use layerlock_terms::receipt::JobEvent;
 use layerlock_terms::toolpath::Point3;
 use layerlock_terms::trust::DeviceCertificate;
@@ -39,7 +39,7 @@ fn order() -> Order {
         scale_max: Percent(100),
         materials: vec![],
         failure: FailurePolicy::Return,
-        window: 2,
+        release: Release::Window(2),
     };
     let license = License {
         id: LicenseId::from_bytes([1; 16]),

@@ -10,7 +10,7 @@ use layerlock_proto::types::v1::Counts as WireCounts;
 use layerlock_proto::vault::v1::{Job, JobState};
 use layerlock_seal::token::ApiKey;
 use layerlock_terms::ids::{JobId, RequestId};
-use layerlock_terms::license::Terms;
+use layerlock_terms::license::{Release, Terms};
 use layerlock_terms::profile::Profile;
 use layerlock_terms::receipt::{Counts, Outcome};
 use tokio::sync::watch;
@@ -135,7 +135,7 @@ async fn sell<W: Write>(
         found.triangles,
         found.open_edges
     ))?;
-    let terms = Terms { copies: COPIES, window: 2, ..widest(COPIES) };
+    let terms = Terms { copies: COPIES, release: Release::Window(2), ..widest(COPIES) };
     let offer = cast.seller.offer(&uploaded.manifest.emit(), &terms).await?;
     let joined = cast.seller.create_buyer().await?;
     let license = cast.seller.license(&offer.offer, &joined.buyer).await?.license;

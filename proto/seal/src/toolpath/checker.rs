@@ -1,12 +1,13 @@
 //! Checking without keys, hop 9: is this the whole envelope, as signed, in order, for this header?
 //!
 //! Reads ciphertext only, so a device checks everything before it asks for the first secret, and anyone who
-//! stores envelopes can check them too. Every refusal names the segment and one reason of a closed list.
+//! stores envelopes can check them too. Shape and order show segment by segment; that every byte is the one the
+//! vault sealed shows with the manifest. Every refusal names the segment and one reason of a closed list.
 
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
 
-use super::segment::{Segment, SegmentInfo, layer_follows, signed_bytes};
+use super::segment::{FRAME, OVERHEAD, Segment, SegmentInfo, layer_follows};
 use super::{Ends, Reason, Refused, header_hash};
 use crate::merkle::Frontier;
 use crate::statement::Verified;
@@ -15,7 +16,6 @@ use crate::statement::Verified;
 pub struct Checker {
     header: Verified<EnvelopeHeader>,
     hash: Digest,
-    commitments: Vec<[u8; 32]>,
     last: Option<SegmentInfo>,
     tree: Frontier,
     sealed_bytes: u64,
@@ -27,21 +27,19 @@ pub struct Checked {
     header: Verified<EnvelopeHeader>,
     hash: Digest,
     manifest: Manifest,
-    commitments: Vec<[u8; 32]>,
 }
 
-/// The next segment of one checker's envelope, found to be in order and signed.
-pub(super) struct Admitted<'a> {
-    pub(super) segment: Segment<'a>,
-    /// SHA-256 of its ciphertext and tag.
-    sealed: Digest,
+/// The next segment of one checker's envelope, found to be in order.
+pub(super) struct Admitted {
+    pub(super) info: SegmentInfo,
+    leaf: [u8; FRAME + 32],
 }
 
 impl Checker {
-    /// Begins with a verified header; segments and manifest must be signed by the header's signer.
+    /// Begins with a verified header; the manifest must be signed by the header's signer.
     pub fn new(header: Verified<EnvelopeHeader>) -> Self {
         let hash = header_hash(header.statement());
-        Self { header, hash, commitments: Vec::new(), last: None, tree: Frontier::default(), sealed_bytes: 0 }
+        Self { header, hash, last: None, tree: Frontier::new(), sealed_bytes: 0 }
     }
 
     /// Checks the next segment.
@@ -50,9 +48,8 @@ impl Checker {
     /// [`Refused`] at the index that was due. The checker stays where it was: the right segment may follow.
     pub fn segment(&mut self, bytes: &[u8]) -> Result<SegmentInfo, Refused> {
         let admitted = self.admit(bytes)?;
-        let info = admitted.segment.info();
         self.take(&admitted);
-        Ok(info)
+        Ok(admitted.info)
     }
 
     /// Checks the manifest against what came.
@@ -66,50 +63,39 @@ impl Checker {
                 header: self.header,
                 hash: self.hash,
                 manifest: Manifest::clone(manifest),
-                commitments: self.commitments,
             }),
         }
     }
 
     /// Checks the next segment without counting it as come.
-    pub(super) fn admit<'a>(&self, bytes: &'a [u8]) -> Result<Admitted<'a>, Refused> {
+    pub(super) fn admit(&self, bytes: &[u8]) -> Result<Admitted, Refused> {
         let index = self.next_index();
         self.examine(bytes, index).map_err(|reason| Refused { index, reason })
     }
 
     /// Counts an admitted segment as come.
-    pub(super) fn take(&mut self, admitted: &Admitted<'_>) {
-        let Admitted { segment, sealed } = admitted;
-        if segment.info().epoch as usize == self.commitments.len() {
-            self.commitments.push(*segment.commitment);
-        }
-        self.tree.push(&[segment.frame, sealed.as_bytes(), segment.signature]);
-        self.sealed_bytes += segment.wire_length();
-        self.last = Some(segment.info());
+    pub(super) fn take(&mut self, admitted: &Admitted) {
+        self.tree.push(&admitted.leaf);
+        self.sealed_bytes += u64::from(admitted.info.length) + OVERHEAD as u64;
+        self.last = Some(admitted.info);
     }
 
     pub(super) fn header_hash(&self) -> &Digest {
         &self.hash
     }
 
-    fn next_index(&self) -> u32 {
+    pub(super) fn next_index(&self) -> u32 {
         self.last.map_or(0, |last| last.index + 1)
     }
 
-    fn examine<'a>(&self, bytes: &'a [u8], index: u32) -> Result<Admitted<'a>, Reason> {
+    fn examine(&self, bytes: &[u8], index: u32) -> Result<Admitted, Reason> {
         if self.last.is_some_and(|last| last.ends == Ends::Toolpath) {
             return Err(Reason::AfterFinal);
         }
         let segment = Segment::parse(bytes, self.header.segment_limit)?;
+        // The hash comes last: what is out of place is refused before it costs anything.
         self.check_place(&segment.info(), index)?;
-        self.check_commitment(&segment)?;
-        // The public-key work comes last: what is out of place is refused before it costs anything.
-        let sealed = segment.sealed_hash();
-        let signed = signed_bytes(&self.hash, segment.frame, &sealed);
-        if !self.header.signer().verifies(&signed, segment.signature) {
-            return Err(Reason::BadSignature);
-        }
-        Ok(Admitted { segment, sealed })
+        Ok(Admitted { info: segment.info(), leaf: segment.leaf() })
     }
 
     fn check_place(&self, info: &SegmentInfo, index: u32) -> Result<(), Reason> {
@@ -123,14 +109,6 @@ impl Checker {
             return Err(Reason::WrongEpoch);
         }
         Ok(())
-    }
-
-    /// An epoch's first segment commits to its secret; the others must commit to the same.
-    fn check_commitment(&self, segment: &Segment<'_>) -> Result<(), Reason> {
-        match self.commitments.get(segment.info().epoch as usize) {
-            Some(known) if known != segment.commitment => Err(Reason::WrongCommitment),
-            Some(_) | None => Ok(()),
-        }
     }
 
     fn compare(&self, manifest: &Verified<Manifest>) -> Option<Reason> {
@@ -148,7 +126,7 @@ impl Checker {
             ("segments", manifest.segments == last.index + 1),
             ("sealed_bytes", manifest.sealed_bytes == self.sealed_bytes),
             ("layers", manifest.layers == last.layer + 1),
-            ("epochs", manifest.epochs == last.epoch + 1),
+            ("commitments", manifest.epochs() == last.epoch + 1),
             ("root", manifest.root == self.tree.root()),
         ];
         counted.iter().find(|(_, equal)| !equal).map(|(field, _)| Reason::BadManifest(field))
@@ -157,7 +135,7 @@ impl Checker {
 
 impl Checked {
     /// The header: job, hold, license, device, machine.
-    pub fn header(&self) -> &EnvelopeHeader {
+    pub fn header(&self) -> &Verified<EnvelopeHeader> {
         &self.header
     }
 
@@ -169,9 +147,5 @@ impl Checked {
     /// The manifest: counts and what the print takes.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
-    }
-
-    pub(super) fn commitments(&self) -> &[[u8; 32]] {
-        &self.commitments
     }
 }

@@ -1,17 +1,23 @@
 //! Secrets of an envelope: one per job in the vault, one per epoch for the device, keys derived from those.
 //!
 //! `epoch secret i = HKDF(job secret, header hash, label ‖ i)`; a device that holds one epoch's secret learns
-//! nothing of the next. Each is wrapped to the device by HPKE, bound to the header and the epoch.
+//! nothing of the next. A release carries some of them, each wrapped to the device by HPKE, bound to the header,
+//! the grounds it was released on and the epoch.
+
+use std::ops::RangeInclusive;
 
 use layerlock_terms::digest::Digest;
-use layerlock_terms::wire::{Malformed, Reader, Writer};
+use layerlock_terms::envelope::EnvelopeHeader;
+use layerlock_terms::release::{Grounds, KeyRelease, WrappedEpoch};
 use rand_core::CryptoRng;
 
+use super::header_hash;
 use crate::CannotOpen;
 use crate::blob::{self, Place};
 use crate::keys::{KeyEncryptionKey, OpeningKey, WrappingKey};
 use crate::labels;
-use crate::primitives::{self, Secret, TAG};
+use crate::primitives::{self, Cipher, Secret};
+use crate::statement::Verified;
 
 /// What all epoch secrets of one envelope derive from. It never leaves the vault. Only a [`Sealer`] draws
 /// one, and nothing seals with one that was kept: so no two toolpaths are ever sealed under one secret.
@@ -22,20 +28,12 @@ pub struct JobSecret(Secret);
 /// Opens the segments of one epoch of one envelope.
 pub struct EpochSecret {
     epoch: u32,
-    secret: Secret,
+    key: EpochKey,
 }
 
-/// An epoch secret on its way to a device.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrappedEpoch {
-    epoch: u32,
-    enc: [u8; 32],
-    sealed: [u8; 32 + TAG],
-}
-
-/// What an epoch's segments are sealed with, and what shows in their frames.
+/// What an epoch's segments are sealed with, and what the manifest shows of it.
 pub(super) struct EpochKey {
-    pub(super) key: Secret,
+    pub(super) cipher: Cipher,
     pub(super) commitment: [u8; 32],
 }
 
@@ -58,37 +56,58 @@ impl JobSecret {
         Secret::copy(&bytes).map(Self).ok_or(CannotOpen)
     }
 
-    /// One epoch's secret of the envelope with this header hash, wrapped to its device.
-    pub fn wrap_epoch(
+    /// The secrets of these epochs of the envelope with this header hash, wrapped to its device: a release to be
+    /// signed by the key that signed the header.
+    pub fn release(
         &self,
         header: &Digest,
-        epoch: u32,
+        grounds: Grounds,
+        epochs: RangeInclusive<u32>,
         device: &WrappingKey,
         rng: &mut impl CryptoRng,
-    ) -> WrappedEpoch {
-        let secret = self.epoch(header, epoch);
-        let (enc, sealed) =
-            primitives::hpke_seal(device.as_bytes(), &info(header, epoch), secret.secret.as_bytes(), rng);
-        let sealed = sealed.try_into().expect("32 bytes and a tag");
-        WrappedEpoch { epoch, enc, sealed }
+    ) -> KeyRelease {
+        let mut wrap = |epoch| {
+            let secret = self.epoch(header, epoch);
+            let commitment = *derive(&secret, labels::EPOCH_COMMITMENT, header).as_bytes();
+            let info = info(header, grounds, epoch);
+            let (enc, sealed) = primitives::hpke_seal(device.as_bytes(), &info, secret.as_bytes(), rng);
+            WrappedEpoch { epoch, commitment, enc, sealed: sealed.try_into().expect("32 bytes and a tag") }
+        };
+        KeyRelease { header: *header, grounds, epochs: epochs.map(&mut wrap).collect() }
     }
 
-    pub(super) fn epoch(&self, header: &Digest, epoch: u32) -> EpochSecret {
+    pub(super) fn key(&self, header: &Digest, epoch: u32) -> EpochKey {
+        EpochKey::of(&self.epoch(header, epoch), header)
+    }
+
+    fn epoch(&self, header: &Digest, epoch: u32) -> Secret {
         let info: [&[u8]; 2] = [labels::EPOCH_SECRET.as_bytes(), &epoch.to_be_bytes()];
-        EpochSecret { epoch, secret: primitives::derive(&self.0, header.as_bytes(), &info) }
+        primitives::derive(&self.0, header.as_bytes(), &info)
     }
 }
 
 impl OpeningKey {
-    /// Unwraps an epoch secret of the envelope with this header hash.
+    /// Unwraps one epoch's secret of a release for this envelope.
     ///
     /// # Errors
-    /// [`CannotOpen`] when it was wrapped to another device, for another envelope or epoch, or changed (EP-1).
-    pub fn open_epoch(&self, wrapped: &WrappedEpoch, header: &Digest) -> Result<EpochSecret, CannotOpen> {
-        let info = info(header, wrapped.epoch);
+    /// [`CannotOpen`] when the release is of another vault (REL-1) or envelope (REL-2), doesn't hold the epoch,
+    /// was wrapped to another device, for another epoch or on other grounds (EP-1), or holds a secret that isn't
+    /// the one it commits to (EP-2).
+    pub fn open_epoch(
+        &self,
+        release: &Verified<KeyRelease>,
+        header: &Verified<EnvelopeHeader>,
+        epoch: u32,
+    ) -> Result<EpochSecret, CannotOpen> {
+        let hash = header_hash(header.statement());
+        if release.signer() != header.signer() || release.header != hash {
+            return Err(CannotOpen);
+        }
+        let wrapped = release.epochs.iter().find(|wrapped| wrapped.epoch == epoch).ok_or(CannotOpen)?;
+        let info = info(&hash, release.grounds, epoch);
         let bytes = primitives::hpke_open(self.secret(), &wrapped.enc, &info, &wrapped.sealed)?;
-        let secret = Secret::copy(&bytes).ok_or(CannotOpen)?;
-        Ok(EpochSecret { epoch: wrapped.epoch, secret })
+        let key = EpochKey::of(&Secret::copy(&bytes).ok_or(CannotOpen)?, &hash);
+        if key.commitment == wrapped.commitment { Ok(EpochSecret { epoch, key }) } else { Err(CannotOpen) }
     }
 }
 
@@ -98,42 +117,26 @@ impl EpochSecret {
         self.epoch
     }
 
-    pub(super) fn key(&self, header: &Digest) -> EpochKey {
-        let derive = |label: &str| primitives::derive(&self.secret, header.as_bytes(), &[label.as_bytes()]);
-        EpochKey {
-            key: derive(labels::SEGMENT_KEY),
-            commitment: *derive(labels::EPOCH_COMMITMENT).as_bytes(),
+    pub(super) fn into_key(self) -> EpochKey {
+        self.key
+    }
+}
+
+impl EpochKey {
+    fn of(secret: &Secret, header: &Digest) -> Self {
+        Self {
+            cipher: Cipher::new(&derive(secret, labels::SEGMENT_KEY, header)),
+            commitment: *derive(secret, labels::EPOCH_COMMITMENT, header).as_bytes(),
         }
     }
 }
 
-impl WrappedEpoch {
-    /// Which epoch it is for.
-    pub fn epoch(&self) -> u32 {
-        self.epoch
-    }
-
-    /// Reads the one byte form.
-    ///
-    /// # Errors
-    /// Any length but 84 (EP-3).
-    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut reader = Reader::new(bytes);
-        let wrapped =
-            Self { epoch: reader.u32("epoch")?, enc: reader.array("enc")?, sealed: reader.array("sealed")? };
-        reader.finish()?;
-        Ok(wrapped)
-    }
-
-    /// Writes the one byte form: epoch, encapsulated key, sealed secret with its tag; 84 bytes.
-    pub fn emit(&self) -> Vec<u8> {
-        let mut writer = Writer::new();
-        writer.u32(self.epoch).raw(&self.enc).raw(&self.sealed);
-        writer.finish()
-    }
+fn derive(secret: &Secret, label: &str, header: &Digest) -> Secret {
+    primitives::derive(secret, header.as_bytes(), &[label.as_bytes()])
 }
 
-/// Binds a wrapped secret to its envelope and epoch.
-fn info(header: &Digest, epoch: u32) -> Vec<u8> {
-    [labels::EPOCH_WRAP.as_bytes(), header.as_bytes(), &epoch.to_be_bytes()].concat()
+/// Binds a wrapped secret to its envelope, and so to job, hold and device, to its grounds and its epoch.
+fn info(header: &Digest, grounds: Grounds, epoch: u32) -> Vec<u8> {
+    let (grounds, epoch) = (grounds.number().to_be_bytes(), epoch.to_be_bytes());
+    [labels::EPOCH_WRAP.as_bytes(), header.as_bytes(), &grounds, &epoch].concat()
 }

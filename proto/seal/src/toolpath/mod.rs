@@ -16,7 +16,7 @@ use std::fmt;
 use layerlock_terms::digest::Digest;
 
 pub use checker::{Checked, Checker};
-pub use epoch::{EpochSecret, JobSecret, WrappedEpoch};
+pub use epoch::{EpochSecret, JobSecret};
 pub use opener::{Live, Opener};
 pub use sealer::{Misplaced, Sealer};
 pub use segment::{OVERHEAD, Segment, SegmentInfo};
@@ -52,7 +52,7 @@ pub struct Refused {
 pub enum Reason {
     /// The bytes end inside the segment (SEG-1).
     Truncated,
-    /// Bytes follow the segment's signature (SEG-2).
+    /// Bytes follow the segment (SEG-2).
     Trailing,
     /// The sealed part is longer than the header allows (SEG-3).
     TooLong,
@@ -60,17 +60,13 @@ pub enum Reason {
     Empty,
     /// The flags are none of the closed list (SEG-5).
     UnknownFlags,
-    /// The signature isn't the header's signer's over this segment under this header (SEG-10).
-    BadSignature,
-    /// Another index was due (SEG-6, SEG-13).
+    /// Another index was due (SEG-6, SEG-11).
     OutOfOrder,
     /// The layer skips, goes back, or changes inside a piece (SEG-7).
     WrongLayer,
     /// The epoch isn't the layer's (SEG-8).
     WrongEpoch,
-    /// The epoch's commitment changes inside the epoch (SEG-9).
-    WrongCommitment,
-    /// The toolpath had already ended (SEG-11).
+    /// The toolpath had already ended (SEG-9).
     AfterFinal,
     /// The final segment hasn't come (MAN-3).
     Incomplete,
@@ -82,7 +78,7 @@ pub enum Reason {
     BadManifest(&'static str),
     /// The epoch's secret isn't here, or not any more.
     NoEpochSecret,
-    /// The secret isn't the one committed to (EP-2), or doesn't open the segment (SEG-12).
+    /// The secret isn't the one committed to (EP-3, EP-4), or doesn't open the segment (SEG-10).
     CannotOpen,
 }
 
@@ -90,15 +86,13 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Truncated => "the bytes end inside it",
-            Self::Trailing => "bytes follow its signature",
+            Self::Trailing => "bytes follow it",
             Self::TooLong => "it is longer than the header allows",
             Self::Empty => "it holds nothing",
             Self::UnknownFlags => "its flags are not known",
-            Self::BadSignature => "its signature does not fit it under this header",
             Self::OutOfOrder => "another segment was due here",
             Self::WrongLayer => "its layer skips, goes back or changes inside a piece",
             Self::WrongEpoch => "its epoch is not its layer's",
-            Self::WrongCommitment => "its commitment is not its epoch's",
             Self::AfterFinal => "the toolpath had already ended",
             Self::Incomplete => "the final segment is missing",
             Self::WrongHeader => "the manifest belongs to another header",

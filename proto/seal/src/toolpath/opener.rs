@@ -1,8 +1,8 @@
-//! Opening, hop 11: a released epoch secret and a checked segment give plaintext, in order, once.
+//! Opening, hop 11: a released epoch secret and a segment give plaintext, in order, once, where it stands.
 //!
-//! A stored envelope is opened against its [`Checked`] evidence; a live one is checked segment by segment
-//! and opened as it comes. Either way a secret is taken only if it is the one the signed frames commit to,
-//! and the secrets of epochs that are over are erased.
+//! A stored envelope is opened against its [`Checked`] evidence, with secrets its manifest commits to; a live one
+//! is opened as it comes, with secrets the vault's signed release commits to, and compared with the manifest at
+//! its end. The secrets of epochs that are over are erased.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,6 @@ use super::checker::{Checked, Checker};
 use super::epoch::{EpochKey, EpochSecret};
 use super::segment::{self, Segment, SegmentInfo};
 use super::{Reason, Refused};
-use crate::primitives::{self, TAG};
 use crate::statement::Verified;
 
 /// Opens a checked envelope.
@@ -25,10 +24,12 @@ pub struct Opener {
     next: u32,
 }
 
-/// Checks and opens an envelope that is still coming.
+/// Opens an envelope that is still coming.
 pub struct Live {
     checker: Checker,
     keys: BTreeMap<u32, EpochKey>,
+    /// What the secrets taken so far commit to, by epoch.
+    commitments: BTreeMap<u32, [u8; 32]>,
 }
 
 impl Opener {
@@ -42,7 +43,7 @@ impl Opener {
         Self {
             hash: *checked.header_hash(),
             limit: checked.header().segment_limit,
-            commitments: checked.commitments().to_vec(),
+            commitments: checked.manifest().commitments.clone(),
             keys: BTreeMap::new(),
             next,
         }
@@ -51,13 +52,13 @@ impl Opener {
     /// Takes a released secret.
     ///
     /// # Errors
-    /// [`Reason::CannotOpen`] at the segment due when the checked frames commit to another secret.
-    pub fn add_epoch(&mut self, secret: &EpochSecret) -> Result<(), Refused> {
-        let key = secret.key(&self.hash);
-        if self.commitments.get(secret.epoch() as usize) != Some(&key.commitment) {
+    /// [`Reason::CannotOpen`] when it isn't the one the manifest commits to (EP-3).
+    pub fn add_epoch(&mut self, secret: EpochSecret) -> Result<(), Refused> {
+        let (epoch, key) = (secret.epoch(), secret.into_key());
+        if self.commitments.get(epoch as usize) != Some(&key.commitment) {
             return Err(Refused { index: self.next, reason: Reason::CannotOpen });
         }
-        self.keys.insert(secret.epoch(), key);
+        self.keys.insert(epoch, key);
         Ok(())
     }
 
@@ -66,74 +67,86 @@ impl Opener {
         self.keys.contains_key(&epoch)
     }
 
-    /// Opens the next segment; appends its plaintext to `out`. The secrets of earlier epochs are erased.
+    /// Opens the next segment in place; gives what its frame says, and its plaintext. The secrets of earlier
+    /// epochs are erased.
     ///
     /// # Errors
-    /// [`Refused`] at the index that was due; `out` is as it was.
-    pub fn open(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<SegmentInfo, Refused> {
-        let refused = |reason| Refused { index: self.next, reason };
-        let segment = Segment::parse(bytes, self.limit).map_err(refused)?;
-        if segment.info().index != self.next {
+    /// [`Refused`] at the index that was due. A segment that doesn't open is destroyed: none of its bytes, right
+    /// or wrong, is there any more.
+    pub fn open<'b>(&mut self, bytes: &'b mut [u8]) -> Result<(SegmentInfo, &'b [u8]), Refused> {
+        let index = self.next;
+        let refused = |reason| Refused { index, reason };
+        let info = Segment::parse(bytes, self.limit).map_err(refused)?.info();
+        if info.index != index {
             return Err(refused(Reason::OutOfOrder));
         }
-        open_segment(&self.hash, &self.keys, &segment, out).map_err(refused)?;
-        self.keys = self.keys.split_off(&segment.info().epoch);
+        let text = open(&self.hash, &self.keys, &info, bytes).map_err(refused)?;
+        forget_before(&mut self.keys, info.epoch);
         self.next += 1;
-        Ok(segment.info())
+        Ok((info, text))
     }
 }
 
 impl Live {
     /// Begins with a verified header.
     pub fn new(header: Verified<EnvelopeHeader>) -> Self {
-        Self { checker: Checker::new(header), keys: BTreeMap::new() }
+        Self { checker: Checker::new(header), keys: BTreeMap::new(), commitments: BTreeMap::new() }
     }
 
-    /// Takes a released secret. Whether it is the right one shows with the epoch's first segment.
-    pub fn add_epoch(&mut self, secret: &EpochSecret) {
-        self.keys.insert(secret.epoch(), secret.key(self.checker.header_hash()));
-    }
-
-    /// Checks the next segment, opens it, appends its plaintext to `out`.
+    /// Takes a released secret.
     ///
     /// # Errors
-    /// [`Refused`] at the index that was due; `out` is as it was, and the segment counts as not come.
-    pub fn open(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<SegmentInfo, Refused> {
+    /// [`Reason::CannotOpen`] when another secret was taken for this epoch before (EP-4).
+    pub fn add_epoch(&mut self, secret: EpochSecret) -> Result<(), Refused> {
+        let (epoch, key) = (secret.epoch(), secret.into_key());
+        if *self.commitments.entry(epoch).or_insert(key.commitment) != key.commitment {
+            return Err(Refused { index: self.checker.next_index(), reason: Reason::CannotOpen });
+        }
+        self.keys.insert(epoch, key);
+        Ok(())
+    }
+
+    /// Checks and opens the next segment in place; gives what its frame says, and its plaintext.
+    ///
+    /// # Errors
+    /// As [`Opener::open`]; the segment counts as not come, and may come again.
+    pub fn open<'b>(&mut self, bytes: &'b mut [u8]) -> Result<(SegmentInfo, &'b [u8]), Refused> {
         let admitted = self.checker.admit(bytes)?;
-        let info = admitted.segment.info();
-        open_segment(self.checker.header_hash(), &self.keys, &admitted.segment, out)
+        let info = admitted.info;
+        let text = open(self.checker.header_hash(), &self.keys, &info, bytes)
             .map_err(|reason| Refused { index: info.index, reason })?;
-        self.keys = self.keys.split_off(&info.epoch);
+        forget_before(&mut self.keys, info.epoch);
         self.checker.take(&admitted);
-        Ok(info)
+        Ok((info, text))
     }
 
     /// Ends with the manifest; what was printed is now known to have been whole.
     ///
     /// # Errors
-    /// As [`Checker::finish`].
+    /// As [`Checker::finish`], and when the manifest commits to other secrets than those taken (EP-4).
     pub fn finish(self, manifest: &Verified<Manifest>) -> Result<Checked, Refused> {
-        self.checker.finish(manifest)
+        let index = self.checker.next_index();
+        let checked = self.checker.finish(manifest)?;
+        let committed = |(epoch, taken): (&u32, _)| manifest.commitments.get(*epoch as usize) == Some(taken);
+        match self.commitments.iter().all(committed) {
+            true => Ok(checked),
+            false => Err(Refused { index, reason: Reason::BadManifest("commitments") }),
+        }
     }
 }
 
-fn open_segment(
+fn open<'b>(
     header: &Digest,
     keys: &BTreeMap<u32, EpochKey>,
-    segment: &Segment<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), Reason> {
-    let info = segment.info();
+    info: &SegmentInfo,
+    segment: &'b mut [u8],
+) -> Result<&'b [u8], Reason> {
     let key = keys.get(&info.epoch).ok_or(Reason::NoEpochSecret)?;
-    if key.commitment != *segment.commitment {
-        return Err(Reason::CannotOpen);
+    segment::open(header, key, info.index, segment).map_err(|_| Reason::CannotOpen)
+}
+
+fn forget_before(keys: &mut BTreeMap<u32, EpochKey>, epoch: u32) {
+    while keys.first_key_value().is_some_and(|(first, _)| *first < epoch) {
+        keys.pop_first();
     }
-    let (body, tag) = segment.sealed.split_last_chunk::<TAG>().expect("a parsed segment has its tag");
-    let aad = segment::associated_data(header, segment.frame);
-    let from = out.len();
-    out.extend_from_slice(body);
-    primitives::decrypt(&key.key, &segment::nonce(info.index), &aad, &mut out[from..], tag).map_err(|_| {
-        out.truncate(from);
-        Reason::CannotOpen
-    })
 }

@@ -1,4 +1,4 @@
-//! Sealing, hop 7: pieces of a toolpath become signed segments, and at the end a manifest.
+//! Sealing, hop 7: pieces of a toolpath become sealed segments, and at the end a signed manifest.
 //!
 //! A sealer draws its own job secret and signs its own header, so an index is sealed once under a key
 //! whatever the caller does: after a crash a job is pressed anew, with a new sealer and so a new secret.
@@ -6,15 +6,14 @@
 use std::sync::Arc;
 
 use layerlock_terms::digest::Digest;
-use layerlock_terms::envelope::{EnvelopeHeader, Manifest, Summary};
+use layerlock_terms::envelope::{EPOCH_LIMIT, EnvelopeHeader, Manifest, Summary};
 use rand_core::CryptoRng;
 
 use super::epoch::{EpochKey, JobSecret};
-use super::segment::{self, OVERHEAD, SegmentInfo};
+use super::segment::{self, FRAME, OVERHEAD, SegmentInfo};
 use super::{Ends, header_hash};
 use crate::keys::SigningKey;
 use crate::merkle::Frontier;
-use crate::primitives;
 use crate::statement::Statement;
 
 /// Seals one toolpath for one device and one job.
@@ -24,8 +23,10 @@ pub struct Sealer {
     hash: Digest,
     signer: Arc<SigningKey>,
     secret: JobSecret,
-    /// The key of the epoch being sealed, and its number.
-    epoch: Option<(u32, EpochKey)>,
+    /// The key of the epoch being sealed.
+    key: EpochKey,
+    /// Of this epoch and those before.
+    commitments: Vec<[u8; 32]>,
     last: Option<SegmentInfo>,
     tree: Frontier,
     sealed_bytes: u64,
@@ -54,8 +55,8 @@ pub enum Misplaced {
     /// The toolpath hasn't ended.
     #[error("a manifest before the toolpath's end")]
     Incomplete,
-    /// All 2³² indices are used.
-    #[error("more segments than can be numbered")]
+    /// All 2³² indices or all epochs are used.
+    #[error("more segments or epochs than an envelope may have")]
     TooMany,
 }
 
@@ -64,15 +65,18 @@ impl Sealer {
     pub fn new(header: EnvelopeHeader, signer: Arc<SigningKey>, rng: &mut impl CryptoRng) -> Self {
         let statement = Statement::sign(&header, &signer);
         let hash = header_hash(&statement);
+        let secret = JobSecret::draw(rng);
+        let key = secret.key(&hash, 0);
         Self {
             header,
             statement,
             hash,
             signer,
-            secret: JobSecret::draw(rng),
-            epoch: None,
+            secret,
+            commitments: vec![key.commitment],
+            key,
             last: None,
-            tree: Frontier::default(),
+            tree: Frontier::new(),
             sealed_bytes: 0,
         }
     }
@@ -105,20 +109,14 @@ impl Sealer {
         out: &mut Vec<u8>,
     ) -> Result<SegmentInfo, Misplaced> {
         let info = self.place(layer, ends, plaintext)?;
-        let hash = self.hash;
-        let key = self.epoch_key(info.epoch);
-        let frame = segment::emit_frame(&info, &key.commitment);
+        self.enter(info.epoch);
+        let frame = segment::emit_frame(&info);
+        let from = out.len();
         out.reserve(plaintext.len() + OVERHEAD);
         out.extend_from_slice(&frame);
-        let from = out.len();
         out.extend_from_slice(plaintext);
-        let aad = segment::associated_data(&hash, &frame);
-        let tag = primitives::encrypt(&key.key, &segment::nonce(info.index), &aad, &mut out[from..]);
-        out.extend_from_slice(&tag);
-        let sealed = primitives::sha256(&out[from..]);
-        let signature = self.signer.sign(&segment::signed_bytes(&hash, &frame, &sealed));
-        out.extend_from_slice(&signature);
-        self.tree.push(&[&frame, sealed.as_bytes(), &signature]);
+        segment::seal(&self.hash, &self.key, &info, out, from);
+        self.tree.push(&segment::leaf(&frame, &out[from + FRAME..]));
         self.sealed_bytes += (plaintext.len() + OVERHEAD) as u64;
         self.last = Some(info);
         Ok(info)
@@ -136,7 +134,7 @@ impl Sealer {
             sealed_bytes: self.sealed_bytes,
             root: self.tree.root(),
             layers: last.layer + 1,
-            epochs: last.epoch + 1,
+            commitments: self.commitments,
             summary,
         };
         Ok(Statement::sign(&manifest, &self.signer))
@@ -153,7 +151,11 @@ impl Sealer {
         if !segment::layer_follows(self.last.as_ref(), layer) {
             return Err(Misplaced::WrongLayer(layer));
         }
-        Ok(SegmentInfo { index, layer, epoch: layer / self.header.epoch_layers, ends, length })
+        let epoch = layer / self.header.epoch_layers;
+        if epoch >= EPOCH_LIMIT {
+            return Err(Misplaced::TooMany);
+        }
+        Ok(SegmentInfo { index, layer, epoch, ends, length })
     }
 
     fn next_index(&self) -> Result<u32, Misplaced> {
@@ -165,9 +167,11 @@ impl Sealer {
         }
     }
 
-    fn epoch_key(&mut self, epoch: u32) -> &EpochKey {
-        let current = self.epoch.take().filter(|(number, _)| *number == epoch);
-        let key = current.unwrap_or_else(|| (epoch, self.secret.epoch(&self.hash, epoch).key(&self.hash)));
-        &self.epoch.insert(key).1
+    /// Turns to the next epoch's key, if this is the next epoch: layers, and so epochs, come one by one.
+    fn enter(&mut self, epoch: u32) {
+        if epoch as usize == self.commitments.len() {
+            self.key = self.secret.key(&self.hash, epoch);
+            self.commitments.push(self.key.commitment);
+        }
     }
 }

@@ -1,21 +1,20 @@
-//! One segment on the wire: frame, ciphertext with its tag, signature. Parsed and emitted side by side.
+//! One segment on the wire: frame and ciphertext with its tag. Parsed and emitted side by side.
 //!
-//! `index u32 ‖ layer u32 ‖ epoch u32 ‖ flags u8 ‖ length u32 ‖ commitment [32] ‖ ciphertext ‖ signature [64]`.
-//! A segment read here has its shape and bounds and nothing more; whether it is signed, in order and opens
-//! is asked by the checker and the opener.
+//! `index u32 ‖ layer u32 ‖ epoch u32 ‖ flags u8 ‖ length u32 ‖ ciphertext ‖ tag`. A segment read here has its
+//! shape and bounds and nothing more; whether it is in order and opens is asked by the checker and the opener.
 
 use layerlock_terms::digest::Digest;
-use layerlock_terms::wire::{Malformed, Reader, Writer};
 
+use super::epoch::EpochKey;
 use super::{Ends, Reason};
-use crate::labels;
-use crate::primitives::{self, SIGNATURE, TAG};
+use crate::CannotOpen;
+use crate::primitives::{self, TAG};
 
 /// Bytes of a frame.
-pub(super) const FRAME: usize = 49;
+pub(super) const FRAME: usize = 17;
 
 /// Bytes a sealed segment is longer than its plaintext.
-pub const OVERHEAD: usize = FRAME + TAG + SIGNATURE;
+pub const OVERHEAD: usize = FRAME + TAG;
 
 /// What a frame says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +34,10 @@ pub struct SegmentInfo {
 /// A segment as received.
 #[derive(Debug, Clone, Copy)]
 pub struct Segment<'a> {
-    pub(super) info: SegmentInfo,
-    pub(super) commitment: &'a [u8; 32],
-    pub(super) frame: &'a [u8],
+    info: SegmentInfo,
+    frame: &'a [u8; FRAME],
     /// Ciphertext and tag.
-    pub(super) sealed: &'a [u8],
-    pub(super) signature: &'a [u8; SIGNATURE],
+    sealed: &'a [u8],
 }
 
 impl<'a> Segment<'a> {
@@ -61,13 +58,10 @@ impl<'a> Segment<'a> {
     /// # Errors
     /// As [`Segment::parse`], but never [`Reason::Trailing`].
     pub fn split_first(bytes: &'a [u8], limit: u32) -> Result<(Self, &'a [u8]), Reason> {
-        let (frame, rest) = bytes.split_at_checked(FRAME).ok_or(Reason::Truncated)?;
+        let (frame, rest) = bytes.split_first_chunk().ok_or(Reason::Truncated)?;
         let info = parse_frame(frame, limit)?;
-        let length = info.length as usize + TAG;
-        let (sealed, rest) = rest.split_at_checked(length).ok_or(Reason::Truncated)?;
-        let (signature, rest) = rest.split_first_chunk().ok_or(Reason::Truncated)?;
-        let commitment = frame.last_chunk().expect("a frame ends with its commitment");
-        Ok((Self { info, commitment, frame, sealed, signature }, rest))
+        let (sealed, rest) = rest.split_at_checked(info.length as usize + TAG).ok_or(Reason::Truncated)?;
+        Ok((Self { info, frame, sealed }, rest))
     }
 
     /// What the frame says; believed only once the segment is checked.
@@ -75,14 +69,32 @@ impl<'a> Segment<'a> {
         self.info
     }
 
-    pub(super) fn wire_length(&self) -> u64 {
-        u64::from(self.info.length) + OVERHEAD as u64
+    /// The Merkle leaf's data: `frame ‖ BLAKE3(ciphertext ‖ tag)`.
+    pub(super) fn leaf(&self) -> [u8; FRAME + 32] {
+        leaf(self.frame, self.sealed)
     }
+}
 
-    /// SHA-256 of ciphertext and tag: computed once, used for the signature and for the Merkle leaf.
-    pub(super) fn sealed_hash(&self) -> Digest {
-        primitives::sha256(self.sealed)
-    }
+/// Seals the plaintext that follows `frame` in `segment`, and appends the tag.
+pub(super) fn seal(header: &Digest, key: &EpochKey, info: &SegmentInfo, segment: &mut Vec<u8>, from: usize) {
+    let (frame, text) = segment[from..].split_first_chunk_mut::<FRAME>().expect("a frame was written");
+    let tag = key.cipher.encrypt(nonce(info.index), &associated_data(header, frame), text);
+    segment.extend_from_slice(&tag);
+}
+
+/// Opens a parsed segment where it stands; gives its plaintext.
+pub(super) fn open<'b>(
+    header: &Digest,
+    key: &EpochKey,
+    index: u32,
+    segment: &'b mut [u8],
+) -> Result<&'b [u8], CannotOpen> {
+    let (frame, sealed) = segment.split_first_chunk_mut::<FRAME>().ok_or(CannotOpen)?;
+    Ok(key.cipher.decrypt(nonce(index), &associated_data(header, frame), sealed)?)
+}
+
+pub(super) fn leaf(frame: &[u8; FRAME], sealed: &[u8]) -> [u8; FRAME + 32] {
+    joined(frame, primitives::blake3(sealed).as_bytes())
 }
 
 /// Whether `layer` may come after `last`: the first is 0; then the same, or the next once a piece ended.
@@ -94,44 +106,38 @@ pub(super) fn layer_follows(last: Option<&SegmentInfo>, layer: u32) -> bool {
     }
 }
 
-/// What a segment's signature covers: `label ‖ header hash ‖ frame ‖ SHA-256(ciphertext ‖ tag)`.
-pub(super) fn signed_bytes(header: &Digest, frame: &[u8], sealed: &Digest) -> Vec<u8> {
-    [labels::SEGMENT.as_bytes(), header.as_bytes(), frame, sealed.as_bytes()].concat()
+pub(super) fn emit_frame(info: &SegmentInfo) -> [u8; FRAME] {
+    let mut frame = [0; FRAME];
+    frame[..4].copy_from_slice(&info.index.to_be_bytes());
+    frame[4..8].copy_from_slice(&info.layer.to_be_bytes());
+    frame[8..12].copy_from_slice(&info.epoch.to_be_bytes());
+    frame[12] = info.ends as u8;
+    frame[13..].copy_from_slice(&(info.length + TAG as u32).to_be_bytes());
+    frame
 }
 
 /// What a segment's tag covers beside its ciphertext: `header hash ‖ frame`.
-pub(super) fn associated_data(header: &Digest, frame: &[u8]) -> Vec<u8> {
-    [header.as_bytes(), frame].concat()
+fn associated_data(header: &Digest, frame: &[u8; FRAME]) -> [u8; 32 + FRAME] {
+    joined(header.as_bytes(), frame)
 }
 
 /// A segment's nonce: eight zero bytes and its index. An index occurs once in an envelope, and no two
 /// envelopes share a key.
-pub(super) fn nonce(index: u32) -> [u8; 12] {
+fn nonce(index: u32) -> [u8; 12] {
     let mut nonce = [0; 12];
     nonce[8..].copy_from_slice(&index.to_be_bytes());
     nonce
 }
 
-pub(super) fn emit_frame(info: &SegmentInfo, commitment: &[u8; 32]) -> Vec<u8> {
-    let mut writer = Writer::new();
-    writer.u32(info.index).u32(info.layer).u32(info.epoch).u8(info.ends as u8);
-    writer.u32(info.length + TAG as u32).raw(commitment);
-    writer.finish()
-}
-
-fn parse_frame(frame: &[u8], limit: u32) -> Result<SegmentInfo, Reason> {
-    let whole = |_: Malformed| Reason::Truncated;
-    let mut reader = Reader::new(frame);
-    let index = reader.u32("index").map_err(whole)?;
-    let layer = reader.u32("layer").map_err(whole)?;
-    let epoch = reader.u32("epoch").map_err(whole)?;
-    let ends = parse_flags(reader.u8("flags").map_err(whole)?)?;
-    let length = reader.u32("length").map_err(whole)?;
-    match length.checked_sub(TAG as u32) {
-        None | Some(0) => Err(Reason::Empty),
-        Some(length) if length > limit => Err(Reason::TooLong),
-        Some(length) => Ok(SegmentInfo { index, layer, epoch, ends, length }),
-    }
+fn parse_frame(frame: &[u8; FRAME], limit: u32) -> Result<SegmentInfo, Reason> {
+    let word = |at: usize| u32::from_be_bytes(std::array::from_fn(|byte| frame[at + byte]));
+    let ends = parse_flags(frame[12])?;
+    let length = match word(13).checked_sub(TAG as u32) {
+        None | Some(0) => return Err(Reason::Empty),
+        Some(length) if length > limit => return Err(Reason::TooLong),
+        Some(length) => length,
+    };
+    Ok(SegmentInfo { index: word(0), layer: word(4), epoch: word(8), ends, length })
 }
 
 fn parse_flags(flags: u8) -> Result<Ends, Reason> {
@@ -141,4 +147,12 @@ fn parse_flags(flags: u8) -> Result<Ends, Reason> {
         2 => Ok(Ends::Toolpath),
         _ => Err(Reason::UnknownFlags),
     }
+}
+
+fn joined<const N: usize>(left: &[u8], right: &[u8]) -> [u8; N] {
+    let mut bytes = [0; N];
+    let (from_left, from_right) = bytes.split_at_mut(left.len());
+    from_left.copy_from_slice(left);
+    from_right.copy_from_slice(right);
+    bytes
 }

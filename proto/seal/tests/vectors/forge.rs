@@ -73,14 +73,13 @@ pub struct Fields {
     pub layer: u32,
     pub epoch: u32,
     pub flags: u8,
-    pub commitment: Option<[u8; 32]>,
     pub segment_key: Option<[u8; 32]>,
     pub text: Vec<u8>,
 }
 
 impl Fields {
     pub fn new(index: u32, layer: u32, epoch: u32, flags: u8, text: &[u8]) -> Self {
-        Self { index, layer, epoch, flags, commitment: None, segment_key: None, text: text.to_vec() }
+        Self { index, layer, epoch, flags, segment_key: None, text: text.to_vec() }
     }
 }
 
@@ -99,14 +98,13 @@ impl Vault {
     }
 
     pub fn frame(&self, fields: &Fields, length: usize) -> Vec<u8> {
-        let commitment = fields.commitment.unwrap_or_else(|| self.commitment(fields.epoch));
         let (index, layer, epoch) =
             (fields.index.to_be_bytes(), fields.layer.to_be_bytes(), fields.epoch.to_be_bytes());
         let length = u32::try_from(length).expect("short").to_be_bytes();
-        cat(&[&index, &layer, &epoch, &[fields.flags], &length, &commitment])
+        cat(&[&index, &layer, &epoch, &[fields.flags], &length])
     }
 
-    /// A segment rightly sealed and signed, whatever its fields.
+    /// A segment rightly sealed, whatever its fields.
     pub fn segment(&self, fields: &Fields) -> Vec<u8> {
         let frame = self.frame(fields, fields.text.len() + 16);
         let key = fields.segment_key.unwrap_or_else(|| {
@@ -114,21 +112,14 @@ impl Vault {
         });
         let mut nonce = [0; 12];
         nonce[8..].copy_from_slice(&fields.index.to_be_bytes());
-        let sealed = aead(&key, &nonce, &cat(&[&self.header_hash(), &frame]), &fields.text);
-        self.signed(&frame, &sealed)
-    }
-
-    pub fn signed(&self, frame: &[u8], sealed: &[u8]) -> Vec<u8> {
-        let signed = cat(&[b"layerlock/segment/v1", &self.header_hash(), frame, &sha256(sealed)]);
-        cat(&[frame, sealed, &self.key.sign(&signed).to_bytes()])
+        cat(&[&frame, &aead(&key, &nonce, &cat(&[&self.header_hash(), &frame]), &fields.text)])
     }
 }
 
 /// The Merkle leaf of a segment.
 pub fn leaf(segment: &[u8]) -> [u8; 32] {
-    let (frame, rest) = segment.split_at(49);
-    let (sealed, signature) = rest.split_at(rest.len() - 64);
-    sha256(&cat(&[&[0], frame, &sha256(sealed), signature]))
+    let (frame, sealed) = segment.split_at(17);
+    sha256(&cat(&[&[0], frame, blake3::hash(sealed).as_bytes()]))
 }
 
 /// MTH of RFC 6962, 2.1, as it stands there.

@@ -15,15 +15,16 @@ use layerlock_seal::blob::{self, Part, Place};
 use layerlock_seal::keys::{KeyEncryptionKey, OpeningKey, VerifyingKey, WrappingKey};
 use layerlock_seal::sha256;
 use layerlock_seal::statement::{self, Statement, Verified};
-use layerlock_seal::toolpath::{Checker, Opener, Reason, Refused, WrappedEpoch};
+use layerlock_seal::toolpath::{Checker, Live, Opener, Reason, Refused};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
 use layerlock_terms::ids::{DesignId, SellerId};
+use layerlock_terms::release::KeyRelease;
 use layerlock_terms::wire::{Malformed, Noun};
 
 use file::{Vector, directory};
 
-const FOLDERS: [&str; 5] = ["keys", "statement", "blob", "epoch", "envelope"];
+const FOLDERS: [&str; 6] = ["keys", "statement", "blob", "release", "envelope", "live"];
 
 /// What a vector ends with, as its `expect` line says it.
 struct Outcome(String);
@@ -81,11 +82,9 @@ fn word(reason: Reason) -> String {
         Reason::TooLong => "too-long",
         Reason::Empty => "empty",
         Reason::UnknownFlags => "unknown-flags",
-        Reason::BadSignature => "bad-signature",
         Reason::OutOfOrder => "out-of-order",
         Reason::WrongLayer => "wrong-layer",
         Reason::WrongEpoch => "wrong-epoch",
-        Reason::WrongCommitment => "wrong-commitment",
         Reason::AfterFinal => "after-final",
         Reason::Incomplete => "incomplete",
         Reason::WrongHeader => "wrong-header",
@@ -103,8 +102,9 @@ fn run(vector: &Vector) -> Result<(), Outcome> {
         "wrapping-key" => drop(WrappingKey::parse(&vector.unhex("bytes"))?),
         "statement" => drop(verify::<EnvelopeHeader>(vector, "statement")?),
         "blob" => run_blob(vector)?,
-        "epoch" => run_epoch(vector)?,
+        "release" => run_release(vector)?,
         "envelope" => run_envelope(vector)?,
+        "live" => run_live(vector)?,
         other => panic!("{}: unknown kind `{other}`", vector.name),
     }
     Ok(())
@@ -112,7 +112,7 @@ fn run(vector: &Vector) -> Result<(), Outcome> {
 
 fn verify<T: Noun>(vector: &Vector, field: &str) -> Result<Verified<T>, Outcome> {
     let statement = Statement::parse(&vector.unhex(field))?;
-    Ok(statement.verify(&VerifyingKey::parse(&vector.unhex("key"))?)?)
+    Ok(statement.verify(&verifying_key(vector)?)?)
 }
 
 fn run_blob(vector: &Vector) -> Result<(), Outcome> {
@@ -136,29 +136,69 @@ fn place(vector: &Vector) -> Place {
     }
 }
 
-fn run_epoch(vector: &Vector) -> Result<(), Outcome> {
-    let wrapped = WrappedEpoch::parse(&vector.unhex("wrapped"))?;
-    let key = OpeningKey::from_seed(&vector.array("opening-key"));
-    key.open_epoch(&wrapped, &Digest(vector.array("header-hash")))?;
+fn verifying_key(vector: &Vector) -> Result<VerifyingKey, Outcome> {
+    Ok(VerifyingKey::parse(&vector.unhex("key"))?)
+}
+
+fn opening_key(vector: &Vector) -> OpeningKey {
+    OpeningKey::from_seed(&vector.array("opening-key"))
+}
+
+fn run_release(vector: &Vector) -> Result<(), Outcome> {
+    let header = verify::<EnvelopeHeader>(vector, "header")?;
+    let release = verify::<KeyRelease>(vector, "release")?;
+    for wrapped in &release.epochs {
+        opening_key(vector).open_epoch(&release, &header, wrapped.epoch)?;
+    }
     Ok(())
 }
 
+/// Every secret of every release, in order.
+fn secrets(
+    vector: &Vector,
+    header: &Verified<EnvelopeHeader>,
+) -> Result<Vec<layerlock_seal::toolpath::EpochSecret>, Outcome> {
+    let mut secrets = Vec::new();
+    for bytes in vector.all("release") {
+        let release: Verified<KeyRelease> = Statement::parse(&bytes)?.verify(&verifying_key(vector)?)?;
+        for wrapped in &release.epochs {
+            secrets.push(opening_key(vector).open_epoch(&release, header, wrapped.epoch)?);
+        }
+    }
+    Ok(secrets)
+}
+
 fn run_envelope(vector: &Vector) -> Result<(), Outcome> {
-    let mut checker = Checker::new(verify::<EnvelopeHeader>(vector, "header")?);
-    let segments = vector.all("segment");
+    let header = verify::<EnvelopeHeader>(vector, "header")?;
+    let mut checker = Checker::new(header.clone());
+    let mut segments = vector.all("segment");
     for segment in &segments {
         checker.segment(segment)?;
     }
     let checked = checker.finish(&verify::<Manifest>(vector, "manifest")?)?;
-    let key = OpeningKey::from_seed(&vector.array("opening-key"));
     let mut opener = Opener::new(&checked);
-    for wrapped in vector.all("epoch") {
-        opener.add_epoch(&key.open_epoch(&WrappedEpoch::parse(&wrapped)?, checked.header_hash())?)?;
+    for secret in secrets(vector, &header)? {
+        opener.add_epoch(secret)?;
     }
     let mut text = Vec::new();
-    for segment in &segments {
-        opener.open(segment, &mut text)?;
+    for segment in &mut segments {
+        text.extend_from_slice(opener.open(segment)?.1);
     }
+    assert_eq!(text, vector.unhex("text"), "{}", vector.name);
+    Ok(())
+}
+
+fn run_live(vector: &Vector) -> Result<(), Outcome> {
+    let header = verify::<EnvelopeHeader>(vector, "header")?;
+    let mut live = Live::new(header.clone());
+    for secret in secrets(vector, &header)? {
+        live.add_epoch(secret)?;
+    }
+    let mut text = Vec::new();
+    for segment in &mut vector.all("segment") {
+        text.extend_from_slice(live.open(segment)?.1);
+    }
+    live.finish(&verify::<Manifest>(vector, "manifest")?)?;
     assert_eq!(text, vector.unhex("text"), "{}", vector.name);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Manifests: rules MAN-1 to MAN-8.
+//! Manifests: rules MAN-1 to MAN-9.
 
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::Manifest;
@@ -6,7 +6,8 @@ use layerlock_terms::wire::Noun;
 
 use super::super::file::Vector;
 use super::super::forge;
-use super::{MANIFEST, delivery, envelope, manifest, sealed, seed};
+use super::lives::other_job;
+use super::{MANIFEST, delivery, envelope, fields, flipped, manifest, sealed, seed};
 
 pub fn all() -> Vec<Vector> {
     let (segments, right) = sealed();
@@ -57,10 +58,10 @@ pub fn all() -> Vec<Vector> {
         ),
         wrong(
             "epochs",
-            "bad-manifest epochs",
+            "bad-manifest commitments",
             "MAN-7",
             "one epoch more",
-            Manifest { epochs: 3, ..base.clone() },
+            Manifest { commitments: [&base.commitments[..], &[[9; 32]]].concat(), ..base.clone() },
         ),
         wrong(
             "root",
@@ -69,5 +70,34 @@ pub fn all() -> Vec<Vector> {
             "another root",
             Manifest { root: Digest([9; 32]), ..base.clone() },
         ),
+        envelope(
+            "manifest-16385-epochs",
+            "refused-payload",
+            "MAN-9",
+            "announces 16,385 epochs, and ends",
+            &segments,
+            &many_epochs(&base),
+        ),
+        changed("ciphertext", "one bit of segment 1's ciphertext is flipped", flipped(&segments[1], 20, 0)),
+        changed("tag", "one bit of segment 1's tag is flipped", flip_last(&segments[1])),
+        changed("other-job", "segment 1 is sealed under another header", other_job(&fields()[1])),
     ]
+}
+
+/// An envelope whose segment 1 came otherwise than it was sealed: found by the manifest alone.
+fn changed(name: &str, comment: &str, segment: Vec<u8>) -> Vector {
+    let (mut segments, right) = sealed();
+    segments[1] = segment;
+    envelope(name, "refused-at 5 bad-manifest root", "MAN-8", comment, &segments, &right)
+}
+
+fn flip_last(segment: &[u8]) -> Vec<u8> {
+    flipped(segment, segment.len() - 1, 0)
+}
+
+fn many_epochs(base: &Manifest) -> Vec<u8> {
+    let (before, mut payload) = (32 + 4 + 8 + 32 + 4, base.emit());
+    payload.truncate(before);
+    payload.extend_from_slice(&(16 * 1024 + 1u32).to_be_bytes());
+    forge::statement(MANIFEST, &payload, &delivery())
 }

@@ -5,9 +5,10 @@
 
 mod blobs;
 mod envelopes;
-mod epochs;
 mod keys;
+mod lives;
 mod manifests;
+mod releases;
 mod statements;
 
 use layerlock_seal::keys::SigningKey as Key;
@@ -15,6 +16,7 @@ use layerlock_seal::statement::Statement;
 use layerlock_seal::toolpath::{Ends, Sealer};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
+use layerlock_terms::release::{Grounds, KeyRelease};
 use layerlock_terms::wire::Noun;
 
 use super::file::Vector;
@@ -23,6 +25,7 @@ use super::support::{Repeatable, device, header, signer, summary};
 
 const HEADER: &str = EnvelopeHeader::TYPE;
 const MANIFEST: &str = Manifest::TYPE;
+const RELEASE: &str = KeyRelease::TYPE;
 
 /// The toolpath of every envelope here: layer, flags, text.
 const TEXTS: [(u32, u8, Ends, &[u8]); 5] = [
@@ -34,7 +37,7 @@ const TEXTS: [(u32, u8, Ends, &[u8]); 5] = [
 ];
 
 pub fn all() -> Vec<Vector> {
-    [keys::all(), statements::all(), blobs::all(), epochs::all(), envelopes::all(), manifests::all()].concat()
+    [keys::all(), statements::all(), blobs::all(), releases::all(), envelopes::all(), manifests::all(), lives::all()].concat()
 }
 
 fn seed(name: &'static str) -> [u8; 32] {
@@ -88,22 +91,59 @@ fn envelope(
     segments: &[Vec<u8>],
     manifest: &[u8],
 ) -> Vector {
+    let release = stated_release(&release());
+    envelope_of("envelope", name, expect, rule, comment, segments, &[release], manifest)
+}
+
+/// The envelope's vector of this kind with these releases.
+#[expect(clippy::too_many_arguments, reason = "a vector is its parts")]
+fn envelope_of(
+    kind: &str,
+    name: &str,
+    expect: &str,
+    rule: &str,
+    comment: &str,
+    segments: &[Vec<u8>],
+    releases: &[Vec<u8>],
+    manifest: &[u8],
+) -> Vector {
     let vault = vault();
-    let mut vector = Vector::new(&format!("envelope/{name}"), expect, rule, comment)
-        .text("kind", "envelope")
+    let mut vector = Vector::new(&format!("{kind}/{name}"), expect, rule, comment)
+        .text("kind", kind)
         .bytes("key", &forge::public(&vault.key))
         .bytes("opening-key", &device().to_seed()[..])
         .bytes("header", &vault.header);
     for segment in segments {
         vector = vector.bytes("segment", segment);
     }
-    let sealer = sealer();
-    for epoch in 0..2 {
-        let (hash, to) = (sealer.header_hash(), device().wrapping_key());
-        let wrapped = sealer.job_secret().wrap_epoch(&hash, epoch, &to, &mut Repeatable::new("wrap"));
-        vector = vector.bytes("epoch", &wrapped.emit());
+    for release in releases {
+        vector = vector.bytes("release", release);
     }
     vector.bytes("manifest", manifest)
+}
+
+/// Both epochs, released against receipts.
+fn release() -> KeyRelease {
+    release_by(&sealer())
+}
+
+fn release_by(sealer: &Sealer) -> KeyRelease {
+    let (hash, to) = (Digest(vault().header_hash()), device().wrapping_key());
+    sealer.job_secret().release(&hash, Grounds::Receipts, 0..=1, &to, &mut Repeatable::new("wrap"))
+}
+
+fn stated_release(release: &KeyRelease) -> Vec<u8> {
+    forge::statement(RELEASE, &release.emit(), &delivery())
+}
+
+/// The same envelope's secrets as another job secret gives them.
+fn other_release() -> KeyRelease {
+    release_by(&Sealer::new(header(), signer(), &mut Repeatable::new("another job")))
+}
+
+/// The texts of all segments.
+fn text() -> Vec<u8> {
+    TEXTS.iter().flat_map(|(.., text)| text.to_vec()).collect()
 }
 
 fn manifest(segments: &[Vec<u8>]) -> Manifest {
@@ -114,12 +154,16 @@ fn manifest(segments: &[Vec<u8>]) -> Manifest {
         sealed_bytes: segments.iter().map(|segment| segment.len() as u64).sum(),
         root: Digest(forge::merkle_root(&leaves)),
         layers: 3,
-        epochs: 2,
+        commitments: vec![vault().commitment(0), vault().commitment(1)],
         summary: summary(),
     }
 }
 
 /// The manifest by the formulas.
 pub fn manifest_of(segments: &[Vec<u8>]) -> Vec<u8> {
-    forge::statement(MANIFEST, &manifest(segments).emit(), &delivery())
+    stated_manifest(&manifest(segments))
+}
+
+fn stated_manifest(manifest: &Manifest) -> Vec<u8> {
+    forge::statement(MANIFEST, &manifest.emit(), &delivery())
 }
