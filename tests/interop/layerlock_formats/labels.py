@@ -1,0 +1,13 @@
+"""The labels of `proto/spec/glossary.md` that a reader needs; `unit/test_labels.py` holds them against its table."""
+
+STATEMENT = b"layerlock/statement/v1"
+KEY_ID = b"layerlock/key-id/v1"
+HEADER_HASH = b"layerlock/header-hash/v1"
+SEGMENT_KEY = b"layerlock/segment-key/v1"
+EPOCH_COMMITMENT = b"layerlock/epoch-commitment/v1"
+EPOCH_WRAP = b"layerlock/epoch-wrap/v1"
+BLOB_WRAP = b"layerlock/blob-wrap/v1"
+BLOB_COMMITMENT = b"layerlock/blob-commitment/v1"
+BLOB_CHUNK = b"layerlock/blob-chunk/v1"
+KEK_ID = b"layerlock/kek-id/v1"
+LEDGER_COMMITMENT = b"layerlock/ledger-commitment/v1"

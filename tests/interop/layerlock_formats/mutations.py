@@ -1,0 +1,82 @@
+"""Small changes to vectors, the same for the same seed, with the outcome this reader gives them.
+
+The Rust reader is run over the same files and must end alike on each (`tests/promises/interop.rs`). A mutation is a
+byte replaced, dropped or doubled in one field that is read. Because nearly all of them fall to the first signature,
+every second one of a statement is *restated*: signed again, by a key made for it, so that what lies behind the
+signature is compared too.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Iterator
+
+from . import statement, vectors
+from .keys import SigningKey
+from .outcome import Refused
+from .vectors import Vector
+
+# Fields that hold a statement by the file's `key`.
+STATED = ("statement", "header", "manifest", "release")
+
+
+def mutate(files: list[Vector], count: int, seed: int) -> Iterator[Vector]:
+    """`count` mutations; half of them of files that are right, where one change makes the whole difference."""
+    dice = random.Random(seed)
+    right = [file for file in files if file.one("expect") == vectors.SUCCESS]
+    for _ in range(count):
+        yield _expecting(_mutated(dice.choice(dice.choice((files, right))), dice))
+
+
+def _mutated(vector: Vector, dice: random.Random) -> Vector:
+    """One change to one of the fields that are read."""
+    inputs = vectors.KINDS[vector.one("kind")].inputs
+    places = [place for place, (name, value) in enumerate(vector.fields) if name in inputs and value]
+    place = dice.choice(places)
+    name, value = vector.fields[place]
+    if name in STATED and dice.random() < 0.5:
+        return _restated(vector, place, dice)
+    changed, how = _changed(bytes.fromhex(value), dice, resize=name in vectors.RESIZABLE)
+    return _with(vector, {place: changed}, f"{name} {how}")
+
+
+def _restated(vector: Vector, place: int, dice: random.Random) -> Vector:
+    """The payload at `place` changed and stated anew, with every other statement of the file, by a key of ours."""
+    key = SigningKey(dice.randbytes(32))
+    changes = {at: key.public for at, (name, _) in enumerate(vector.fields) if name == "key"}
+    told = "restated"
+    for at, (name, value) in enumerate(vector.fields):
+        if name not in STATED:
+            continue
+        try:
+            before = statement.parse(bytes.fromhex(value))
+        except Refused:
+            continue
+        payload = before.payload
+        if at == place:
+            payload, how = _changed(payload, dice, resize=True)
+            told = f"{name}'s payload {how} and stated anew"
+        changes[at] = statement.state(before.type, payload, key)
+    return _with(vector, changes, told)
+
+
+def _with(vector: Vector, changes: dict[int, bytes], how: str) -> Vector:
+    fields = ((name, changes[at].hex() if at in changes else value) for at, (name, value) in enumerate(vector.fields))
+    return Vector(f"{vector.name}: {how}", tuple(fields))
+
+
+def _changed(data: bytes, dice: random.Random, resize: bool) -> tuple[bytes, str]:
+    """A byte replaced, dropped or doubled: anywhere, or as often among the first two hundred, where the structure is."""
+    at = dice.choice((dice.randrange(len(data)), dice.randrange(min(len(data), 200))))
+    how = dice.choice(("replaced", "replaced", "dropped", "doubled")) if resize else "replaced"
+    middle = {"replaced": bytes([data[at] ^ dice.randrange(1, 256)]), "dropped": b"", "doubled": data[at : at + 1] * 2}
+    return data[:at] + middle[how] + data[at + 1 :], f"byte {at} {how}"
+
+
+def _expecting(vector: Vector) -> Vector:
+    """The same fields under what this reader makes of them; the comment tells the mutation."""
+    reading = vectors.read(vector)
+    told = (("expect", reading.outcome), ("comment", vector.name))
+    replaced = {"expect", "rule", "comment", "text", "text-sha256"}
+    kept = tuple(field for field in vector.fields if field[0] not in replaced)
+    return Vector(vector.name, told + kept + reading.opened)
