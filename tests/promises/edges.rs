@@ -3,6 +3,7 @@
 //! The directory is the threat model; an edge that is not in this table is a hole in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
@@ -21,8 +22,26 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tests", &["proto", "terms", "seal", "tlog", "slicer", "store", "licensor", "vault", "device", "cli"]),
 ];
 
-/// Crates that may be named under `seal` only.
-const CIPHERS: &[&str] = &["ed25519-dalek", "chacha20poly1305", "hpke", "x25519-dalek", "hkdf", "aead"];
+/// Crates that may be named under `seal` only; `deny.toml` says the same of whoever we depend on.
+const CIPHERS: &[&str] = &[
+    "aead",
+    "blake3",
+    "chacha20",
+    "chacha20poly1305",
+    "curve25519-dalek",
+    "ed25519",
+    "ed25519-dalek",
+    "hkdf",
+    "hmac",
+    "hpke",
+    "poly1305",
+    "sha2",
+    "subtle",
+    "x25519-dalek",
+];
+
+/// Who may name `ring`, and what of it: the ledger and the journal hash, the journal draws a number.
+const RING: &[(&str, &[&str])] = &[("tlog", &["digest"]), ("store", &["digest", "rand"])];
 
 const PREFIX: &str = "layerlock-";
 
@@ -67,6 +86,45 @@ fn every_crate_of_the_table_is_there() {
             there.contains(&format!("{PREFIX}{name}")),
             "`{name}` is in the table of edges but not in the workspace"
         );
+    }
+}
+
+/// The Rust files of a crate's `src`, one text.
+fn sources(package: &Package) -> String {
+    let mut folders = vec![package.manifest_path.parent().expect("a manifest lies in a folder").join("src")];
+    let mut all = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir_utf8().expect("readable").map(|entry| entry.expect("readable")) {
+            if entry.path().is_dir() {
+                folders.push(entry.path().to_owned());
+            } else {
+                all += &fs::read_to_string(entry.path()).expect("readable");
+            }
+        }
+    }
+    all
+}
+
+/// The modules of `ring` that a text names.
+fn modules_of_ring(source: &str) -> BTreeSet<&str> {
+    let is_whole = |at: usize| !source[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    let module = |at: usize| {
+        let rest = &source[at + "ring::".len()..];
+        rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().expect("a split gives a first part")
+    };
+    source.match_indices("ring::").filter(|(at, _)| is_whole(*at)).map(|(at, _)| module(at)).collect()
+}
+
+#[test]
+fn outside_seal_ring_is_named_for_hashes_and_chance_only() {
+    let names_ring = |package: &Package| package.dependencies.iter().any(|it| it.name == "ring");
+    let naming: Vec<_> = packages().into_iter().filter(names_ring).collect();
+    assert_eq!(naming.len(), RING.len() + 1, "`seal` and those of the table name `ring`");
+    for (name, modules) in RING {
+        let named = format!("{PREFIX}{name}");
+        let package = naming.iter().find(|package| package.name.as_str() == named);
+        let package = package.unwrap_or_else(|| panic!("`{name}` does not name `ring`"));
+        assert_eq!(modules_of_ring(&sources(package)), modules.iter().copied().collect(), "`{name}`");
     }
 }
 

@@ -4,7 +4,17 @@
 use std::fs;
 use std::path::PathBuf;
 
-const CRYPTOGRAPHY: [&str; 5] = ["chacha20poly1305::", "ed25519_dalek::", "hpke::", "ring::", "subtle::"];
+const CRYPTOGRAPHY: [&str; 9] = [
+    "blake3::",
+    "chacha20poly1305::",
+    "curve25519_dalek::",
+    "ed25519_dalek::",
+    "hpke::",
+    "ring::",
+    "sha2::",
+    "subtle::",
+    "x25519_dalek::",
+];
 
 fn sources(folder: PathBuf) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path());
