@@ -11,6 +11,7 @@ mod audit;
 mod caller;
 pub mod clock;
 pub mod copies;
+mod evidence;
 mod keys;
 mod lanes;
 mod ledger;

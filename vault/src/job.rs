@@ -381,6 +381,7 @@ impl Job {
         }
     }
 
+    /// RC-7, RC-8
     fn check_speaker(&self, receipt: &Verified<Receipt>) -> Result<(), Refusal> {
         let order = self.order();
         let named = (receipt.device, receipt.job, receipt.hold);
@@ -392,6 +393,7 @@ impl Job {
         }
     }
 
+    /// RC-9 and its like for the events that are no receipts.
     fn out_of_place(&self) -> Refusal {
         Refusal::new(Reason::InvalidField, format!("this has no place in a job that is {}", self.state()))
     }
@@ -408,6 +410,7 @@ impl Sealed {
         Pressed { manifest: self.manifest.clone(), figures: self.figures }
     }
 
+    /// RC-10
     fn check_manifest(&self, named: layerlock_terms::digest::Digest) -> Result<(), Refusal> {
         if named == self.manifest.statement().digest() {
             Ok(())
@@ -430,7 +433,7 @@ impl Printing {
         Step::to(Job::Printing(next), [Effect::Release(window, extent.layers)])
     }
 
-    /// A machine can't unprint, nor print more than there is.
+    /// A machine can't unprint (RC-11), nor print more than there is (RC-12).
     fn check_forward(&self, extent: Extent) -> Result<(), Refusal> {
         let forward = extent.layers >= self.extent.layers
             && extent.lines >= self.extent.lines
@@ -453,7 +456,7 @@ fn begin(admitted: Admitted, header: Verified<EnvelopeHeader>, secret: Vec<u8>) 
     Step::to(Job::Slicing(Slicing { admitted, header, secret }), [Effect::Offer])
 }
 
-/// `Printed` means every layer.
+/// `Printed` means every layer (RC-13).
 fn check_printed(outcome: Outcome, extent: Extent, manifest: &Manifest) -> Result<(), Refusal> {
     match outcome {
         Outcome::Printed if extent.layers != manifest.layers => {
@@ -463,7 +466,7 @@ fn check_printed(outcome: Outcome, extent: Extent, manifest: &Manifest) -> Resul
     }
 }
 
-/// A job whose keys were never released can't have been printed.
+/// A job whose keys were never released can't have been printed (RC-13).
 fn check_unprinted(outcome: Outcome, extent: Extent) -> Result<(), Refusal> {
     if outcome == Outcome::Printed || extent.layers > 0 {
         return Err(Refusal::new(Reason::InvalidField, "the receipt says printed, but no key was released"));

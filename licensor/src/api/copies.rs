@@ -12,7 +12,7 @@ use layerlock_store::{Commit, CommitError, Expect};
 use layerlock_terms::ids::{BuyerId, DeviceId, HoldId, JobId, LicenseId};
 use layerlock_terms::license as terms;
 use layerlock_terms::license::Expiry;
-use layerlock_terms::receipt::{Countersignature, Event, JobEvent, JobReport, Receipt};
+use layerlock_terms::receipt::{JobEvent, JobReport};
 use layerlock_terms::trust::{DeviceCertificate, Role};
 use layerlock_terms::units::Timestamp;
 use layerlock_terms::wire::Noun;
@@ -20,6 +20,7 @@ use tonic::{Request, Response, Status};
 
 use super::Door;
 use crate::Licensor;
+use crate::evidence::{self, NotEvidence};
 use crate::license::Revocation;
 use crate::once::{ATTEMPTS, Call, Draft};
 use crate::records::shelf::put;
@@ -209,18 +210,10 @@ impl Licensor {
         let device = self.shelf.owned::<Device>(&tables::device(&hold.device)).await?;
         let certificate: DeviceCertificate = self.issued(&device.value.certificate)?;
         let key = VerifyingKey::try_from(certificate.sign).map_err(|_| refuse::damaged(hold.device))?;
-        let receipt = statement.verify::<Receipt>(&key).map_err(refuse::refused("receipt"))?;
-        if (receipt.device, receipt.job, receipt.hold) != (hold.device, hold.job, hold.id) {
-            return Err(refuse::untrusted("receipt", "it speaks of another device, job or hold"));
-        }
-        let claim = match receipt.event {
-            Event::Ended(outcome, extent) => Claim::Receipt(outcome, extent),
-            Event::Checked(_) | Event::Progress(_) => {
-                return Err(refuse::invalid("`receipt` says the job goes on: send the final one"));
-            }
-        };
+        let (outcome, extent) =
+            evidence::final_receipt(&statement, &hold, &key).map_err(unproven("receipt"))?;
         countersigned(&record.value.stage, &hold, &statement, countersignature)?;
-        Ok(claim)
+        Ok(Claim::Receipt(outcome, extent))
     }
 
     /// What a vault's withdrawal claims: by the vault that admitted the hold, or, before any did, by one that
@@ -237,10 +230,7 @@ impl Licensor {
         let signer = keys.into_iter().find(|key| key.key_id() == statement.signer());
         let signer =
             signer.ok_or_else(|| refuse::untrusted("report", "not signed by the vault of this hold"))?;
-        let report = statement.verify::<JobReport>(&signer).map_err(refuse::refused("report"))?;
-        if (report.job, report.hold, report.event) != (hold.job, hold.id, JobEvent::Withdrawn) {
-            return Err(refuse::untrusted("report", "it does not withdraw this hold's job"));
-        }
+        evidence::withdrawn(&statement, &hold, &signer).map_err(unproven("report"))?;
         Ok(Claim::Withdrawal(signer.into()))
     }
 
@@ -265,9 +255,16 @@ fn countersigned(stage: &Stage, hold: &terms::Hold, receipt: &Statement, bytes: 
     }
     let vault = VerifyingKey::try_from(*vault).map_err(|_| refuse::damaged(hold.id))?;
     let statement = refuse::parse_statement(bytes, "countersignature")?;
-    let said = statement.verify::<Countersignature>(&vault).map_err(refuse::refused("countersignature"))?;
-    if (said.job, said.hold, said.receipt) != (hold.job, hold.id, receipt.digest()) {
-        return Err(refuse::untrusted("countersignature", "it is of another receipt, job or hold"));
+    evidence::countersigned(&statement, hold, receipt, &vault).map_err(unproven("countersignature"))
+}
+
+/// The refusal of a piece of evidence, by its field's name.
+fn unproven(field: &'static str) -> impl Fn(NotEvidence) -> Status {
+    move |error| match error {
+        NotEvidence::Refused(why) => refuse::untrusted(field, why),
+        NotEvidence::NotFinal => refuse::invalid(format!("`{field}`: {error}")),
+        NotEvidence::OtherHold | NotEvidence::OtherReceipt | NotEvidence::NotWithdrawn => {
+            refuse::untrusted(field, error)
+        }
     }
-    Ok(())
 }

@@ -46,7 +46,7 @@ impl EnrolmentCode {
     /// Reads what a person typed: any case, dashes and spaces left out or not, O for 0, I and L for 1.
     ///
     /// # Errors
-    /// [`NotACode`] for another number of symbols or one outside the alphabet.
+    /// [`NotACode`] for another number of symbols or one outside the alphabet (ENR-1).
     pub fn parse(text: &str) -> Result<Self, NotACode> {
         let mut symbols = Zeroizing::new([0; SYMBOLS]);
         let mut typed = text.bytes().filter(|byte| !matches!(byte, b'-' | b' '));
@@ -117,7 +117,7 @@ impl OpeningKey {
     /// Opens the challenge for the enrolment request with this digest.
     ///
     /// # Errors
-    /// [`CannotOpen`] when it was wrapped to another key, for another request, or changed.
+    /// [`CannotOpen`] when it was wrapped to another key, for another request, or changed (ENR-3).
     pub fn open_enrolment(
         &self,
         wrapped: &WrappedAnswer,
@@ -132,7 +132,7 @@ impl WrappedAnswer {
     /// Reads the two fields as they travel.
     ///
     /// # Errors
-    /// An encapsulated key that isn't 32 bytes, or a ciphertext that isn't 48.
+    /// An encapsulated key that isn't 32 bytes, or a ciphertext that isn't 48 (ENR-2).
     pub fn parse(encapsulated: &[u8], ciphertext: &[u8]) -> Result<Self, Malformed> {
         Ok(Self {
             enc: encapsulated.try_into().map_err(|_| Malformed::Value("encapsulated"))?,

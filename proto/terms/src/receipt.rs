@@ -1,5 +1,5 @@
 //! What is said about a job: receipts by the device, reports and countersignatures by the vault, settlements by
-//! the licensor.
+//! the licensor. Nouns of `proto/spec/receipt.md`.
 //!
 //! A settlement is what the ledger holds, blinded. It says how a hold ended and how many copies that left:
 //! granted = free + held + spent, always.
@@ -169,6 +169,7 @@ macro_rules! closed_list {
     };
 }
 
+// RC-2, RC-3, RC-4, RC-5
 closed_list!(Outcome, "outcome", [Printed, Failed, Cancelled]);
 closed_list!(JobEvent, "event", [Admitted, Withdrawn]);
 closed_list!(Cause, "cause", [Printed, Failed, Cancelled, Withdrawn, NotAdmitted, Overdue]);
@@ -211,7 +212,7 @@ impl Counts {
         [self.free, self.held, self.spent].into_iter().map(u64::from).sum::<u64>() == u64::from(self.granted)
     }
 
-    /// Reads the byte form inside a larger noun; refuses counts that do not balance.
+    /// Reads the byte form inside a larger noun; refuses counts that do not balance (RC-6).
     pub fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
         let counts = Self {
             granted: r.u32("granted")?,
@@ -234,6 +235,7 @@ impl Event {
             1 => Ok(Self::Checked(Digest(r.array("manifest")?))),
             2 => Ok(Self::Progress(Extent::read(r)?)),
             3 => Ok(Self::Ended(Outcome::read(r)?, Extent::read(r)?)),
+            // RC-1
             _ => Err(Malformed::Value("event")),
         }
     }

@@ -16,8 +16,9 @@ from .keys import SigningKey
 from .outcome import Refused
 from .vectors import Vector
 
-# Fields that hold a statement by the file's `key`.
-STATED = ("statement", "header", "manifest", "release")
+# Fields that hold a statement by one of the file's keys.
+STATED = ("statement", "header", "manifest", "release", "receipt", "countersignature", "report")
+SIGNERS = ("key", "vault-key")
 
 
 def mutate(files: list[Vector], count: int, seed: int) -> Iterator[Vector]:
@@ -43,7 +44,7 @@ def _mutated(vector: Vector, dice: random.Random) -> Vector:
 def _restated(vector: Vector, place: int, dice: random.Random) -> Vector:
     """The payload at `place` changed and stated anew, with every other statement of the file, by a key of ours."""
     key = SigningKey(dice.randbytes(32))
-    changes = {at: key.public for at, (name, _) in enumerate(vector.fields) if name == "key"}
+    changes = {at: key.public for at, (name, _) in enumerate(vector.fields) if name in SIGNERS}
     told = "restated"
     for at, (name, value) in enumerate(vector.fields):
         if name not in STATED:
@@ -77,6 +78,6 @@ def _expecting(vector: Vector) -> Vector:
     """The same fields under what this reader makes of them; the comment tells the mutation."""
     reading = vectors.read(vector)
     told = (("expect", reading.outcome), ("comment", vector.name))
-    replaced = {"expect", "rule", "comment", "text", "text-sha256"}
+    replaced = {"expect", "rule", "comment", "text", "text-sha256", "code-hash", "answer-digest"}
     kept = tuple(field for field in vector.fields if field[0] not in replaced)
     return Vector(vector.name, told + kept + reading.opened)

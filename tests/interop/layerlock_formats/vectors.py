@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
-from . import blob, envelope, keys, release, statement
+from . import blob, enrolment, envelope, keys, receipt, release, statement
 from .envelope import Checker
 from .outcome import Refused
 from .primitives import sha256
@@ -118,10 +118,47 @@ def _statement(vector: Vector) -> None:
     _stated(vector, vector.bytes("statement"), noun_type)
 
 
-def _stated(vector: Vector, received: bytes, noun_type: str) -> Any:
+def _stated(vector: Vector, received: bytes, noun_type: str, key: str = "key") -> Any:
     """The noun a statement of the file holds: the statement is parsed, then the key."""
     parsed = statement.parse(received)
-    return statement.verify(parsed, noun_type, keys.verifying_key(vector.bytes("key")), NOUNS[noun_type])
+    return statement.verify(parsed, noun_type, keys.verifying_key(vector.bytes(key)), NOUNS[noun_type])
+
+
+def _enrolment_code(vector: Vector) -> dict[str, str]:
+    return {"code-hash": enrolment.code_hash(vector.bytes("code")).hex()}
+
+
+def _enrolment(vector: Vector) -> dict[str, str]:
+    fields = ("opening-key", "request-digest", "encapsulated", "ciphertext")
+    return {"answer-digest": enrolment.answer_digest(*map(vector.bytes, fields)).hex()}
+
+
+def _receipts(vector: Vector) -> None:
+    """A vault's ear: each receipt is verified (RC-7), is of this job (RC-8) and has its place in the run."""
+    received = vector.bytes("manifest")
+    run = receipt.Run(_stated(vector, received, envelope.MANIFEST_TYPE, "vault-key"), sha256(received))
+    keys.verifying_key(vector.bytes("key"))
+    for received in vector.all_bytes("receipt"):
+        parsed = statement.parse(received)
+        try:
+            said = statement.verify(parsed, receipt.RECEIPT_TYPE, vector.bytes("key"), receipt.read_receipt)
+        except Refused:
+            raise run.refused("signer") from None
+        if (said.device, said.job, said.hold) != tuple(map(vector.bytes, ("device", "job", "hold"))):
+            raise run.refused("other-job")
+        run.take(said)
+
+
+def _evidence(vector: Vector) -> None:
+    device, job, hold = map(vector.bytes, ("device", "job", "hold"))
+    if vector.all("report"):
+        report = _stated(vector, vector.bytes("report"), receipt.REPORT_TYPE, "vault-key")
+        return receipt.judge_withdrawal(report, job, hold)
+    received = vector.bytes("receipt")
+    receipt.judge_receipt(_stated(vector, received, receipt.RECEIPT_TYPE), device, job, hold)
+    countersignature = vector.bytes("countersignature")
+    said = _stated(vector, countersignature, receipt.COUNTERSIGNATURE_TYPE, "vault-key")
+    return receipt.judge_countersignature(said, job, hold, sha256(received))
 
 
 def _blob(vector: Vector) -> dict[str, str]:
@@ -180,6 +217,10 @@ def _live(vector: Vector) -> dict[str, str]:
 NOUNS = {
     envelope.HEADER_TYPE: envelope.read_header,
     envelope.MANIFEST_TYPE: envelope.read_manifest,
+    receipt.COUNTERSIGNATURE_TYPE: receipt.read_countersignature,
+    receipt.RECEIPT_TYPE: receipt.read_receipt,
+    receipt.REPORT_TYPE: receipt.read_report,
+    receipt.SETTLEMENT_TYPE: receipt.read_settlement,
     release.RELEASE_TYPE: release.read_release,
 }
 
@@ -187,6 +228,12 @@ KINDS = {
     "verifying-key": Kind(_verifying_key, ("bytes",)),
     "wrapping-key": Kind(_wrapping_key, ("bytes",)),
     "statement": Kind(_statement, ("key", "statement")),
+    "enrolment-code": Kind(_enrolment_code, ("code",)),
+    "enrolment": Kind(_enrolment, ("opening-key", "request-digest", "encapsulated", "ciphertext")),
+    "receipts": Kind(_receipts, ("key", "vault-key", "device", "job", "hold", "manifest", "receipt")),
+    "evidence": Kind(
+        _evidence, ("key", "vault-key", "device", "job", "hold", "receipt", "countersignature", "report")
+    ),
     "blob": Kind(_blob, ("kek", "place", "blob")),
     "release": Kind(_release, ("key", "opening-key", "header", "release")),
     "envelope": Kind(_buffered, ("key", "opening-key", "header", "segment", "release", "manifest")),
@@ -194,4 +241,7 @@ KINDS = {
 }
 
 # Fields whose length the reader judges; the others are of one length by the vectors' own form.
-RESIZABLE = frozenset(("statement", "blob", "header", "segment", "release", "manifest"))
+RESIZABLE = frozenset((
+    "statement", "blob", "header", "segment", "release", "manifest",
+    "code", "encapsulated", "ciphertext", "receipt", "countersignature", "report",
+))

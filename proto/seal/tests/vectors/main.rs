@@ -5,6 +5,7 @@ mod file;
 mod forge;
 mod generate;
 mod nonce;
+mod receipts;
 mod second_reader;
 #[path = "../support/mod.rs"]
 mod support;
@@ -13,6 +14,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use layerlock_seal::blob::{self, Part, Place};
+use layerlock_seal::enrolment::{EnrolmentCode, NotACode, WrappedAnswer};
 use layerlock_seal::keys::{KeyEncryptionKey, OpeningKey, VerifyingKey, WrappingKey};
 use layerlock_seal::sha256;
 use layerlock_seal::statement::{self, Statement, Verified};
@@ -20,12 +22,17 @@ use layerlock_seal::toolpath::{Checker, Live, Opener, Reason, Refused};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
 use layerlock_terms::ids::{DesignId, SellerId};
+use layerlock_terms::receipt::{Countersignature, JobReport, Receipt, Settlement};
 use layerlock_terms::release::KeyRelease;
 use layerlock_terms::wire::{Malformed, Noun};
 
 use file::{Vector, directory};
 
-const FOLDERS: [&str; 6] = ["keys", "statement", "blob", "release", "envelope", "live"];
+const FOLDERS: [&str; 8] =
+    ["keys", "statement", "enrolment", "blob", "release", "envelope", "live", "receipt"];
+
+/// The pages whose rules and examples the files are held to.
+const PAGES: [&str; 4] = ["statement", "vault-blob", "sealed-toolpath", "receipt"];
 
 /// What a vector ends with, as its `expect` line says it.
 struct Outcome(String);
@@ -61,6 +68,12 @@ impl From<statement::Refused> for Outcome {
 impl From<layerlock_seal::CannotOpen> for Outcome {
     fn from(_: layerlock_seal::CannotOpen) -> Self {
         Self::new("cannot-open")
+    }
+}
+
+impl From<NotACode> for Outcome {
+    fn from(_: NotACode) -> Self {
+        Self::new("refused-code")
     }
 }
 
@@ -101,7 +114,11 @@ fn run(vector: &Vector) -> Result<(), Outcome> {
     match vector.field("kind") {
         "verifying-key" => drop(VerifyingKey::parse(&vector.unhex("bytes"))?),
         "wrapping-key" => drop(WrappingKey::parse(&vector.unhex("bytes"))?),
-        "statement" => drop(verify::<EnvelopeHeader>(vector, "statement")?),
+        "statement" => run_statement(vector)?,
+        "enrolment-code" => run_code(vector)?,
+        "enrolment" => run_enrolment(vector)?,
+        "receipts" => receipts::run_receipts(vector)?,
+        "evidence" => receipts::run_evidence(vector)?,
         "blob" => run_blob(vector)?,
         "release" => run_release(vector)?,
         "envelope" => run_envelope(vector)?,
@@ -116,9 +133,39 @@ fn outcome(vector: &Vector) -> String {
     run(vector).err().map_or("success".to_owned(), |outcome| outcome.0)
 }
 
+fn run_statement(vector: &Vector) -> Result<(), Outcome> {
+    match vector.field("type") {
+        EnvelopeHeader::TYPE => receipts::run_noun::<EnvelopeHeader>(vector),
+        Receipt::TYPE => receipts::run_noun::<Receipt>(vector),
+        JobReport::TYPE => receipts::run_noun::<JobReport>(vector),
+        Countersignature::TYPE => receipts::run_noun::<Countersignature>(vector),
+        Settlement::TYPE => receipts::run_noun::<Settlement>(vector),
+        other => panic!("{}: unknown type `{other}`", vector.name),
+    }
+}
+
 fn verify<T: Noun>(vector: &Vector, field: &str) -> Result<Verified<T>, Outcome> {
+    verify_with(vector, field, "key")
+}
+
+fn verify_with<T: Noun>(vector: &Vector, field: &str, key: &str) -> Result<Verified<T>, Outcome> {
     let statement = Statement::parse(&vector.unhex(field))?;
-    Ok(statement.verify(&verifying_key(vector)?)?)
+    Ok(statement.verify(&VerifyingKey::parse(&vector.unhex(key))?)?)
+}
+
+fn run_code(vector: &Vector) -> Result<(), Outcome> {
+    let typed = String::from_utf8(vector.unhex("code")).map_err(|_| NotACode)?;
+    let code = EnrolmentCode::parse(&typed)?;
+    assert_eq!(code.digest().as_bytes(), &vector.array("code-hash"), "{}", vector.name);
+    Ok(())
+}
+
+fn run_enrolment(vector: &Vector) -> Result<(), Outcome> {
+    let wrapped = WrappedAnswer::parse(&vector.unhex("encapsulated"), &vector.unhex("ciphertext"))?;
+    let key = OpeningKey::from_seed(&vector.array("opening-key"));
+    let answer = key.open_enrolment(&wrapped, &Digest(vector.array("request-digest")))?;
+    assert_eq!(answer.digest().as_bytes(), &vector.array("answer-digest"), "{}", vector.name);
+    Ok(())
 }
 
 fn run_blob(vector: &Vector) -> Result<(), Outcome> {
@@ -247,7 +294,7 @@ fn every_vector_ends_as_it_says() {
 fn every_rule_that_bytes_can_break_is_broken_by_a_vector_and_cited_in_the_code() {
     let broken: BTreeSet<String> =
         read_all().iter().filter_map(|vector| vector.find("rule").map(str::to_owned)).collect();
-    let pages = ["statement", "vault-blob", "sealed-toolpath"].map(|page| {
+    let pages = PAGES.map(|page| {
         fs::read_to_string(directory().join(format!("../spec/{page}.md"))).expect("the page is there")
     });
     let rules: BTreeSet<String> = pages.iter().flat_map(|page| breakable_rules(page)).collect();
@@ -268,7 +315,9 @@ fn breakable_rules(page: &str) -> Vec<String> {
 }
 
 fn sources() -> String {
-    let mut folders = vec![directory().join("../seal/src"), directory().join("../terms/src")];
+    // Runs of receipts are judged by the vault, evidence by the licensor.
+    let homes = ["../seal/src", "../terms/src", "../../vault/src", "../../licensor/src"];
+    let mut folders: Vec<_> = homes.map(|home| directory().join(home)).into();
     let mut all = String::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("readable") {
@@ -321,7 +370,7 @@ fn the_crate_seals_byte_for_byte_what_the_pages_formulas_give() {
 #[test]
 fn the_worked_examples_are_in_the_vectors() {
     let vectors: String = read_all().iter().map(Vector::emit).collect();
-    for page in ["statement", "vault-blob", "sealed-toolpath"] {
+    for page in PAGES {
         let text =
             fs::read_to_string(directory().join(format!("../spec/{page}.md"))).expect("the page is there");
         let example = text.split("## Worked example").nth(1).expect("a worked example");

@@ -4,10 +4,12 @@
 //! Here is what the vectors share: the keys, the one envelope, and where a bit is flipped.
 
 mod blobs;
+mod enrolments;
 mod envelopes;
 mod keys;
 mod lives;
 mod manifests;
+mod receipts;
 mod releases;
 mod statements;
 
@@ -37,7 +39,8 @@ const TEXTS: [(u32, u8, Ends, &[u8]); 5] = [
 ];
 
 pub fn all() -> Vec<Vector> {
-    [keys::all(), statements::all(), blobs::all(), releases::all(), envelopes::all(), manifests::all(), lives::all()].concat()
+    let seals = [blobs::all(), releases::all(), envelopes::all(), manifests::all(), lives::all()].concat();
+    [keys::all(), statements::all(), enrolments::all(), seals, receipts::all()].concat()
 }
 
 fn seed(name: &'static str) -> [u8; 32] {
