@@ -1,4 +1,4 @@
-"""RFC 6962 Merkle trees over leaf hashes, section 2.1: the left tree is the largest power of two that leaves a right."""
+"""RFC 6962 Merkle trees over leaf hashes, section 2.1: the left tree is the largest power of two below the whole."""
 
 from .primitives import sha256
 

@@ -1,19 +1,22 @@
 """Small changes to vectors, the same for the same seed, with the outcome this reader gives them.
 
-The Rust reader is run over the same files and must end alike on each (`tests/promises/interop.rs`). A mutation is a
-byte replaced, dropped or doubled in one field that is read. Because nearly all of them fall to the first signature,
-every second one of a statement is *restated*: signed again, by a key made for it, so that what lies behind the
-signature is compared too.
+The Rust reader is run over the same files and must end alike on each (`proto/seal/tests/vectors/second_reader.rs`).
+A mutation is a byte replaced, dropped or doubled in one field that is read. Because nearly all of them fall to the
+first signature, every second one of a statement is *restated*: signed again, by a key made for it, so that what lies
+behind the signature is compared too. Every fourth file is not mutated but forged.
 """
 
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from typing import Iterator
 
 from . import statement, vectors
+from .forge import forge
 from .keys import SigningKey
 from .outcome import Refused
+from .statement import Statement
 from .vectors import Vector
 
 # Fields that hold a statement by one of the file's keys.
@@ -22,11 +25,12 @@ SIGNERS = ("key", "vault-key")
 
 
 def mutate(files: list[Vector], count: int, seed: int) -> Iterator[Vector]:
-    """`count` mutations; half of them of files that are right, where one change makes the whole difference."""
+    """`count` files; half of the mutations are of files that are right, where one change makes the whole difference."""
     dice = random.Random(seed)
     right = [file for file in files if file.one("expect") == vectors.SUCCESS]
-    for _ in range(count):
-        yield _expecting(_mutated(dice.choice(dice.choice((files, right))), dice))
+    for number in range(count):
+        file = forge(dice) if number % 4 == 0 else _mutated(dice.choice(dice.choice((files, right))), dice)
+        yield _expecting(file)
 
 
 def _mutated(vector: Vector, dice: random.Random) -> Vector:
@@ -34,31 +38,32 @@ def _mutated(vector: Vector, dice: random.Random) -> Vector:
     inputs = vectors.KINDS[vector.one("kind")].inputs
     places = [place for place, (name, value) in enumerate(vector.fields) if name in inputs and value]
     place = dice.choice(places)
+    stated = dict(_statements(vector))
+    if place in stated and dice.random() < 0.5:
+        return _restated(vector, stated, place, dice)
     name, value = vector.fields[place]
-    if name in STATED and dice.random() < 0.5:
-        return _restated(vector, place, dice)
     changed, how = _changed(bytes.fromhex(value), dice, resize=name in vectors.RESIZABLE)
     return _with(vector, {place: changed}, f"{name} {how}")
 
 
-def _restated(vector: Vector, place: int, dice: random.Random) -> Vector:
+def _statements(vector: Vector) -> Iterator[tuple[int, Statement]]:
+    """The statements of a file by the place of their field, those that can be parsed and say something."""
+    for place, (name, value) in enumerate(vector.fields):
+        if name in STATED:
+            with suppress(Refused):
+                parsed = statement.parse(bytes.fromhex(value))
+                if parsed.payload:
+                    yield place, parsed
+
+
+def _restated(vector: Vector, stated: dict[int, Statement], place: int, dice: random.Random) -> Vector:
     """The payload at `place` changed and stated anew, with every other statement of the file, by a key of ours."""
     key = SigningKey(dice.randbytes(32))
-    changes = {at: key.public for at, (name, _) in enumerate(vector.fields) if name in SIGNERS}
-    told = "restated"
-    for at, (name, value) in enumerate(vector.fields):
-        if name not in STATED:
-            continue
-        try:
-            before = statement.parse(bytes.fromhex(value))
-        except Refused:
-            continue
-        payload = before.payload
-        if at == place:
-            payload, how = _changed(payload, dice, resize=True)
-            told = f"{name}'s payload {how} and stated anew"
-        changes[at] = statement.state(before.type, payload, key)
-    return _with(vector, changes, told)
+    payload, how = _changed(stated[place].payload, dice, resize=True)
+    stated = stated | {place: stated[place]._replace(payload=payload)}
+    changes = {at: statement.state(each.type, each.payload, key) for at, each in stated.items()}
+    changes |= {at: key.public for at, (name, _) in enumerate(vector.fields) if name in SIGNERS}
+    return _with(vector, changes, f"{vector.fields[place][0]}'s payload {how} and stated anew")
 
 
 def _with(vector: Vector, changes: dict[int, bytes], how: str) -> Vector:
@@ -67,7 +72,7 @@ def _with(vector: Vector, changes: dict[int, bytes], how: str) -> Vector:
 
 
 def _changed(data: bytes, dice: random.Random, resize: bool) -> tuple[bytes, str]:
-    """A byte replaced, dropped or doubled: anywhere, or as often among the first two hundred, where the structure is."""
+    """A byte replaced, dropped or doubled: anywhere, or as often in the first two hundred, where the structure is."""
     at = dice.choice((dice.randrange(len(data)), dice.randrange(min(len(data), 200))))
     how = dice.choice(("replaced", "replaced", "dropped", "doubled")) if resize else "replaced"
     middle = {"replaced": bytes([data[at] ^ dice.randrange(1, 256)]), "dropped": b"", "doubled": data[at : at + 1] * 2}

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import random
 import shutil
 import sys
 import tempfile
@@ -10,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 import read_vectors
-from layerlock_formats import mutations, vectors
+from layerlock_formats import forge, mutations, vectors
 
 from . import pages
 
@@ -79,6 +80,16 @@ class Runner(unittest.TestCase):
         first, again, other = (self.run_reader("--mutate", "20", "--seed", seed)[1] for seed in "112")
         self.assertEqual(first, again)
         self.assertNotEqual(first, other)
+
+
+class Forged(unittest.TestCase):
+    def test_an_envelope_forged_without_a_lie_opens_and_lies_are_of_every_sort(self):
+        dice = random.Random(3)
+        forged = [forge.forge(dice) for _ in range(60)]
+        right = [vector for vector in forged if vector.name == "forged: no lie"]
+        self.assertGreater(len(right), 5)
+        self.assertEqual({vectors.read(vector).outcome for vector in right}, {vectors.SUCCESS})
+        self.assertEqual(len({vector.name for vector in forged}), 1 + len(forge.LIES))
 
 
 class Outcomes(unittest.TestCase):

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use crate::file::Vector;
 use crate::outcome;
 
-const MUTATIONS: usize = 4000;
+const MUTATIONS: usize = 3000;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/interop")
