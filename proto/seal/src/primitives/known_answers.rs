@@ -41,6 +41,41 @@ fn hkdf_first_block(input: &[u8], salt: &[u8], info: &[u8]) -> Option<[u8; 32]> 
     }
 }
 
+/// Seals by both implementations, which must agree: text and tag.
+fn sealed_by_both(key: &Secret, nonce: [u8; 12], aad: &[u8], text: &[u8]) -> (Vec<u8>, [u8; TAG]) {
+    let (mut short, mut stream) = (text.to_vec(), text.to_vec());
+    let tag = encrypt(key, &nonce, aad, &mut short);
+    assert_eq!(Cipher::new(key).encrypt(nonce, aad, &mut stream), tag);
+    assert_eq!(stream, short);
+    (short, tag)
+}
+
+/// Opens by both implementations, which must agree. What doesn't open leaves no text behind: one leaves the bytes
+/// as they were, the other clears them.
+fn opened_by_both(
+    key: &Secret,
+    nonce: [u8; 12],
+    aad: &[u8],
+    sealed: &[u8],
+    tag: &[u8; TAG],
+) -> Result<Vec<u8>, CannotOpen> {
+    let (mut short, mut stream) = (sealed.to_vec(), [sealed, tag].concat());
+    let by_short = decrypt(key, &nonce, aad, &mut short, tag);
+    let by_stream = Cipher::new(key).decrypt(nonce, aad, &mut stream).map(|text| text.to_vec());
+    match (by_short, by_stream) {
+        (Ok(()), Ok(text)) => {
+            assert_eq!(text, short);
+            Ok(text)
+        }
+        (Err(CannotOpen), Err(CannotOpen)) => {
+            assert_eq!(short, sealed);
+            assert!(stream[..sealed.len()].iter().all(|byte| *byte == 0));
+            Err(CannotOpen)
+        }
+        _ => panic!("one implementation opens it and the other doesn't"),
+    }
+}
+
 /// Gives the ephemeral key's input of the RFC's example and then refuses.
 struct Ephemeral(Option<[u8; 32]>);
 

@@ -51,17 +51,15 @@ fn chacha20_poly1305_seals_and_opens_all_256_valid_cases_and_opens_none_of_the_6
             continue;
         };
         let tag = test.tag[..].try_into().expect("16 bytes");
-        let mut text = test.ct.to_vec();
-        let opened = decrypt(&key, nonce, &test.aad, &mut text, tag);
+        let opened = opened_by_both(&key, nonce, &test.aad, &test.ct, tag);
         assert_eq!(opened.is_ok(), test.result == Valid, "case {}: {}", test.tc_id, test.comment);
-        if opened.is_ok() {
-            tally.taken += 1;
-            assert_eq!(text, test.pt[..], "case {}", test.tc_id);
-            assert_eq!(&encrypt(&key, nonce, &test.aad, &mut text), tag, "case {}", test.tc_id);
-        } else {
+        let Ok(text) = opened else {
             tally.refused += 1;
-        }
-        assert_eq!(text, test.ct[..], "case {}: a refused text is left as it was", test.tc_id);
+            continue;
+        };
+        assert_eq!(text, test.pt[..], "case {}", test.tc_id);
+        assert_eq!(sealed_by_both(&key, nonce, &test.aad, &text), (test.ct.to_vec(), *tag));
+        tally.taken += 1;
     }
     assert_eq!(tally, Tally { taken: 256, refused: 60, inexpressible: 9 });
 }
