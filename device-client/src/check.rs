@@ -14,6 +14,7 @@ use layerlock_terms::envelope::{EnvelopeHeader, Manifest, Summary};
 use layerlock_terms::ids::{DeviceId, JobId};
 use layerlock_terms::license::{Hold, License};
 use layerlock_terms::machine::Machine;
+use layerlock_terms::release::KeyRelease;
 use layerlock_terms::trust::Role;
 use layerlock_terms::units::Timestamp;
 use layerlock_terms::wire::{Malformed, Noun};
@@ -157,6 +158,17 @@ pub enum Refusal {
         /// The axis.
         axis: char,
     },
+    /// Keys for an offline print that were used here, or are older than some that were.
+    #[error(
+        "these are the keys of this device's offline print {count}, and it has used those of {used}: an old release \
+         was sent again, or this device was restored from an image; go online for fresh ones"
+    )]
+    OfflineUsed {
+        /// The release's number.
+        count: u64,
+        /// The highest number used here.
+        used: u64,
+    },
     /// A key that doesn't open here.
     #[error(
         "the key of epoch {epoch} can't be opened here: it was wrapped to another device or for another job"
@@ -165,6 +177,13 @@ pub enum Refusal {
         /// The epoch.
         epoch: u32,
     },
+}
+
+impl Refusal {
+    /// Whether the segments that came are not those that were sealed.
+    pub(crate) fn is_of_stored_bytes(&self) -> bool {
+        matches!(self, Self::Envelope(toolpath::Refused { reason: toolpath::Reason::BadManifest(_), .. }))
+    }
 }
 
 impl RecordedOffer {
@@ -183,6 +202,29 @@ impl RecordedOffer {
             manifest: found.manifest.unwrap_or_default(),
         }))
     }
+}
+
+/// Reads an envelope's header that a vault this device trusts signed.
+///
+/// # Errors
+/// [`Refusal::Malformed`], [`Refusal::NotTrusted`].
+pub(crate) fn trusted_header(
+    bytes: &[u8],
+    here: &Standing<'_>,
+) -> Result<Verified<EnvelopeHeader>, Refusal> {
+    trusted("header", Role::Vault, &statement("header", bytes)?, here)
+}
+
+/// Reads a key release that the vault of this envelope signed.
+///
+/// # Errors
+/// [`Refusal::Malformed`], [`Refusal::NotTrusted`].
+pub(crate) fn key_release(
+    bytes: &[u8],
+    header: &Verified<EnvelopeHeader>,
+) -> Result<Verified<KeyRelease>, Refusal> {
+    let not_trusted = |why| Refusal::NotTrusted { what: "key release", why: TrustError::Refused(why) };
+    statement("key release", bytes)?.verify(header.signer()).map_err(not_trusted)
 }
 
 impl Offer {

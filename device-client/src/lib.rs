@@ -29,8 +29,7 @@ pub mod trust;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use layerlock_seal::statement::{Statement, Verified};
-use layerlock_seal::toolpath::{WrappedEpoch, header_hash};
+use layerlock_seal::statement::Verified;
 use layerlock_terms::ids::DeviceId;
 use layerlock_terms::machine::Machine;
 use layerlock_terms::trust::DeviceCertificate;
@@ -208,14 +207,17 @@ impl Device {
         check::examine(recorded, &self.standing())
     }
 
-    /// Tries whether a recorded epoch key opens with this device's key, whatever else speaks against it.
+    /// Tries whether a recorded release opens with this device's key, whatever else speaks against it. The header
+    /// must be by a vault this device trusts.
     ///
     /// # Errors
-    /// [`Refusal::CannotUnwrap`], or [`Refusal::Malformed`] for a header that isn't one.
-    pub fn try_key(&self, header: &[u8], key: &WrappedEpoch) -> Result<(), Refusal> {
-        let header = Statement::parse(header).map_err(|why| Refusal::Malformed { what: "header", why })?;
-        let opened = self.identity.keys().open.open_epoch(key, &header_hash(&header));
-        opened.map(drop).map_err(|_| Refusal::CannotUnwrap { epoch: key.epoch() })
+    /// [`Refusal`]; [`Refusal::CannotUnwrap`] with the first epoch that doesn't open.
+    pub fn try_keys(&mut self, header: &[u8], release: &[u8]) -> Result<(), Refusal> {
+        let header = check::trusted_header(header, &self.standing())?;
+        let release = check::key_release(release, &header)?;
+        let opens = |epoch| self.identity.keys().open.open_epoch(&release, &header, epoch).is_ok();
+        let mut epochs = release.epochs.iter().map(|wrapped| wrapped.epoch);
+        epochs.find(|epoch| !opens(*epoch)).map_or(Ok(()), |epoch| Err(Refusal::CannotUnwrap { epoch }))
     }
 
     /// Fetches the trust chain again, for rotated service keys or a newer root.

@@ -251,14 +251,15 @@ impl Shift<'_> {
             return run.order.finish(run.cleared.envelope().manifest().layers).map(|()| None);
         }
         loop {
-            let sealed = self.stored(run.next).map_err(Failure::Spool)?;
+            let mut sealed = self.stored(run.next).map_err(Failure::Spool)?;
             let limit = run.cleared.envelope().header().segment_limit;
             let (segment, _) = toolpath::Segment::split_first(&sealed, limit)
                 .map_err(|reason| toolpath::Refused { index: run.next, reason })?;
             let epoch = segment.info().epoch;
             run.plain.make_room(segment.info().length as usize)?;
             self.await_key(run, printer, epoch).await?;
-            let info = run.opener.open(&sealed, &mut run.plain.0)?;
+            let (info, text) = run.opener.open(&mut sealed)?;
+            run.plain.0.extend_from_slice(text);
             run.next += 1;
             if info.ends != Ends::Nothing {
                 let piece = Piece::parse(&run.plain.0);
@@ -307,10 +308,10 @@ impl Shift<'_> {
         if run.unlocked == Some(epoch) {
             return Ok(true);
         }
-        let Some(secret) = self.unwrap_key(epoch, run.cleared.envelope().header_hash())? else {
+        let Some(secret) = self.unwrap_key(epoch, run.cleared.envelope().header())? else {
             return Ok(false);
         };
-        run.opener.add_epoch(&secret)?;
+        run.opener.add_epoch(secret)?;
         run.unlocked = Some(epoch);
         Ok(true)
     }

@@ -9,18 +9,22 @@ mod hear;
 mod report;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU64;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::device_message::Message as Outgoing;
-use layerlock_seal::toolpath::WrappedEpoch;
+use layerlock_seal::statement::Verified;
+use layerlock_terms::envelope::{EPOCH_LIMIT, EnvelopeHeader};
 use layerlock_terms::machine::Machine;
+use layerlock_terms::release::KeyRelease;
 
 pub use report::{DeviceError, Notice, PrintReport};
 
 use crate::Device;
-use crate::check::{Cleared, Examination};
+use crate::check::{Cleared, Examination, Offer};
 use crate::journal::Entry;
 use crate::ledger;
 use crate::link::{Link, LinkError};
@@ -36,7 +40,7 @@ const ATTEMPTS: u32 = 20;
 /// Offers kept while a job runs.
 const WAITING: usize = 16;
 /// Keys kept for epochs that are not reached yet.
-const KEYS: usize = 4096;
+const KEYS: usize = EPOCH_LIMIT as usize;
 
 /// How long to serve.
 pub enum Until {
@@ -119,9 +123,16 @@ struct Work {
     spool: Spool,
     /// Until the envelope is whole.
     examination: Option<Examination>,
+    /// The offer an earlier run left with some segments, until these are found wanting.
+    found: Option<Offer>,
     /// From preflight to the first move.
     printer: Option<Box<dyn Printer>>,
-    keys: BTreeMap<u32, WrappedEpoch>,
+    /// Once the envelope is whole.
+    header: Option<Verified<EnvelopeHeader>>,
+    /// The release that holds an epoch's key, for epochs that are not over.
+    keys: BTreeMap<u32, Arc<Verified<KeyRelease>>>,
+    /// The number of the offline print this is, once keys came for one.
+    offline: Option<NonZeroU64>,
     of: Option<u32>,
     link: LinkStats,
     record: Option<Record>,
@@ -205,6 +216,7 @@ impl<'a> Shift<'a> {
             }
         }
         let stored = work.check_again().map_err(DeviceError::Spool)?;
+        work.found = Some(found.offer);
         self.work = Some(work);
         self.step(Event::Stored(stored)).await?;
         match found.manifest {
@@ -316,8 +328,11 @@ impl Work {
         Self {
             spool,
             examination: None,
+            found: None,
             printer: None,
+            header: None,
             keys: BTreeMap::new(),
+            offline: None,
             of: None,
             link: LinkStats::default(),
             record: None,

@@ -7,6 +7,7 @@ pub(crate) mod licensor;
 pub(crate) mod vault;
 
 use std::convert::Infallible;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,12 +17,13 @@ use layerlock_seal::keys::SigningKey;
 use layerlock_seal::note::NoteSigner;
 use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
-use layerlock_seal::toolpath::{Ends, Sealer, WrappedEpoch};
+use layerlock_seal::toolpath::{Ends, Sealer};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EnvelopeHeader, Summary};
 use layerlock_terms::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
 use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License, Release, Terms};
 use layerlock_terms::receipt::{Cause, CopyOutcome, Counts, Settlement};
+use layerlock_terms::release::Grounds;
 use layerlock_terms::toolpath::{
     Epilogue, Feature, Layer, Path as Line, Piece, Point, Point3, Prologue, Step,
 };
@@ -186,6 +188,8 @@ pub(crate) struct Nouns {
     pub header: EnvelopeHeader,
     pub summary: Summary,
     pub layers: u32,
+    /// The number of the offline print, under offline terms.
+    pub offline: NonZeroU64,
 }
 
 /// A job as the vault holds it.
@@ -193,7 +197,8 @@ pub(crate) struct Nouns {
 pub(crate) struct Pressed {
     pub nouns: Nouns,
     pub recorded: RecordedOffer,
-    pub keys: Vec<WrappedEpoch>,
+    /// One signed release for each epoch.
+    pub keys: Vec<Statement>,
     pub pieces: Vec<Piece>,
 }
 
@@ -251,6 +256,7 @@ impl Nouns {
                 max: Point3 { x: 70_000, y: 70_000, z: 2_000 },
             },
             layers: 7,
+            offline: NonZeroU64::MIN,
         }
     }
 
@@ -266,7 +272,15 @@ impl Nouns {
         let hash = sealer.header_hash();
         let epochs = self.layers.div_ceil(self.header.epoch_layers);
         let rng = &mut Counted::from(12);
-        let keys = (0..epochs).map(|e| sealer.job_secret().wrap_epoch(&hash, e, &wrapping, rng)).collect();
+        let grounds = match self.license.terms.release {
+            Release::Window(_) => Grounds::Receipts,
+            Release::Offline => Grounds::Offline(self.offline),
+        };
+        let release = |epoch| {
+            let release = sealer.job_secret().release(&hash, grounds, epoch..=epoch, &wrapping, rng);
+            Statement::sign(&release, &world.vault)
+        };
+        let keys = (0..epochs).map(release).collect();
         let recorded = RecordedOffer {
             header: sealer.header().emit(),
             license: Statement::sign(&self.license, &world.licensor).emit(),

@@ -1,10 +1,11 @@
 //! What the vault keeps in its store, and the byte form of each record.
 //!
 //! Tables: `design` and `design-by-age` (sealed: a stolen store tells no names, V1), `job`, `device` (session
-//! counters), `revocations`. Records are read distrustfully: a job's evidence is verified again and must name
+//! counters), `offline` (offline prints released to a device), `revocations`. Records are read distrustfully: a job's evidence is verified again and must name
 //! the job it is kept under, so an edited or swapped record is no record (V2, S1). Large bytes are files
 //! (`envelope`, blobs), durable before the record that names them.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use layerlock_seal::keys::VerifyingKey;
@@ -95,6 +96,21 @@ impl Records {
         self.commit_surely(device_key(device), counter.to_be_bytes().to_vec(), expect).await.map(drop)
     }
 
+    /// The number of a device's next offline print, durable: no other asker gets it (REL-6).
+    pub(crate) async fn next_offline(&self, device: DeviceId) -> Result<NonZeroU64, Refusal> {
+        loop {
+            let known = self.store.load(&offline_key(device)).await?;
+            let before = known.as_ref().map(|record| number(&record.value).ok_or_else(|| damaged(device)));
+            let next = before.transpose()?.map_or(NonZeroU64::MIN, |before| before.saturating_add(1));
+            let expect = known.map_or(Expect::Absent, |record| Expect::At(record.revision));
+            match self.commit_surely(offline_key(device), next.get().to_be_bytes().to_vec(), expect).await {
+                Ok(_) => return Ok(next),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// The newest revocation list that was kept; its signature is not checked here.
     pub(crate) async fn revocations(&self) -> Result<Option<Statement>, StoreError> {
         let record = self.store.load(&revocations_key()).await?;
@@ -130,12 +146,20 @@ fn sole_part(key: &Key) -> Option<[u8; 16]> {
     key.parts().into_iter().next()?.try_into().ok()
 }
 
+fn number(bytes: &[u8]) -> Option<NonZeroU64> {
+    NonZeroU64::new(u64::from_be_bytes(bytes.try_into().ok()?))
+}
+
 fn job_key(id: JobId) -> Key {
     key("job", &[id.as_bytes()])
 }
 
 fn device_key(id: DeviceId) -> Key {
     key("device", &[id.as_bytes()])
+}
+
+fn offline_key(id: DeviceId) -> Key {
+    key("offline", &[id.as_bytes()])
 }
 
 fn revocations_key() -> Key {

@@ -2,14 +2,15 @@
 //!
 //! A device that has proved it holds the whole envelope (its `Checked` receipt names the manifest) gets the
 //! epoch of the layer it prints and as many ahead as the terms' window says; each `Progress` receipt moves the
-//! window on. So a device that is stopped, revoked or cloned never holds more than a window of keys.
+//! window on. So a device that is stopped, revoked or cloned never holds more than a window of keys. Offline terms
+//! give it all of them at once.
 
 use std::ops::RangeInclusive;
 
 use layerlock_proto::refusal::Reason;
 use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
 use layerlock_terms::ids::DeviceId;
-use layerlock_terms::license::{Hold, License};
+use layerlock_terms::license::{Hold, License, Release};
 use layerlock_terms::units::Timestamp;
 
 use crate::admit::Fresh;
@@ -22,8 +23,8 @@ pub struct Window {
     pub epochs: u32,
     /// Layers that share an epoch; at least 1.
     pub epoch_layers: u32,
-    /// Epochs beyond the one being printed.
-    pub ahead: u16,
+    /// Epochs beyond the one being printed, or all.
+    pub release: Release,
 }
 
 /// Epochs that may go to the device now. Made by [`release`] alone.
@@ -33,14 +34,22 @@ pub struct Released(RangeInclusive<u32>);
 impl Window {
     /// The window of an envelope under a license.
     pub fn of(header: &EnvelopeHeader, manifest: &Manifest, license: &License) -> Self {
-        Self { epochs: manifest.epochs, epoch_layers: header.epoch_layers, ahead: license.terms.window }
+        Self {
+            epochs: manifest.epochs(),
+            epoch_layers: header.epoch_layers,
+            release: license.terms.release,
+        }
     }
 
-    /// The epochs in the window once `layers` layers are printed: from the one being printed, `ahead` further.
+    /// The epochs in the window once `layers` layers are printed: from the one being printed as many further as
+    /// the terms say.
     pub fn at(&self, layers: u32) -> RangeInclusive<u32> {
         let last = self.epochs.saturating_sub(1);
         let printing = (layers / self.epoch_layers.max(1)).min(last);
-        printing..=printing.saturating_add(self.ahead.into()).min(last)
+        match self.release {
+            Release::Window(ahead) => printing..=printing.saturating_add(ahead.into()).min(last),
+            Release::Offline => 0..=last,
+        }
     }
 }
 
@@ -77,7 +86,7 @@ pub fn release(
 mod tests {
     use super::*;
 
-    const WINDOW: Window = Window { epochs: 10, epoch_layers: 4, ahead: 2 };
+    const WINDOW: Window = Window { epochs: 10, epoch_layers: 4, release: Release::Window(2) };
 
     #[test]
     fn the_window_holds_the_epoch_being_printed_and_those_ahead() {
@@ -95,7 +104,13 @@ mod tests {
     #[test]
     fn no_number_of_printed_layers_releases_more_than_the_window() {
         for layers in 0..200 {
-            assert!(WINDOW.at(layers).count() <= 1 + usize::from(WINDOW.ahead), "{layers}");
+            assert!(WINDOW.at(layers).count() <= 3, "{layers}");
         }
+    }
+
+    #[test]
+    fn offline_terms_release_every_epoch_at_once() {
+        let offline = Window { release: Release::Offline, ..WINDOW };
+        assert_eq!(offline.at(0), 0..=9);
     }
 }

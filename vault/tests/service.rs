@@ -176,7 +176,7 @@ async fn a_print_goes_from_upload_to_settlement() {
     order.create(&vault).await.unwrap();
     let mut session = Session::open(&vault, &printer, 1).await.unwrap();
     let delivered = session.receive(&order).await;
-    assert!(delivered.manifest.epochs >= 4, "several epochs: {}", delivered.manifest.epochs);
+    assert!(delivered.manifest.epochs() >= 4, "several epochs: {}", delivered.manifest.epochs());
     let toolpath = session.print(&order, &delivered).await;
     let Answer::Settled(settled) = session.next_but_keys().await.unwrap() else { panic!("not settled") };
     assert_eq!(settled.entry.unwrap().index, 5);
@@ -424,7 +424,7 @@ async fn a_device_that_comes_back_prints_on_and_its_final_receipt_is_answered_tw
     let Answer::Settled(settled) = second.next_but_keys().await.unwrap() else { panic!("not settled") };
     drop(second);
     let mut third = Session::open(&vault, &printer, 3).await.unwrap();
-    let sequence = delivered.manifest.epochs + 1;
+    let sequence = delivered.manifest.epochs() + 1;
     third
         .report(&order, sequence, Event::Ended(Outcome::Printed, delivered.extent(delivered.manifest.layers)))
         .await;

@@ -38,6 +38,11 @@ pub enum Entry {
     Head(TreeHead),
     /// Spent in an earlier journal that was written anew.
     Spent(JobId),
+    /// Before a segment is opened with keys that were released for an offline print of this number.
+    Offline {
+        /// Counts up.
+        count: u64,
+    },
 }
 
 /// The largest head of the ledger this device has seen.
@@ -66,6 +71,7 @@ impl Entry {
             6 => Self::Closed(job(&mut r)?),
             7 => Self::Head(TreeHead { size: r.u64("size")?, root: Digest(r.array("root")?) }),
             8 => Self::Spent(job(&mut r)?),
+            9 => Self::Offline { count: r.u64("count")? },
             _ => return Err(Malformed::Value("kind")),
         };
         r.finish()?;
@@ -86,6 +92,7 @@ impl Entry {
             Self::Closed(job) => w.u8(6).raw(job.as_bytes()),
             Self::Head(head) => w.u8(7).u64(head.size).raw(head.root.as_bytes()),
             Self::Spent(job) => w.u8(8).raw(job.as_bytes()),
+            Self::Offline { count } => w.u8(9).u64(*count),
         };
         w.finish()
     }

@@ -16,6 +16,8 @@ use super::{Entry, TreeHead};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
     counter: u64,
+    /// The highest number of an offline print whose keys were taken.
+    offline: u64,
     floor: Timestamp,
     /// Shared between a memory and its next, so that only a new job costs a copy.
     spent: Arc<BTreeSet<JobId>>,
@@ -92,6 +94,11 @@ impl Memory {
         self.counter
     }
 
+    /// The highest number of an offline print whose keys were taken; 0 before the first.
+    pub fn offline(&self) -> u64 {
+        self.offline
+    }
+
     /// The latest moment known to have passed.
     pub fn floor(&self) -> Timestamp {
         self.floor
@@ -138,6 +145,13 @@ impl Memory {
                 Ok(())
             }
             Entry::Spent(job) => self.spend(job),
+            Entry::Offline { count } if count <= self.offline => {
+                Err(Contradiction::GoesBack("number of an offline print"))
+            }
+            Entry::Offline { count } => {
+                self.offline = count;
+                Ok(())
+            }
         }
     }
 
@@ -198,7 +212,8 @@ impl Memory {
         let spent = self.spent.iter().copied().map(Entry::Spent);
         let counter = (self.counter > 0).then_some(Entry::Session { counter: self.counter });
         let floor = (self.floor > Timestamp(0)).then_some(Entry::Time(self.floor));
-        counter.into_iter().chain(floor).chain(self.head.map(Entry::Head)).chain(spent)
+        let offline = (self.offline > 0).then_some(Entry::Offline { count: self.offline });
+        counter.into_iter().chain(offline).chain(floor).chain(self.head.map(Entry::Head)).chain(spent)
     }
 }
 

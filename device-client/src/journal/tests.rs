@@ -30,6 +30,7 @@ fn life() -> Vec<Entry> {
     vec![
         Entry::Session { counter: 1 },
         Entry::Time(Timestamp(100)),
+        Entry::Offline { count: 3 },
         accepted(1),
         receipt(1, 0, Event::Checked(Digest([7; 32]))),
         Entry::Moving(job(1)),
@@ -113,6 +114,7 @@ fn a_job_is_spent_for_ever_and_a_second_one_waits_for_the_first() {
         (accepted(3), Contradiction::SecondJob(job(3))),
         (Entry::Session { counter: 1 }, Contradiction::GoesBack("counter")),
         (Entry::Time(Timestamp(99)), Contradiction::GoesBack("time")),
+        (Entry::Offline { count: 3 }, Contradiction::GoesBack("number of an offline print")),
         (Entry::Head(TreeHead { size: 4, root: Digest([0; 32]) }), Contradiction::GoesBack("ledger head")),
         (Entry::Closed(job(1)), Contradiction::NotRunning),
         (receipt(2, 1, Event::Progress(extent(1))), Contradiction::Receipt),

@@ -3,13 +3,18 @@
 //! Messages about a job that isn't the running one are let go by. Deliberately absent: trust in anything a
 //! message says; offers, segments, manifests, keys and entries each pass their own check first.
 
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
 use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::vault_message::Message as Incoming;
-use layerlock_seal::toolpath::{EpochSecret, WrappedEpoch};
-use layerlock_terms::digest::Digest;
+use layerlock_seal::statement::Verified;
+use layerlock_seal::toolpath::EpochSecret;
+use layerlock_terms::envelope::EnvelopeHeader;
+use layerlock_terms::release::Grounds;
 
 use super::{ATTEMPTS, DeviceError, KEYS, Notice, Scope, Shift, WAITING, Work};
-use crate::check::{Examination, Offer, Refusal};
+use crate::check::{self, Examination, Offer, Refusal};
 use crate::journal::{Active, Entry};
 use crate::ledger;
 use crate::link::LinkEvent;
@@ -67,12 +72,12 @@ impl Shift<'_> {
             Incoming::Manifest(manifest) if self.is_running(&manifest.job) => {
                 self.on_manifest_bytes(&manifest.manifest).await
             }
-            Incoming::Key(key) if self.is_running(&key.job) => self.on_key(&key).await,
+            Incoming::Keys(keys) if self.is_running(&keys.job) => self.on_keys(&keys).await,
             Incoming::Settled(settled) if self.is_running(&settled.job) => self.on_settled(settled).await,
             Incoming::Ended(ended) => self.on_ended(ended).await,
             Incoming::Segment(_)
             | Incoming::Manifest(_)
-            | Incoming::Key(_)
+            | Incoming::Keys(_)
             | Incoming::Settled(_)
             | Incoming::Challenge(_)
             | Incoming::Welcome(_) => {
@@ -177,10 +182,16 @@ impl Shift<'_> {
         let Some(examination) = work.examination.take() else { return Ok(()) };
         let cleared = match examination.finish(manifest) {
             Ok(cleared) => cleared,
-            Err(refusal) => return self.refuse(Failure::Refused(refusal)).await,
+            Err(refusal) => {
+                return match work.found.take().filter(|_| refusal.is_of_stored_bytes()) {
+                    Some(offer) => self.fetch_anew(&offer).await,
+                    None => self.refuse(Failure::Refused(refusal)).await,
+                };
+            }
         };
         work.spool.keep_manifest(manifest).map_err(DeviceError::Spool)?;
         work.of = Some(cleared.envelope().manifest().segments);
+        work.header = Some(cleared.envelope().header().clone());
         // Preflight: a machine that doesn't answer is found out before a single key is asked for.
         match self.berth.dock(self.device.identity.machine()).await {
             Ok(printer) => work.printer = Some(printer),
@@ -190,20 +201,57 @@ impl Shift<'_> {
         self.step(Event::Cleared(Box::new(cleared))).await
     }
 
-    async fn on_key(&mut self, key: &wire::EpochKey) -> Result<(), DeviceError> {
-        let refusal = Refusal::CannotUnwrap { epoch: key.epoch };
-        let Some(wrapped) = parse_key(key) else { return self.refuse_key(refusal).await };
-        let Some(work) = &mut self.work else { return Ok(()) };
-        if work.keys.len() < KEYS {
-            work.keys.insert(key.epoch, wrapped);
+    /// Begins again from the first segment, once: what an earlier run stored is not what was sealed.
+    async fn fetch_anew(&mut self, offer: &Offer) -> Result<(), DeviceError> {
+        tracing::warn!("the stored envelope was damaged on this disk: it is fetched anew");
+        let examination = match Examination::begin(offer, &self.device.standing()) {
+            Ok(examination) => examination,
+            Err(refusal) => return self.refuse(Failure::Refused(refusal)).await,
+        };
+        let (Some(work), Some(job)) = (&mut self.work, self.session.job()) else { return Ok(()) };
+        work.examination = Some(examination);
+        work.spool.cut(0).map_err(DeviceError::Spool)?;
+        self.step(Event::Stored(0)).await?;
+        self.step(Event::Offered(job)).await
+    }
+
+    async fn on_keys(&mut self, keys: &wire::JobKeys) -> Result<(), DeviceError> {
+        let Some(header) = self.work.as_ref().and_then(|work| work.header.clone()) else { return Ok(()) };
+        let release = match check::key_release(&keys.release, &header) {
+            Ok(release) => release,
+            Err(refusal) => return self.refuse_key(refusal).await,
+        };
+        if let Grounds::Offline(count) = release.grounds
+            && let Err(refusal) = self.count_offline(count)?
+        {
+            return self.refuse_key(refusal).await;
         }
-        let Session::Checked(state) = &self.session else { return Ok(()) };
-        let header = *state.cleared().envelope().header_hash();
+        let Some(work) = &mut self.work else { return Ok(()) };
+        let release = Arc::new(release);
+        for wrapped in release.epochs.iter().take(KEYS.saturating_sub(work.keys.len())) {
+            work.keys.insert(wrapped.epoch, Arc::clone(&release));
+        }
+        let Session::Checked(_) = &self.session else { return Ok(()) };
         match self.unwrap_key(0, &header) {
             Ok(Some(_)) => self.step(Event::KeyHeld).await,
             Ok(None) => Ok(()),
-            Err(_) => self.refuse_key(refusal).await,
+            Err(refusal) => self.refuse_key(refusal).await,
         }
+    }
+
+    /// Takes the number of an offline print: it must be above every one taken before, or this job's own (REL-6).
+    fn count_offline(&mut self, count: NonZeroU64) -> Result<Result<(), Refusal>, DeviceError> {
+        let Some(work) = &mut self.work else { return Ok(Ok(())) };
+        let used = self.device.journal.memory().offline();
+        if work.offline == Some(count) {
+            return Ok(Ok(()));
+        }
+        if count.get() <= used {
+            return Ok(Err(Refusal::OfflineUsed { count: count.get(), used }));
+        }
+        work.offline = Some(count);
+        self.record(Entry::Offline { count: count.get() })?;
+        Ok(Ok(()))
     }
 
     async fn refuse_key(&mut self, refusal: Refusal) -> Result<(), DeviceError> {
@@ -222,11 +270,15 @@ impl Shift<'_> {
     }
 
     /// The secret of an epoch whose key has come, and forgets those before it.
-    pub(crate) fn unwrap_key(&mut self, epoch: u32, header: &Digest) -> Result<Option<EpochSecret>, Refusal> {
+    pub(crate) fn unwrap_key(
+        &mut self,
+        epoch: u32,
+        header: &Verified<EnvelopeHeader>,
+    ) -> Result<Option<EpochSecret>, Refusal> {
         let Some(work) = &mut self.work else { return Ok(None) };
         work.keys = work.keys.split_off(&epoch);
-        let Some(wrapped) = work.keys.get(&epoch) else { return Ok(None) };
-        let opened = self.device.identity.keys().open.open_epoch(wrapped, header);
+        let Some(release) = work.keys.get(&epoch) else { return Ok(None) };
+        let opened = self.device.identity.keys().open.open_epoch(release, header, epoch);
         opened.map(Some).map_err(|_| Refusal::CannotUnwrap { epoch })
     }
 
@@ -275,6 +327,3 @@ impl Shift<'_> {
     }
 }
 
-fn parse_key(key: &wire::EpochKey) -> Option<WrappedEpoch> {
-    WrappedEpoch::parse(&[&key.epoch.to_be_bytes(), &key.encapsulated[..], &key.wrapped].concat()).ok()
-}

@@ -2,7 +2,10 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use layerlock_proto::refusal::Reason;
+use layerlock_seal::statement::Statement;
+use layerlock_terms::license::Release;
 use layerlock_terms::receipt::{Event as Said, Extent, Outcome};
+use layerlock_terms::wire::Noun as _;
 use tokio::sync::oneshot;
 
 use super::*;
@@ -131,15 +134,15 @@ async fn a_job_offered_again_after_it_was_printed_is_refused_as_spent_also_after
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_flipped_byte_ends_the_job_at_its_segment_before_any_motion() {
+async fn a_flipped_byte_ends_the_job_before_any_motion() {
     let mut scene = scene([]);
     let index = 9;
-    scene.vault.desk().jobs[0].recorded.segments[index][70] ^= 1;
+    scene.vault.desk().jobs[0].recorded.segments[index][30] ^= 1;
     let report = scene.print().await.unwrap();
     assert_eq!((report.outcome, report.extent), (Outcome::Failed, Extent::default()));
     assert!(report.record.is_none(), "no machine was even connected");
     let failure = report.failure.expect("it was refused");
-    assert!(failure.to_string().contains("segment 9"), "{failure}");
+    assert!(failure.to_string().contains("a segment is not the one that was sealed"), "{failure}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -383,7 +386,19 @@ async fn a_spool_that_is_gone_fails_its_job_before_any_motion() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stored_segment_that_rotted_is_fetched_again() {
+async fn a_stored_segment_whose_frame_rotted_is_fetched_again() {
+    let fetches = rot(3).await;
+    assert_eq!(fetches, [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_envelope_whose_stored_ciphertext_rotted_is_fetched_anew_once() {
+    let fetches = rot(30).await;
+    assert_eq!(fetches, [20, 0]);
+}
+
+/// Flips a byte of the second stored segment while the device is down, prints, and gives where it fetched from.
+async fn rot(at: usize) -> Vec<u32> {
     let mut scene = scene([Cut::AfterSegments(20)]);
     let (cut, power) = oneshot::channel::<()>();
     let mut cut = Some(cut);
@@ -402,11 +417,60 @@ async fn a_stored_segment_that_rotted_is_fetched_again() {
     let path = scene.spool().join("segments");
     let mut stored = std::fs::read(&path).unwrap();
     let first = scene.pressed.recorded.segments[0].len();
-    stored[first + 80] ^= 1;
+    stored[first + at] ^= 1;
     std::fs::write(&path, stored).unwrap();
     let mut scene = scene.reopen();
     scene.vault.desk().fetches.clear();
     let report = scene.print().await.unwrap();
     assert_printed_once(&scene, &report);
-    assert_eq!(scene.vault.desk().fetches, [1]);
+    scene.vault.desk().fetches.clone()
+}
+
+/// A job under offline terms, whose keys have this number.
+fn offline_scene(count: u64) -> Scene {
+    let mut scene = scene([]);
+    let mut nouns = Nouns::of(&scene.device, 5);
+    nouns.license.terms.release = Release::Offline;
+    nouns.offline = NonZeroU64::new(count).unwrap();
+    scene.pressed = nouns.press(&scene.vault.desk().world, &scene.device);
+    scene.vault.desk().jobs = vec![scene.pressed.clone()];
+    scene
+}
+
+#[tokio::test(start_paused = true)]
+async fn offline_keys_come_all_at_once_and_their_number_is_kept() {
+    let mut scene = offline_scene(4);
+    let report = scene.print().await.unwrap();
+    assert_printed_once(&scene, &report);
+    assert_eq!(scene.device.journal.memory().offline(), 4);
+    assert_eq!(scene.reopen().device.journal.memory().offline(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn offline_keys_of_a_number_that_was_used_are_refused_before_any_motion() {
+    for old in [4, 3] {
+        let mut scene = offline_scene(old);
+        scene.device.journal.record(Entry::Offline { count: 4 }).unwrap();
+        let report = scene.print().await.unwrap();
+        let refused = Failure::Refused(Refusal::OfflineUsed { count: old, used: 4 });
+        assert_eq!(report.failure.map(|why| why.to_string()), Some(refused.to_string()));
+        assert_eq!((report.outcome, report.extent.layers, report.extent.lines), (Outcome::Failed, 0, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_another_key_signed_are_refused_before_any_motion() {
+    let mut scene = scene([]);
+    {
+        let mut desk = scene.vault.desk();
+        let stranger = std::sync::Arc::new(World::new(2).licensor);
+        for release in &mut desk.jobs[0].keys {
+            let noun = KeyRelease::parse(release.payload()).unwrap();
+            *release = Statement::sign(&noun, &stranger);
+        }
+    }
+    let report = scene.print().await.unwrap();
+    let failure = report.failure.expect("refused").to_string();
+    assert!(failure.contains("key release"), "{failure}");
+    assert_eq!((report.outcome, report.extent.layers, report.extent.lines), (Outcome::Failed, 0, 0));
 }

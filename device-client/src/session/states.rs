@@ -157,11 +157,6 @@ impl Fetching {
 }
 
 impl Checked {
-    /// The evidence.
-    pub(crate) fn cleared(&self) -> &Cleared {
-        &self.cleared
-    }
-
     pub(super) fn step(self, event: Event, now: Timestamp) -> Result<Step, Box<Misplaced>> {
         let job = self.job;
         match event {

@@ -10,10 +10,11 @@ use layerlock_proto::vault::v1::device_message::Message as FromDevice;
 use layerlock_proto::vault::v1::sessions_server::{Sessions, SessionsServer};
 use layerlock_proto::vault::v1::vault_message::Message as ToDevice;
 use layerlock_proto::vault::v1::{
-    DeviceMessage, EpochKey, JobEnded, JobManifest, JobOffer, SealedSegment, Settled, VaultMessage, Welcome,
+    DeviceMessage, JobEnded, JobKeys, JobManifest, JobOffer, SealedSegment, Settled, VaultMessage, Welcome,
 };
 use layerlock_seal::keys::VerifyingKey;
 use layerlock_seal::statement::{Statement, Verified};
+use layerlock_terms::license::Release;
 use layerlock_terms::receipt::{Event, Receipt};
 use layerlock_terms::trust::{DeviceCertificate, Role, SessionProof, SessionWelcome};
 use layerlock_terms::units::Timestamp;
@@ -281,15 +282,12 @@ impl Talk {
             return self.say(ToDevice::Ended(JobEnded { job: id, reason: "revoked".into() })).await;
         }
         let now = layers / job.nouns.header.epoch_layers;
-        for key in &job.keys {
-            let held = matches!(withholds, Withholds::FromEpoch(first) if key.epoch() >= first);
-            if held || !(now..=now + 1).contains(&key.epoch()) {
-                continue;
+        let offline = job.nouns.license.terms.release == Release::Offline;
+        for (epoch, release) in (0..).zip(&job.keys) {
+            let held = matches!(withholds, Withholds::FromEpoch(first) if epoch >= first);
+            if !held && (offline || (now..=now + 1).contains(&epoch)) {
+                self.say(ToDevice::Keys(JobKeys { job: id.clone(), release: release.emit() })).await?;
             }
-            let bytes = key.emit();
-            let (encapsulated, wrapped) = (bytes[4..36].to_vec(), bytes[36..].to_vec());
-            self.say(ToDevice::Key(EpochKey { job: id.clone(), epoch: key.epoch(), encapsulated, wrapped }))
-                .await?;
         }
         Some(())
     }

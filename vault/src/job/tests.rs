@@ -104,7 +104,7 @@ fn manifest() -> Verified<Manifest> {
         sealed_bytes: 1,
         root: Digest([0; 32]),
         layers: LAYERS,
-        epochs: 5,
+        commitments: vec![[5; 32]; 5],
         summary: Summary { duration: Millis(1), filament_um: 1, min, max },
     };
     signed(&manifest, VAULT)

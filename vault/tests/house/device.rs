@@ -1,5 +1,6 @@
 //! A device that does by the book what a real one does: checks, proves, opens, reports.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use layerlock_proto::vault::v1 as wire;
@@ -7,9 +8,10 @@ use layerlock_proto::vault::v1::device_message::Message as Said;
 use layerlock_proto::vault::v1::sessions_client::SessionsClient;
 use layerlock_proto::vault::v1::vault_message::Message as Answer;
 use layerlock_seal::statement::{Statement, Verified};
-use layerlock_seal::toolpath::{Checked, Checker, Opener, WrappedEpoch, header_hash};
+use layerlock_seal::toolpath::{Checked, Checker, EpochSecret, Opener, Segment};
 use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
 use layerlock_terms::receipt::{Event, Extent, Outcome};
+use layerlock_terms::release::{KeyRelease, WrappedEpoch};
 use layerlock_terms::trust::{SessionProof, SessionWelcome};
 use layerlock_vault::Vault;
 use tokio::sync::mpsc;
@@ -23,6 +25,8 @@ pub struct Session {
     printer: Printer,
     say: mpsc::Sender<wire::DeviceMessage>,
     hear: Streaming<wire::VaultMessage>,
+    /// Released and not asked for yet.
+    secrets: VecDeque<EpochSecret>,
 }
 
 /// An envelope as delivered.
@@ -37,7 +41,7 @@ impl Session {
     pub async fn open(vault: &Arc<Vault>, printer: &Printer, counter: u64) -> Result<Self, Status> {
         let (say, said) = mpsc::channel(16);
         let hear = SessionsClient::new(vault.routes()).open_session(ReceiverStream::new(said)).await?;
-        let mut session = Self { printer: printer.clone(), say, hear: hear.into_inner() };
+        let mut session = Self { printer: printer.clone(), say, hear: hear.into_inner(), secrets: VecDeque::new() };
         let Answer::Challenge(challenge) = session.next().await? else { panic!("no challenge") };
         let proof = SessionProof {
             device: printer.id,
@@ -114,11 +118,14 @@ impl Session {
         Delivered { header, segments, manifest: manifest.verify(&vault).unwrap() }
     }
 
-    pub async fn key(&mut self, delivered: &Delivered) -> layerlock_seal::toolpath::EpochSecret {
-        match self.next().await.unwrap() {
-            Answer::Key(key) => unwrap(&self.printer, delivered, &key),
-            other => panic!("not a key: {other:?}"),
+    pub async fn key(&mut self, delivered: &Delivered) -> EpochSecret {
+        while self.secrets.is_empty() {
+            match self.next().await.unwrap() {
+                Answer::Keys(keys) => self.secrets.extend(open(&self.printer, delivered, &keys)),
+                other => panic!("not a key: {other:?}"),
+            }
         }
+        self.secrets.pop_front().unwrap()
     }
 
     /// Prints a delivered envelope: proves it, opens every segment as keys come, reports each layer. Gives the
@@ -129,17 +136,17 @@ impl Session {
         let mut opener = Opener::new(&checked);
         let (mut toolpath, mut epochs, mut sequence) = (Vec::new(), 0, 0);
         for segment in &delivered.segments {
-            let mut plain = Vec::new();
-            while opener.open(segment, &mut plain).is_err() {
+            let epoch = Segment::parse(segment, delivered.header.segment_limit).unwrap().info().epoch;
+            while !opener.holds(epoch) {
                 let secret = self.key(delivered).await;
                 assert_eq!(secret.epoch(), epochs, "epochs come in order");
                 epochs += 1;
-                opener.add_epoch(&secret).unwrap();
+                opener.add_epoch(secret).unwrap();
                 sequence += 1;
                 let layers = (epochs - 1) * delivered.header.epoch_layers;
                 self.report(order, sequence, Event::Progress(delivered.extent(layers))).await;
             }
-            toolpath.extend_from_slice(&plain);
+            toolpath.extend_from_slice(opener.open(&mut segment.clone()).unwrap().1);
         }
         let all = delivered.extent(delivered.manifest.layers);
         self.report(order, sequence + 1, Event::Ended(Outcome::Printed, all)).await;
@@ -150,7 +157,7 @@ impl Session {
     pub async fn next_but_keys(&mut self) -> Result<Answer, Status> {
         loop {
             match self.next().await? {
-                Answer::Key(_) => {}
+                Answer::Keys(_) => {}
                 answer => return Ok(answer),
             }
         }
@@ -172,12 +179,12 @@ impl Delivered {
     }
 }
 
-fn unwrap(
-    printer: &Printer,
-    delivered: &Delivered,
-    key: &wire::EpochKey,
-) -> layerlock_seal::toolpath::EpochSecret {
-    let wrapped = [&key.epoch.to_be_bytes()[..], &key.encapsulated, &key.wrapped].concat();
-    let wrapped = WrappedEpoch::parse(&wrapped).unwrap();
-    printer.open().open_epoch(&wrapped, &header_hash(delivered.header.statement())).unwrap()
+/// The secrets of a release, in order.
+fn open(printer: &Printer, delivered: &Delivered, keys: &wire::JobKeys) -> Vec<EpochSecret> {
+    let release = Statement::parse(&keys.release).unwrap().verify(&key(VAULT).verifying_key()).unwrap();
+    let release: Verified<KeyRelease> = release;
+    let open = |wrapped: &WrappedEpoch| {
+        printer.open().open_epoch(&release, &delivered.header, wrapped.epoch).unwrap()
+    };
+    release.epochs.iter().map(open).collect()
 }

@@ -20,7 +20,7 @@ use layerlock_seal::statement::Statement;
 use layerlock_slicer::mesh::{Mesh, to_binary_stl};
 use layerlock_store::MemoryStore;
 use layerlock_terms::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
-use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License, Terms};
+use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License, Release, Terms};
 use layerlock_terms::receipt::{
     Cause, CopyOutcome, Countersignature, Counts, JobEvent, JobReport, Receipt, Settlement,
 };
@@ -252,7 +252,7 @@ pub fn terms() -> Terms {
         scale_max: Percent(200),
         materials: vec!["pla".into()],
         failure: FailurePolicy::Return,
-        window: 1,
+        release: Release::Window(1),
     }
 }
 

@@ -196,7 +196,7 @@ async fn print<W: Write + Send>(
     let mut watch = |notice: Notice<'_>| match notice {
         Notice::Checked(cleared) => {
             let manifest = cleared.envelope().manifest();
-            epochs = manifest.epochs;
+            epochs = manifest.epochs();
             pictures = Some(Pictures::new(manifest.summary.min, manifest.summary.max, manifest.layers));
             loot = Some(Loot::take(home, home.with_extension("stolen")));
             show::now_of(&bar, "printing", manifest.layers.into());

@@ -38,8 +38,7 @@ pub enum Ends {
 }
 
 /// A segment or manifest that isn't taken, and which one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("segment {index}: {reason}")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
     /// Index of the refused segment; for a manifest the number of segments before it.
     pub index: u32,
@@ -82,6 +81,30 @@ pub enum Reason {
     CannotOpen,
 }
 
+impl std::error::Error for Refused {}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { index, reason } = self;
+        match reason {
+            Reason::Incomplete | Reason::WrongHeader | Reason::WrongSigner | Reason::BadManifest(_) => {
+                write!(f, "the envelope of {index} segments: {reason}")
+            }
+            Reason::Truncated
+            | Reason::Trailing
+            | Reason::TooLong
+            | Reason::Empty
+            | Reason::UnknownFlags
+            | Reason::OutOfOrder
+            | Reason::WrongLayer
+            | Reason::WrongEpoch
+            | Reason::AfterFinal
+            | Reason::NoEpochSecret
+            | Reason::CannotOpen => write!(f, "segment {index}: {reason}"),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -97,6 +120,7 @@ impl fmt::Display for Reason {
             Self::Incomplete => "the final segment is missing",
             Self::WrongHeader => "the manifest belongs to another header",
             Self::WrongSigner => "the manifest's signer is not the header's",
+            Self::BadManifest("root") => "a segment is not the one that was sealed: the manifest's `root` differs",
             Self::BadManifest(field) => return write!(f, "the manifest's `{field}` is not what was counted"),
             Self::NoEpochSecret => "its epoch's secret has not been released, or was dropped",
             Self::CannotOpen => "it cannot be opened",

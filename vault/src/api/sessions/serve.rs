@@ -1,6 +1,7 @@
 //! A living session: what the device says, what has changed, what has not been said yet.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use layerlock_proto::refusal::Reason;
@@ -8,10 +9,13 @@ use layerlock_proto::types::v1::LedgerEntry;
 use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::device_message::Message as Said;
 use layerlock_proto::vault::v1::vault_message::Message as Answer;
+use layerlock_seal::statement::Statement;
 use layerlock_seal::toolpath::{JobSecret, header_hash};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::ids::JobId;
+use layerlock_terms::license::Release;
 use layerlock_terms::receipt::{Event as Told, Receipt};
+use layerlock_terms::release::{Grounds, RELEASE_LIMIT};
 use prost::Message;
 use tokio::task::{AbortHandle, JoinSet};
 use tonic::Streaming;
@@ -201,11 +205,19 @@ impl Session {
         let released =
             vault.with_revocations(|fresh| release(window, layers, order.hold(), fresh, now)).await?;
         let Some(known) = self.known.get_mut(&order.job()) else { return Ok(()) };
-        for epoch in released.epochs().filter(|epoch| *epoch >= known.next_epoch) {
-            let key = wrap(&vault, slicing, epoch)?;
-            self.outbox.send(Answer::Key(key)).await?;
+        let (from, to) = (known.next_epoch.max(*released.epochs().start()), *released.epochs().end());
+        if from > to {
+            return Ok(());
         }
-        known.next_epoch = released.epochs().end() + 1;
+        let grounds = match window.release {
+            Release::Window(_) => Grounds::Receipts,
+            Release::Offline => Grounds::Offline(vault.records.next_offline(order.hold().device).await?),
+        };
+        for first in (from..=to).step_by(RELEASE_LIMIT as usize) {
+            let last = to.min(first.saturating_add(RELEASE_LIMIT - 1));
+            self.outbox.send(Answer::Keys(keys(&vault, slicing, grounds, first..=last)?)).await?;
+        }
+        known.next_epoch = to + 1;
         Ok(())
     }
 
@@ -264,7 +276,13 @@ impl Known {
     }
 }
 
-fn wrap(vault: &Vault, slicing: &Slicing, epoch: u32) -> Result<wire::EpochKey, Refusal> {
+/// The secrets of these epochs, wrapped to the job's device and signed.
+fn keys(
+    vault: &Vault,
+    slicing: &Slicing,
+    grounds: Grounds,
+    epochs: RangeInclusive<u32>,
+) -> Result<wire::JobKeys, Refusal> {
     let order = &slicing.admitted.order;
     let header = header_hash(slicing.header.statement());
     let secret = JobSecret::open(&vault.keys.kek, &secret_place(order, header), &slicing.secret);
@@ -272,11 +290,10 @@ fn wrap(vault: &Vault, slicing: &Slicing, epoch: u32) -> Result<wire::EpochKey, 
         tracing::error!(job = %order.job(), "a job secret does not open");
         Refusal::new(Reason::Stopped, "this job's keys are damaged in the vault: place a new hold")
     })?;
-    let wrapped = secret.wrap_epoch(&header, epoch, order.wrapping(), &mut vault.randomness.clone()).emit();
-    // `epoch u32 ‖ encapsulated [32] ‖ wrapped`, by proto/spec/sealed-toolpath.md.
-    let (encapsulated, wrapped) = wrapped[4..].split_at(32);
-    let (encapsulated, wrapped) = (encapsulated.to_vec(), wrapped.to_vec());
-    Ok(wire::EpochKey { job: order.job().to_string(), epoch, encapsulated, wrapped })
+    let release =
+        secret.release(&header, grounds, epochs, order.wrapping(), &mut vault.randomness.clone());
+    let release = Statement::sign(&release, &vault.keys.delivery).emit();
+    Ok(wire::JobKeys { job: order.job().to_string(), release })
 }
 
 fn fenced() -> Refusal {
