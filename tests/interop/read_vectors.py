@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from layerlock_formats import mutations, vectors
+from layerlock_formats import kinds, mutations, vectors
 
 VECTORS = Path(__file__).resolve().parents[2] / "proto" / "vectors"
 
@@ -44,7 +44,7 @@ def _compare(files: list[vectors.Vector]) -> int:
     """Prints a table of kinds and outcomes; 1 if any file ended otherwise than it says."""
     ended, differences = Counter(), 0
     for vector in files:
-        outcome, expected = vectors.outcome(vector), vector.one("expect")
+        outcome, expected = kinds.outcome(vector), vector.one("expect")
         ended[vector.one("kind"), outcome.split(" ")[0]] += 1
         if outcome != expected:
             differences += 1

@@ -12,8 +12,9 @@ import random
 from contextlib import suppress
 from typing import Iterator
 
-from . import statement, vectors
+from . import kinds, statement, vectors
 from .forge import forge
+from .forge_job import forge_evidence, forge_run, forge_settlement
 from .keys import SigningKey
 from .outcome import Refused
 from .statement import Statement
@@ -23,26 +24,28 @@ from .vectors import Vector
 STATED = ("statement", "header", "manifest", "release", "receipt", "countersignature", "report")
 SIGNERS = ("key", "vault-key")
 
+FORGERS = (forge, forge_run, forge_evidence, forge_settlement)
+
 
 def mutate(files: list[Vector], count: int, seed: int) -> Iterator[Vector]:
     """`count` files; half of the mutations are of files that are right, where one change makes the whole difference."""
     dice = random.Random(seed)
     right = [file for file in files if file.one("expect") == vectors.SUCCESS]
     for number in range(count):
-        file = forge(dice) if number % 4 == 0 else _mutated(dice.choice(dice.choice((files, right))), dice)
+        file = FORGERS[number // 4 % len(FORGERS)](dice) if number % 4 == 0 else _mutated(dice.choice(dice.choice((files, right))), dice)
         yield _expecting(file)
 
 
 def _mutated(vector: Vector, dice: random.Random) -> Vector:
     """One change to one of the fields that are read."""
-    inputs = vectors.KINDS[vector.one("kind")].inputs
+    inputs = kinds.KINDS[vector.one("kind")].inputs
     places = [place for place, (name, value) in enumerate(vector.fields) if name in inputs and value]
     place = dice.choice(places)
     stated = dict(_statements(vector))
     if place in stated and dice.random() < 0.5:
         return _restated(vector, stated, place, dice)
     name, value = vector.fields[place]
-    changed, how = _changed(bytes.fromhex(value), dice, resize=name in vectors.RESIZABLE)
+    changed, how = _changed(bytes.fromhex(value), dice, resize=name in kinds.RESIZABLE)
     return _with(vector, {place: changed}, f"{name} {how}")
 
 
@@ -81,7 +84,7 @@ def _changed(data: bytes, dice: random.Random, resize: bool) -> tuple[bytes, str
 
 def _expecting(vector: Vector) -> Vector:
     """The same fields under what this reader makes of them; the comment tells the mutation."""
-    reading = vectors.read(vector)
+    reading = kinds.read(vector)
     told = (("expect", reading.outcome), ("comment", vector.name))
     replaced = {"expect", "rule", "comment", "text", "text-sha256", "code-hash", "answer-digest"}
     kept = tuple(field for field in vector.fields if field[0] not in replaced)

@@ -1,11 +1,11 @@
-"""What is said about a job (`proto/spec/receipt.md`): the nouns, a run of receipts, and what a hold is settled by."""
+"""What is said about a job (`proto/spec/receipt.md`): nouns, a vault's ear for receipts, a licensor's for evidence."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from .cursor import Cursor
-from .envelope import Manifest, RefusedAt
+from .envelope import RefusedAt
 from .outcome import Refused
 
 RECEIPT_TYPE = "layerlock/receipt/v1"
@@ -13,45 +13,57 @@ REPORT_TYPE = "layerlock/job-report/v1"
 COUNTERSIGNATURE_TYPE = "layerlock/countersignature/v1"
 SETTLEMENT_TYPE = "layerlock/settlement/v1"
 
-CHECKED, PROGRESS, OVER = 1, 2, 3
-PRINTED = 1
-WITHDRAWN = 2
+CHECKED, PROGRESS, OVER = "checked", "progress", "over"
+PRINTED, FAILED, CANCELLED = "printed", "failed", "cancelled"
+ADMITTED, WITHDRAWN = "admitted", "withdrawn"
+CAUSES = (PRINTED, FAILED, CANCELLED, WITHDRAWN, "not admitted", "overdue")
+COPIES = ("spent", "returned")
+
+
+class Job(NamedTuple):
+    """Of which job something is said."""
+
+    device: bytes
+    job: bytes
+    hold: bytes
 
 
 class Extent(NamedTuple):
     """How far a print came."""
 
-    layers: int
-    total_layers: int
-    lines: int
-    filament: int
+    layers: int = 0
+    total_layers: int = 0
+    lines: int = 0
+    filament: int = 0
+
+    def is_behind(self, other: Extent) -> bool:
+        """Whether anything was unprinted since `other`; what the total says is not printing."""
+        return self.layers < other.layers or self.lines < other.lines or self.filament < other.filament
 
 
 class Receipt(NamedTuple):
-    """A device's word; of the last three fields those that its event has."""
+    """What a device says; `manifest` stands with `checked` alone, `outcome` with `over` alone."""
 
-    device: bytes
-    job: bytes
-    hold: bytes
+    of: Job
     sequence: int
     at: int
-    event: int
-    manifest: bytes | None
-    outcome: int | None
-    extent: Extent | None
+    event: str
+    manifest: bytes = b""
+    outcome: str = ""
+    extent: Extent = Extent()
 
 
 class Report(NamedTuple):
-    """A vault's word."""
+    """What a vault says."""
 
     job: bytes
     hold: bytes
     at: int
-    event: int
+    event: str
 
 
 class Countersignature(NamedTuple):
-    """A vault closes a job by a receipt."""
+    """A vault closes a job by a receipt, named by the digest of its statement."""
 
     job: bytes
     hold: bytes
@@ -59,123 +71,139 @@ class Countersignature(NamedTuple):
     at: int
 
 
-def _listed(cursor: Cursor, last: int) -> int:
-    """A number of a closed list that begins with 1."""
+class Settlement(NamedTuple):
+    """What became of a copy."""
+
+    license: bytes
+    hold: bytes
+    job: bytes
+    at: int
+    cause: str
+    copy: str
+
+
+def _one_of(cursor: Cursor, words: tuple[str, ...]) -> str:
+    """A closed list in a byte, counted from 1."""
     number = cursor.u8()
-    if not 1 <= number <= last:
+    if not 1 <= number <= len(words):
         raise Refused("refused-value")
-    return number
+    return words[number - 1]
 
 
-def _extent(cursor: Cursor) -> Extent:
+def _read_extent(cursor: Cursor) -> Extent:
     return Extent(cursor.u32(), cursor.u32(), cursor.u64(), cursor.u64())
 
 
 def read_receipt(cursor: Cursor) -> Receipt:
     """RC-1, RC-2."""
-    device, job, hold = cursor.take(16), cursor.take(16), cursor.take(16)
-    sequence, at, event = cursor.u32(), cursor.u64(), _listed(cursor, OVER)
-    manifest = cursor.take(32) if event == CHECKED else None
-    outcome = _listed(cursor, 3) if event == OVER else None
-    extent = None if event == CHECKED else _extent(cursor)
-    return Receipt(device, job, hold, sequence, at, event, manifest, outcome, extent)
+    of = Job(cursor.take(16), cursor.take(16), cursor.take(16))
+    said = Receipt(of, cursor.u32(), cursor.u64(), _one_of(cursor, (CHECKED, PROGRESS, OVER)))
+    if said.event == CHECKED:
+        return said._replace(manifest=cursor.take(32))
+    if said.event == OVER:
+        said = said._replace(outcome=_one_of(cursor, (PRINTED, FAILED, CANCELLED)))
+    return said._replace(extent=_read_extent(cursor))
 
 
 def read_report(cursor: Cursor) -> Report:
     """RC-3."""
-    return Report(cursor.take(16), cursor.take(16), cursor.u64(), _listed(cursor, WITHDRAWN))
+    return Report(cursor.take(16), cursor.take(16), cursor.u64(), _one_of(cursor, (ADMITTED, WITHDRAWN)))
 
 
 def read_countersignature(cursor: Cursor) -> Countersignature:
     return Countersignature(cursor.take(16), cursor.take(16), cursor.take(32), cursor.u64())
 
 
-def read_settlement(cursor: Cursor) -> tuple[int, int]:
-    """RC-4 to RC-6: cause and copy; the rest is read and passed over."""
-    cursor.take(16 + 16 + 16)
-    cursor.u64()
-    settled = _listed(cursor, 6), _listed(cursor, 2)
+def read_settlement(cursor: Cursor) -> Settlement:
+    """RC-4 to RC-6."""
+    settlement = Settlement(
+        license=cursor.take(16),
+        hold=cursor.take(16),
+        job=cursor.take(16),
+        at=cursor.u64(),
+        cause=_one_of(cursor, CAUSES),
+        copy=_one_of(cursor, COPIES),
+    )
     granted, free, held, spent = (cursor.u32() for _ in range(4))
     if granted != free + held + spent:
         raise Refused("refused-value")
-    return settled
+    return settlement
 
 
-class Run:
-    """The receipts of one job, in the order they come: RC-9 to RC-13 and RC-15."""
+class Ear:
+    """What a vault takes from a device about one job, receipt after receipt (RC-8 to RC-13, RC-15)."""
 
-    def __init__(self, manifest: Manifest, manifest_digest: bytes):
-        self._manifest, self._digest = manifest, manifest_digest
-        self._place = 0
-        self._over = False
-        self._newest: tuple[int, Extent] | None = None
+    def __init__(self, of: Job, manifest: bytes, layers: int):
+        """`manifest` is the digest of its statement, `layers` how many it states."""
+        self._of = of
+        self._manifest = manifest
+        self._layers = layers
+        self._taken = 0
+        self._newest: Receipt | None = None
+        self._is_over = False
 
-    def refused(self, reason: str) -> Refused:
-        """A refusal of the receipt that is due."""
-        return RefusedAt(self._place, reason)
+    def refused(self, reason: str) -> RefusedAt:
+        return RefusedAt(self._taken, reason)
 
     def take(self, receipt: Receipt) -> None:
-        if self._over or (receipt.event == PROGRESS and self._newest is None):
+        """The rules in their order; refuses by the first that is broken."""
+        if receipt.of != self._of:
+            raise self.refused("other-job")
+        if self._is_over or (self._newest is None and receipt.event == PROGRESS):
             raise self.refused("out-of-place")
-        match receipt.event:
-            case 1:
-                self._checked(receipt)
-            case 2:
-                self._progress(receipt)
-            case 3:
-                self._end(receipt)
-        self._place += 1
+        if receipt.event == CHECKED:
+            self._check(receipt)
+        elif receipt.event == OVER:
+            self._end(receipt)
+        elif self._newest and receipt.sequence > self._newest.sequence:
+            self._must_go_on(receipt.extent, self._newest.extent)
+            self._newest = receipt
+        self._taken += 1
 
-    def _checked(self, receipt: Receipt) -> None:
-        if receipt.manifest != self._digest:
+    def _check(self, receipt: Receipt) -> None:
+        """RC-10; said again later, it counts with its number alone, for it tells no extent."""
+        if receipt.manifest != self._manifest:
             raise self.refused("other-manifest")
-        if self._newest is None:
-            self._newest = receipt.sequence, Extent(0, 0, 0, 0)
-        else:
-            newest, extent = self._newest
-            self._newest = max(newest, receipt.sequence), extent
-
-    def _progress(self, receipt: Receipt) -> None:
-        newest, extent = self._newest
-        if receipt.sequence > newest:
-            self._forward(extent, receipt.extent)
-            self._newest = receipt.sequence, receipt.extent
+        before = self._newest or receipt
+        self._newest = before._replace(sequence=max(before.sequence, receipt.sequence))
 
     def _end(self, receipt: Receipt) -> None:
+        """RC-13, after RC-11 and RC-12 where keys were out."""
         printed = receipt.outcome == PRINTED
         if self._newest is None:
             wrong = printed or receipt.extent.layers > 0
         else:
-            self._forward(self._newest[1], receipt.extent)
-            wrong = printed and receipt.extent.layers != self._manifest.layers
+            self._must_go_on(receipt.extent, self._newest.extent)
+            wrong = printed and receipt.extent.layers < self._layers
         if wrong:
             raise self.refused("not-printed")
-        self._over = True
+        self._is_over = True
 
-    def _forward(self, before: Extent, now: Extent) -> None:
-        if now.layers < before.layers or now.lines < before.lines or now.filament < before.filament:
+    def _must_go_on(self, now: Extent, before: Extent) -> None:
+        """RC-11, RC-12."""
+        if now.is_behind(before):
             raise self.refused("backwards")
-        if now.total_layers != self._manifest.layers or now.layers > self._manifest.layers:
+        if now.total_layers != self._layers or now.layers > self._layers:
             raise self.refused("other-total")
 
 
-def judge_receipt(receipt: Receipt, device: bytes, job: bytes, hold: bytes) -> None:
+def judge_receipt(receipt: Receipt, of: Job) -> None:
     """RC-18, RC-19."""
-    if (receipt.device, receipt.job, receipt.hold) != (device, job, hold):
+    if receipt.of != of:
         raise Refused("refused-other-hold")
     if receipt.event != OVER:
         raise Refused("refused-not-final")
 
 
-def judge_countersignature(said: Countersignature, job: bytes, hold: bytes, receipt_digest: bytes) -> None:
-    """RC-20."""
-    if (said.job, said.hold, said.receipt) != (job, hold, receipt_digest):
+def judge_countersignature(said: Countersignature, of: Job, receipt: bytes) -> None:
+    """RC-20; `receipt` is the digest of the statement it came with."""
+    if (said.job, said.hold, said.receipt) != (of.job, of.hold, receipt):
         raise Refused("refused-other-receipt")
 
 
-def judge_withdrawal(report: Report, job: bytes, hold: bytes) -> None:
+def judge_withdrawal(report: Report, of: Job) -> None:
     """RC-22."""
-    if (report.job, report.hold) != (job, hold):
+    if (report.job, report.hold) != (of.job, of.hold):
         raise Refused("refused-other-hold")
     if report.event != WITHDRAWN:
         raise Refused("refused-not-withdrawn")

@@ -2,7 +2,7 @@
 
 import unittest
 
-from layerlock_formats import labels, vectors
+from layerlock_formats import kinds, labels
 
 from . import pages
 
@@ -12,7 +12,7 @@ class Labels(unittest.TestCase):
         tabled = pages.label_table()
         used = {value.decode() for name, value in vars(labels).items() if name.isupper()}
         self.assertGreater(len(used), 7)
-        self.assertLessEqual(used | set(vectors.NOUNS), tabled)
+        self.assertLessEqual(used | set(kinds.NOUNS), tabled)
 
 
 if __name__ == "__main__":
