@@ -13,6 +13,7 @@ use layerlock_licensor::{Licensor, Lifetimes};
 use layerlock_seal::note::NoteSigner;
 use layerlock_store::{JournalStore, Options};
 use layerlock_terms::digest::Digest;
+use layerlock_terms::trust::Role;
 use layerlock_terms::units::Timestamp;
 use layerlock_vault::Vault;
 use layerlock_vault::licensor_link::GrpcLicensor;
@@ -183,8 +184,8 @@ fn licensor_config(
     Ok(layerlock_licensor::Config {
         issuer: keyring::copy_of(&keys.licensor),
         checkpoint: NoteSigner::from_seed(&settings.ledger, &keys.checkpoint.to_seed()),
-        root: vec![keys.root.clone()],
-        service_certificates: keys.certificates.all(),
+        roots: keys.trust.roots.clone(),
+        service_certificates: keys.trust.certificates.clone(),
         operator_key: keys.operator.hash(),
         store: Arc::new(records(dir, "licensor")?),
         clock: layerlock_licensor::Clock::of(clock),
@@ -208,11 +209,11 @@ fn vault_config(
         ..layerlock_vault::Limits::default()
     };
     Ok(layerlock_vault::Config {
+        certificate: keys.vault_certificate(),
+        root: keys.anchors.root().endorsed().endorsement().clone(),
+        licensor_certificates: keys.certificates(Role::Licensor),
         delivery: keys.vault,
-        certificate: keys.certificates.vault,
         kek: keys.kek,
-        root: vec![keys.root],
-        licensor_certificate: keys.certificates.licensor,
         licensor: Arc::new(link),
         store: Arc::new(records(dir, "vault")?),
         directory: dir.join("vault-files"),

@@ -5,19 +5,17 @@
 
 use std::fmt;
 
+use layerlock_device::trust::{self, Anchors};
 use layerlock_proto::licensor::v1 as wire;
 use layerlock_proto::licensor::v1::ledger_client::LedgerClient;
-use layerlock_proto::licensor::v1::trust_client::TrustClient;
 use layerlock_proto::types::v1::LedgerEntry;
 use layerlock_seal::commitment::BlindingFactor;
-use layerlock_seal::keys::VerifyingKey;
+use layerlock_seal::note;
 use layerlock_seal::statement::Statement;
-use layerlock_seal::{note, sha256};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::receipt::Settlement;
-use layerlock_terms::trust::{Role, Root, ServiceCertificate};
+use layerlock_terms::trust::Role;
 use layerlock_terms::units::Timestamp;
-use layerlock_terms::wire::Noun as _;
 use layerlock_tlog::{Checkpoint, Hash, InclusionProof, Note, Tree, ed25519_key_id, leaf_hash};
 use tonic::transport::Channel;
 
@@ -26,8 +24,8 @@ use crate::parties::PartyError;
 
 /// What signed entries and checkpoints are held against.
 pub struct Witness {
-    licensor: VerifyingKey,
-    checkpoint: VerifyingKey,
+    anchors: Anchors,
+    now: Timestamp,
 }
 
 /// An entry that verified.
@@ -57,41 +55,19 @@ impl fmt::Display for Audited {
 }
 
 impl Witness {
-    /// Fetches the trust chain and checks it against the root's digest, where one is known.
+    /// Fetches the trust chain and checks it, from the root of this digest on where one is known.
     pub async fn of(licensor: Channel, root: Option<Digest>, now: Timestamp) -> Result<Self, PartyError> {
-        let trust = TrustClient::new(licensor).get_trust(wire::GetTrustRequest {}).await?.into_inner();
-        Self::check_trust(&trust, root, now)
-    }
-
-    /// Checks a trust chain: the root signs itself by its threshold, and the root signs the certificates.
-    pub fn check_trust(
-        trust: &wire::GetTrustResponse,
-        digest: Option<Digest>,
-        now: Timestamp,
-    ) -> Result<Self, PartyError> {
-        let statements = parse_all(&trust.root)?;
-        let first = statements.first().ok_or_else(|| no("there is no root"))?;
-        if digest.is_some_and(|digest| sha256(first.payload()) != digest) {
-            return Err(no("the root is another than this connection was made for"));
-        }
-        let root = Root::parse(first.payload()).map_err(|_| no("the root is malformed"))?;
-        let keys: Vec<_> = root.keys.iter().filter_map(|key| VerifyingKey::try_from(*key).ok()).collect();
-        let signs = |key: &&VerifyingKey| {
-            statements.iter().any(|s| s.payload() == first.payload() && s.verify::<Root>(key).is_ok())
-        };
-        if keys.iter().filter(signs).count() < usize::from(root.threshold) || now >= root.expires {
-            return Err(no("the root is expired, or too few of its keys signed it"));
-        }
-        let certificates = parse_all(&trust.service_certificates)?;
-        let key_of = |role| service_key(&certificates, &keys, role, now);
-        Ok(Self { licensor: key_of(Role::Licensor)?, checkpoint: key_of(Role::Checkpoint)? })
+        let chain = trust::fetch(licensor, 0).await.map_err(|error| no(&error.to_string()))?;
+        let anchors = chain.begun(root, now).map_err(|error| no(&error.to_string()))?;
+        Ok(Self { anchors, now })
     }
 
     /// Checks an entry: the settlement's signature, the leaf, its proof, the checkpoint's signature.
     pub fn check(&self, entry: &LedgerEntry) -> Result<Entry, PartyError> {
         let statement = Statement::parse(&entry.settlement).map_err(|_| no("the settlement is malformed"))?;
-        let settlement = statement
-            .verify::<Settlement>(&self.licensor)
+        let settlement = self
+            .anchors
+            .verify::<Settlement>(Role::Licensor, &statement, self.now)
             .map_err(|error| no(&format!("settlement: {error}")))?;
         let blinding = <[u8; 32]>::try_from(entry.blinding.as_slice())
             .map_err(|_| no("the blinding is not 32 bytes"))?;
@@ -112,12 +88,17 @@ impl Witness {
         let note = Note::parse(text).map_err(|error| no(&format!("checkpoint: {error}")))?;
         let checkpoint =
             Checkpoint::parse(note.text()).map_err(|error| no(&format!("checkpoint: {error}")))?;
-        let fits = |text: &str, signature: &[u8]| {
-            signature.try_into().is_ok_and(|signature| note::verifies(&self.checkpoint, text, signature))
-        };
-        note.verify(&checkpoint.origin, ed25519_key_id(&checkpoint.origin, self.checkpoint.as_bytes()), fits)
-            .map_err(|_| no("the checkpoint is not signed by the certified checkpoint key"))?;
-        Ok(checkpoint)
+        let by_one = self.anchors.keys(Role::Checkpoint, self.now).any(|key| {
+            let fits = |text: &str, signature: &[u8]| {
+                signature.try_into().is_ok_and(|signature| note::verifies(&key, text, signature))
+            };
+            note.verify(&checkpoint.origin, ed25519_key_id(&checkpoint.origin, key.as_bytes()), fits).is_ok()
+        });
+        if by_one {
+            Ok(checkpoint)
+        } else {
+            Err(no("the checkpoint is not signed by a certified checkpoint key"))
+        }
     }
 }
 
@@ -154,28 +135,6 @@ pub async fn audit(licensor: Channel, witness: &Witness) -> Result<Audited, Part
     } else {
         Err(no("the leaves do not give the root that was signed"))
     }
-}
-
-fn service_key(
-    certificates: &[Statement],
-    root: &[VerifyingKey],
-    role: Role,
-    now: Timestamp,
-) -> Result<VerifyingKey, PartyError> {
-    let verified = certificates
-        .iter()
-        .filter_map(|statement| root.iter().find_map(|key| statement.verify::<ServiceCertificate>(key).ok()));
-    verified
-        .filter(|certificate| certificate.role == role && now < certificate.expires)
-        .find_map(|certificate| VerifyingKey::try_from(certificate.key).ok())
-        .ok_or_else(|| no(&format!("the root certifies no {role:?} key for now")))
-}
-
-fn parse_all(statements: &[Vec<u8>]) -> Result<Vec<Statement>, PartyError> {
-    statements
-        .iter()
-        .map(|bytes| Statement::parse(bytes).map_err(|_| no("a statement is malformed")))
-        .collect()
 }
 
 fn no(why: &str) -> PartyError {

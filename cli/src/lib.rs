@@ -18,6 +18,7 @@ pub mod printing;
 pub mod random;
 pub mod settings;
 pub mod tls;
+pub mod trust_files;
 
 /// The machine's clock; a moment before 1970 reads as 1970.
 pub fn now() -> layerlock_terms::units::Timestamp {

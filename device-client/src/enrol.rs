@@ -9,14 +9,12 @@ use std::io;
 use std::path::Path;
 
 use layerlock_proto::licensor::v1::devices_client::DevicesClient;
-use layerlock_proto::licensor::v1::trust_client::TrustClient;
-use layerlock_proto::licensor::v1::{BeginEnrolmentRequest, CompleteEnrolmentRequest, GetTrustRequest};
+use layerlock_proto::licensor::v1::{BeginEnrolmentRequest, CompleteEnrolmentRequest};
 use layerlock_seal::enrolment::{EnrolmentCode, NotACode, WrappedAnswer};
 use layerlock_seal::statement::Statement;
 use layerlock_terms::digest::Digest;
 use layerlock_terms::machine::{Machine, UnknownName};
 use layerlock_terms::trust::EnrolmentRequest;
-use layerlock_terms::units::Timestamp;
 use layerlock_terms::wire::Malformed;
 use rand_core::CryptoRng;
 use tonic::transport::Channel;
@@ -24,7 +22,7 @@ use tonic::transport::Channel;
 use crate::clock::Clock;
 use crate::identity::{Identity, IdentityError};
 use crate::keys::{DeviceKeys, KeyFileError};
-use crate::trust::{self, Anchors, TrustError};
+use crate::trust::{self, FetchError, TrustError};
 use crate::{OpenError, files};
 
 /// What a person says when a device enrols.
@@ -95,7 +93,7 @@ pub(crate) async fn enrol(
     let machine = Machine::named(wanted.machine)?;
     prepare(wanted.home)?;
     let now = wanted.clock.now();
-    let anchors = fetch_anchors(licensor.clone(), wanted.root_digest, now).await?;
+    let anchors = trust::fetch(licensor.clone(), 0).await?.begun(wanted.root_digest, now)?;
     let keys = keys_of(wanted.home, rng)?;
     let request = EnrolmentRequest {
         code: code.digest(),
@@ -113,37 +111,14 @@ pub(crate) async fn enrol(
     identity.store(&files::identity(wanted.home)).map_err(io)
 }
 
-/// The root and the services it vouches for, compared with what the person knows.
-pub(crate) async fn fetch_trust(licensor: Channel) -> Result<(Vec<Statement>, Vec<Statement>), FetchError> {
-    let answer = TrustClient::new(licensor).get_trust(GetTrustRequest {}).await?.into_inner();
-    Ok((trust::statements(&answer.root)?, trust::statements(&answer.service_certificates)?))
-}
-
-/// Why the trust chain can't be fetched.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FetchError {
-    #[error("the licensor refuses: {}", .0.message())]
-    Refused(#[from] tonic::Status),
-    #[error("the licensor's answer is malformed: {0}")]
-    Malformed(#[from] Malformed),
-}
-
 impl From<FetchError> for EnrolError {
     fn from(error: FetchError) -> Self {
         match error {
             FetchError::Refused(status) => Self::Refused(status),
             FetchError::Malformed(malformed) => Self::Malformed(malformed),
+            FetchError::NoChain(why) => Self::NotTrusted(why),
         }
     }
-}
-
-async fn fetch_anchors(
-    licensor: Channel,
-    expected: Option<Digest>,
-    now: Timestamp,
-) -> Result<Anchors, EnrolError> {
-    let (root, services) = fetch_trust(licensor).await?;
-    Ok(Anchors::establish(&root, &services, expected, now)?)
 }
 
 async fn certify(licensor: Channel, request: &Statement, keys: &DeviceKeys) -> Result<Statement, EnrolError> {

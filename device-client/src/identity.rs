@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use layerlock_seal::statement::{Statement, Verified};
+use layerlock_seal::trust::fresh;
 use layerlock_terms::digest::{OpenKey, SignKey};
 use layerlock_terms::ids::DeviceId;
 use layerlock_terms::machine::{Machine, UnknownName};
@@ -18,7 +19,7 @@ use layerlock_terms::wire::{Malformed, Reader, Writer};
 
 use crate::disk;
 use crate::keys::DeviceKeys;
-use crate::trust::{Anchors, TrustError};
+use crate::trust::{self, Anchors, TrustError};
 
 /// Longest certificate statement, in bytes.
 const CERTIFICATE_LIMIT: u32 = 4096;
@@ -52,28 +53,30 @@ pub enum IdentityError {
     /// The certificate's machine isn't in the catalogue.
     #[error("{0}")]
     Machine(#[from] UnknownName),
-    /// The certificate is past its end.
-    #[error("the device's certificate expired at {0} (milliseconds since 1970); enrol the device anew")]
-    Expired(u64),
 }
 
 impl Identity {
-    /// Verifies that `certificate` is the licensor's for these keys.
+    /// Verifies that `certificate` is the licensor's for these keys, now.
     pub(crate) fn verify(
         keys: DeviceKeys,
         certificate: &Statement,
         anchors: Anchors,
         now: Timestamp,
     ) -> Result<Self, IdentityError> {
-        let certificate: Verified<DeviceCertificate> = anchors.verify(Role::Licensor, certificate, now)?;
+        let certificate = anchors.device(certificate, now)?;
+        Self::of(keys, certificate, anchors)
+    }
+
+    fn of(
+        keys: DeviceKeys,
+        certificate: Verified<DeviceCertificate>,
+        anchors: Anchors,
+    ) -> Result<Self, IdentityError> {
         if certificate.sign != SignKey::from(keys.sign.verifying_key()) {
             return Err(IdentityError::OtherDevice("signing key"));
         }
         if certificate.open != OpenKey::from(keys.open.wrapping_key()) {
             return Err(IdentityError::OtherDevice("opening key"));
-        }
-        if now >= certificate.expires {
-            return Err(IdentityError::Expired(certificate.expires.0));
         }
         let machine = Machine::named(&certificate.machine)?;
         Ok(Self(Arc::new(Parts { keys: Arc::new(keys), certificate, machine, anchors })))
@@ -82,19 +85,23 @@ impl Identity {
     /// Writes everything but the keys.
     pub(crate) fn store(&self, path: &Path) -> io::Result<()> {
         let mut w = Writer::new();
-        self.0.anchors.write(&mut w);
+        trust::write(&self.0.anchors, &mut w);
         w.bytes(&self.0.certificate.statement().emit());
         disk::replace(path, &w.finish())
     }
 
-    /// Reads and verifies what [`Identity::store`] wrote.
+    /// Reads and verifies what [`Identity::store`] wrote. Of the chain's ends only the certificate's own counts
+    /// here: the others are asked whenever somebody is believed, and a walk to newer roots mends them.
     pub(crate) fn load(path: &Path, keys: DeviceKeys, now: Timestamp) -> Result<Self, IdentityError> {
         let bytes = std::fs::read(path)?;
         let mut r = Reader::new(&bytes);
-        let anchors = Anchors::read(&mut r, now)?;
+        let anchors = trust::read(&mut r)?;
         let certificate = Statement::parse(r.bytes("certificate", CERTIFICATE_LIMIT)?)?;
         r.finish()?;
-        Self::verify(keys, &certificate, anchors, now)
+        let certificate: Verified<DeviceCertificate> =
+            anchors.verify_of_record(Role::Licensor, &certificate)?;
+        fresh("device certificate", certificate.expires, now)?;
+        Self::of(keys, certificate, anchors)
     }
 
     /// The same device under newer anchors.

@@ -30,9 +30,10 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use layerlock_seal::statement::Verified;
+use layerlock_seal::trust::TrustedRoot;
 use layerlock_terms::ids::DeviceId;
 use layerlock_terms::machine::Machine;
-use layerlock_terms::trust::DeviceCertificate;
+use layerlock_terms::trust::{DeviceCertificate, Role};
 use rand_core::CryptoRng;
 use tonic::transport::Channel;
 
@@ -50,7 +51,7 @@ use crate::identity::Identity;
 use crate::journal::{Journal, JournalError};
 use crate::keys::{DeviceKeys, KeyFileError};
 use crate::serve::Shift;
-use crate::trust::{Anchors, TrustError};
+use crate::trust::{Anchors, FetchError, TrustError};
 
 /// Where each of a device's files is.
 pub(crate) mod files {
@@ -115,11 +116,14 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 pub enum RenewError {
     /// They can't be fetched.
-    #[error("the licensor can't be asked: {0}")]
-    Fetch(String),
+    #[error("{0}")]
+    Fetch(#[from] FetchError),
     /// They don't follow from the pinned root.
     #[error("{0}")]
     NotTrusted(#[from] TrustError),
+    /// They follow, and this device is nobody under them.
+    #[error("the licensor key that certified this device serves no longer ({0}): enrol the device anew")]
+    NotCertified(TrustError),
     /// They can't be kept.
     #[error("the identity file can't be written: {0}")]
     Io(#[from] std::io::Error),
@@ -220,18 +224,27 @@ impl Device {
         epochs.find(|epoch| !opens(*epoch)).map_or(Ok(()), |epoch| Err(Refusal::CannotUnwrap { epoch }))
     }
 
-    /// Fetches the trust chain again, for rotated service keys or a newer root.
+    /// Fetches what followed the pinned root, and the services under the newest; gives its version.
     ///
     /// # Errors
-    /// [`RenewError`]; the pinned anchors stay.
-    pub async fn renew_trust(&mut self, licensor: Channel) -> Result<(), RenewError> {
-        let fetched = enrol::fetch_trust(licensor).await;
-        let (root, services) = fetched.map_err(|error| RenewError::Fetch(error.to_string()))?;
-        let renewed = self.identity.anchors().renewed(&root, &services, self.time.now())?;
+    /// [`RenewError`]; the pinned anchors stay, unless newer ones hold and leave this device out.
+    pub async fn renew_trust(&mut self, licensor: Channel) -> Result<u32, RenewError> {
+        let pinned = self.identity.anchors().root();
+        let renewed = trust::fetch(licensor, pinned.version()).await?.walked(pinned, self.time.now())?;
         let identity = self.identity.under(renewed.clone());
+        // Pinned first: whoever withdrew our licensor's key meant it, also if power is cut here.
         identity.store(&files::identity(&self.home))?;
+        let certified = renewed
+            .verify_of_record::<DeviceCertificate>(Role::Licensor, identity.certificate().statement())
+            .map(drop);
+        let version = renewed.root().version();
         (self.identity, self.anchors) = (identity, renewed);
-        Ok(())
+        certified.map(|()| version).map_err(RenewError::NotCertified)
+    }
+
+    /// The pinned root.
+    pub fn root(&self) -> &TrustedRoot {
+        self.identity.anchors().root()
     }
 
     fn standing(&mut self) -> Standing<'_> {

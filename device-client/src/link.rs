@@ -14,6 +14,7 @@ use layerlock_proto::vault::v1::device_message::Message as Outgoing;
 use layerlock_proto::vault::v1::sessions_client::SessionsClient;
 use layerlock_proto::vault::v1::vault_message::Message as Incoming;
 use layerlock_seal::statement::{Statement, Verified};
+use layerlock_seal::trust::Endorsement;
 use layerlock_terms::trust::{Role, SessionProof, SessionWelcome};
 use layerlock_terms::units::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -47,8 +48,8 @@ pub(crate) enum LinkEvent {
         session: u64,
         /// The vault's clock.
         now: Timestamp,
-        /// Statement: the vault's service certificate.
-        certificate: Statement,
+        /// The vault's service certificate.
+        certificate: Endorsement,
     },
     /// The stream is lost; another attempt follows.
     Down {
@@ -239,14 +240,14 @@ impl Carrier {
     /// The vault's certificate by the pinned root, then our nonce by the vault's key.
     async fn believe(&mut self, welcome: &wire::Welcome, nonce: [u8; 32]) -> Result<(), Over> {
         let not_vault = |why: &dyn std::fmt::Display| Over::Fatal(LinkError::NotTheVault(why.to_string()));
-        let certificate = Statement::parse(&welcome.vault_certificate).map_err(|why| not_vault(&why))?;
+        let certificate = Endorsement::parse(&welcome.vault_certificate).map_err(|why| not_vault(&why))?;
         let answer = Statement::parse(&welcome.welcome).map_err(|why| not_vault(&why))?;
         let mut anchors = self.identity.anchors().clone();
         let now = self.opened;
-        let vouched = anchors.vouch(&certificate, now).map_err(|why| not_vault(&why))?;
+        anchors.certify(&certificate).map_err(|why| not_vault(&why))?;
         let answer: Verified<SessionWelcome> =
             anchors.verify(Role::Vault, &answer, now).map_err(|why| not_vault(&why))?;
-        if vouched.role != Role::Vault || answer.nonce != nonce {
+        if answer.nonce != nonce {
             return Err(not_vault(&"its answer is to another device or another session"));
         }
         self.session += 1;

@@ -18,6 +18,7 @@ use layerlock_seal::note::NoteSigner;
 use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
 use layerlock_seal::toolpath::{Ends, Sealer};
+use layerlock_seal::trust::{Endorsement, TrustedRoot};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EnvelopeHeader, Summary};
 use layerlock_terms::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
@@ -98,26 +99,32 @@ impl World {
         }
     }
 
-    pub(crate) fn root_statement(&self, version: u32) -> Statement {
+    pub(crate) fn root(&self, version: u32) -> Endorsement {
         let keys = vec![self.root.verifying_key().into()];
-        Statement::sign(&Root { version, expires: FAR, threshold: 1, keys }, &self.root)
+        Endorsement::signed(&Root::new(version, FAR, 1, keys), &[&self.root])
     }
 
-    pub(crate) fn service(&self, role: Role) -> Statement {
+    /// Version 1, ended before all tests begin.
+    pub(crate) fn ended_root(&self) -> Endorsement {
+        let ended = Root::new(1, Timestamp(NOW.0 - 1), 1, vec![self.root.verifying_key().into()]);
+        Endorsement::signed(&ended, &[&self.root])
+    }
+
+    pub(crate) fn service(&self, role: Role) -> Endorsement {
         let key = match role {
             Role::Licensor => self.licensor.verifying_key(),
             Role::Vault => self.vault.verifying_key(),
             Role::Checkpoint => self.checkpoint.verifying_key(),
         };
-        Statement::sign(&ServiceCertificate { role, key: key.into(), expires: FAR }, &self.root)
+        Endorsement::signed(&ServiceCertificate { role, key: key.into(), expires: FAR }, &[&self.root])
     }
 
-    pub(crate) fn services(&self) -> Vec<Statement> {
+    pub(crate) fn services(&self) -> Vec<Endorsement> {
         [Role::Licensor, Role::Vault, Role::Checkpoint].map(|role| self.service(role)).to_vec()
     }
 
     pub(crate) fn anchors(&self) -> Anchors {
-        Anchors::establish(&[self.root_statement(1)], &self.services(), None, NOW).unwrap()
+        Anchors::new(TrustedRoot::begin(&self.root(1)).unwrap(), &self.services()).unwrap()
     }
 
     /// A device that enrolled, as its files say.

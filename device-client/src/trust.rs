@@ -1,246 +1,118 @@
-//! Whom this device believes: the root it was given at enrolment, and what that root vouches for.
+//! Whom this device believes: the root it was given at enrolment, and how it hears of newer ones.
 //!
-//! Root → service certificates (licensor, vault, checkpoint) → everything else. The root is pinned once; only
-//! a newer one, signed by the threshold of the pinned one's own keys as well, ever takes its place (L10).
-//! Deliberately absent: names and addresses. A vault is its key, wherever it answers.
+//! What is believed is decided by `seal::trust`, the same code for every party; here a chain is fetched, bounded,
+//! and the pinned one is written to and read from the disk. Deliberately absent: names and addresses. A vault is
+//! its key, wherever it answers.
 
-use layerlock_seal::keys::{KeyId, VerifyingKey};
-use layerlock_seal::sha256;
-use layerlock_seal::statement::{self, Statement, Verified};
+use layerlock_proto::licensor::v1::GetTrustRequest;
+use layerlock_proto::licensor::v1::trust_client::TrustClient;
+use layerlock_seal::trust::{Endorsement, TrustedRoot};
 use layerlock_terms::digest::Digest;
-use layerlock_terms::trust::{Role, Root, ServiceCertificate};
+use layerlock_terms::trust::Root;
 use layerlock_terms::units::Timestamp;
-use layerlock_terms::wire::{Malformed, Noun, Reader, Writer};
+use layerlock_terms::wire::{Malformed, Reader, Writer};
+use tonic::transport::Channel;
 
-/// Most statements of a root or of its services that are read.
-const STATEMENTS: u32 = 64;
-/// Longest of them, in bytes.
-const STATEMENT_LIMIT: u32 = 16 * 1024;
+pub use layerlock_seal::trust::{Anchors, TrustError};
 
-/// The pinned root and the keys it vouches for.
-#[derive(Debug, Clone)]
-pub struct Anchors {
-    root: Root,
-    root_digest: Digest,
-    root_statements: Vec<Statement>,
-    services: Vec<Verified<ServiceCertificate>>,
+/// Most roots a licensor gives at once.
+const PAGE: usize = 16;
+/// Most answers that are asked for: a chain of a thousand rotations is no chain anybody made.
+const PAGES: u32 = 64;
+/// Most certificates that are read.
+const MOST_CERTIFICATES: usize = 64;
+/// Longest endorsement on the disk, in bytes.
+const ENDORSEMENT_LIMIT: u32 = 256 * 1024;
+
+/// Roots in their order, and the certificates under the last: as fetched, nothing of it believed yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// The roots after the one the caller has.
+    pub roots: Vec<Endorsement>,
+    /// The certificates of the services.
+    pub certificates: Vec<Endorsement>,
 }
 
-/// Why something is not believed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TrustError {
-    /// Bytes that aren't a statement.
-    #[error("the trust chain is malformed: {0}")]
+/// Why a chain can't be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The licensor says no, or can't be reached.
+    #[error("the licensor refuses: {}", .0.message())]
+    Refused(#[from] tonic::Status),
+    /// An answer of the wrong form.
+    #[error("the licensor's answer is malformed: {0}; it may be of another version of this program")]
     Malformed(#[from] Malformed),
-    /// The root isn't the one the caller was told of.
-    #[error("the root's digest is {found}, expected {expected}: this is not the service you mean")]
-    WrongRoot {
-        /// What was fetched.
-        found: Digest,
-        /// What the caller knows.
-        expected: Digest,
-    },
-    /// Too few of the root's keys signed it.
-    #[error("{signed} of the root's keys signed it, {threshold} must")]
-    BelowThreshold {
-        /// Distinct keys that signed.
-        signed: usize,
-        /// What the root asks for.
-        threshold: u8,
-    },
-    /// Statements of the root that differ.
-    #[error("the root's statements differ from one another")]
-    TwoRoots,
-    /// A root older than the pinned one, or another of the same version.
-    #[error("root version {found} was offered, {pinned} is pinned: older versions are never taken")]
-    OlderRoot {
-        /// What was offered.
-        found: u32,
-        /// What is pinned.
-        pinned: u32,
-    },
-    /// Past its end.
-    #[error("the {what} expired at {at} (milliseconds since 1970); fetch a fresh one", at = .at.0)]
-    Expired {
-        /// What expired.
-        what: &'static str,
-        /// When.
-        at: Timestamp,
-    },
-    /// No key of the pinned root signed a certificate.
-    #[error("a service certificate is signed by {0}, which is not a key of the pinned root")]
-    NotByRoot(KeyId),
-    /// The root vouches for no such key in this role.
-    #[error("the pinned root vouches for no {role:?} key {key}")]
-    NoSuchKey {
-        /// The role.
-        role: Role,
-        /// The key asked for.
-        key: KeyId,
-    },
-    /// A statement that doesn't verify.
-    #[error("{0}")]
-    Refused(#[from] statement::Refused),
+    /// An answer that isn't about roots, or never comes to an end.
+    #[error("the licensor's answer is no chain of roots: {0}")]
+    NoChain(#[from] TrustError),
 }
 
-/// What names a root: SHA-256 of its signed bytes. Compared by people, so that a first fetch can be trusted.
-pub fn root_digest(root: &Root) -> Digest {
-    sha256(&root.emit())
+/// Fetches the roots after `version`, all of them.
+///
+/// # Errors
+/// [`FetchError`].
+pub async fn fetch(licensor: Channel, version: u32) -> Result<Chain, FetchError> {
+    let mut client = TrustClient::new(licensor);
+    let (mut chain, mut root_version) = (Chain::default(), version);
+    for _ in 0..PAGES {
+        let answer = client.get_trust(GetTrustRequest { root_version }).await?.into_inner();
+        let roots = endorsements(&answer.roots, PAGE)?;
+        chain.certificates = endorsements(&answer.service_certificates, MOST_CERTIFICATES)?;
+        let (given, last) = (roots.len(), roots.last().ok_or(TrustError::NoRoot)?.read::<Root>()?);
+        chain.roots.extend(roots);
+        if given < PAGE {
+            return Ok(chain);
+        }
+        root_version = last.version;
+    }
+    Err(Malformed::Value("roots").into())
 }
 
-impl Anchors {
-    /// Verifies a root against itself and `expected`, and the services against the root.
+fn endorsements(seen: &[Vec<u8>], most: usize) -> Result<Vec<Endorsement>, Malformed> {
+    if seen.len() > most {
+        return Err(Malformed::Value("endorsements"));
+    }
+    seen.iter().map(|bytes| Endorsement::parse(bytes)).collect()
+}
+
+impl Chain {
+    /// What a newcomer believes: from the root it was told of, or the newest, to the last, which must be current.
     ///
     /// # Errors
     /// [`TrustError`] at the first thing that doesn't hold.
-    pub fn establish(
-        roots: &[Statement],
-        services: &[Statement],
-        expected: Option<Digest>,
-        now: Timestamp,
-    ) -> Result<Self, TrustError> {
-        let root = self_signed(roots)?;
-        let root_digest = root_digest(&root);
-        match expected {
-            Some(expected) if expected != root_digest => {
-                return Err(TrustError::WrongRoot { found: root_digest, expected });
-            }
-            Some(_) | None => fresh("root", root.expires, now)?,
-        }
-        let mut anchors = Self { root, root_digest, root_statements: roots.to_vec(), services: Vec::new() };
-        services.iter().try_for_each(|service| anchors.vouch(service, now).map(drop))?;
-        Ok(anchors)
+    pub fn begun(&self, told: Option<Digest>, now: Timestamp) -> Result<Anchors, TrustError> {
+        self.under(TrustedRoot::first(&self.roots, told)?, now)
     }
 
-    /// These anchors, or those of a newer root that the pinned one signed too.
+    /// What a party that has pinned `root` believes: walked from there to the last, which must be current.
     ///
     /// # Errors
-    /// [`TrustError::OlderRoot`], or what [`Anchors::establish`] refuses.
-    pub fn renewed(
-        &self,
-        roots: &[Statement],
-        services: &[Statement],
-        now: Timestamp,
-    ) -> Result<Self, TrustError> {
-        let next = Self::establish(roots, services, None, now)?;
-        if next.root_digest == self.root_digest {
-            return Ok(next);
-        }
-        if next.root.version <= self.root.version {
-            return Err(TrustError::OlderRoot { found: next.root.version, pinned: self.root.version });
-        }
-        // Rotation: the keys we believe must hand over to the new ones, not only the new ones to themselves.
-        signed_by_threshold(roots, &self.root)?;
-        Ok(next)
+    /// [`TrustError`]; the pinned root stays.
+    pub fn walked(&self, root: &TrustedRoot, now: Timestamp) -> Result<Anchors, TrustError> {
+        self.under(root.clone().walk(&self.roots)?, now)
     }
 
-    /// Takes a service certificate, and gives it; the same one twice is one.
-    ///
-    /// # Errors
-    /// [`TrustError`] when it isn't signed by a key of the root or is past its end.
-    pub fn vouch(
-        &mut self,
-        statement: &Statement,
-        now: Timestamp,
-    ) -> Result<Verified<ServiceCertificate>, TrustError> {
-        let key = self
-            .root
-            .keys
-            .iter()
-            .filter_map(|key| VerifyingKey::try_from(*key).ok())
-            .find(|key| key.key_id() == statement.signer())
-            .ok_or(TrustError::NotByRoot(statement.signer()))?;
-        let certificate: Verified<ServiceCertificate> = statement.verify(&key)?;
-        fresh("service certificate", certificate.expires, now)?;
-        self.services.retain(|known| known.key != certificate.key || known.role != certificate.role);
-        self.services.push(certificate.clone());
-        Ok(certificate)
-    }
-
-    /// Verifies a noun that only a key of this role may state.
-    ///
-    /// # Errors
-    /// [`TrustError::NoSuchKey`], [`TrustError::Expired`], or what the statement itself is refused for.
-    pub fn verify<T: Noun>(
-        &self,
-        role: Role,
-        statement: &Statement,
-        now: Timestamp,
-    ) -> Result<Verified<T>, TrustError> {
-        let mut keys = self.keys(role, now);
-        let key = keys.find(|key| key.key_id() == statement.signer());
-        let key = key.ok_or(TrustError::NoSuchKey { role, key: statement.signer() })?;
-        Ok(statement.verify(&key)?)
-    }
-
-    /// The unexpired keys of a role.
-    pub fn keys(&self, role: Role, now: Timestamp) -> impl Iterator<Item = VerifyingKey> + '_ {
-        let serving = self.services.iter().filter(move |service| service.role == role);
-        serving.filter(move |service| now < service.expires).filter_map(|service| service.key.try_into().ok())
-    }
-
-    /// The pinned root's digest.
-    pub fn root_digest(&self) -> Digest {
-        self.root_digest
-    }
-
-    /// Writes root and certificates as they were received.
-    pub(crate) fn write(&self, w: &mut Writer) {
-        let one = |w: &mut Writer, statement: &Statement| {
-            w.bytes(&statement.emit());
-        };
-        w.list(&self.root_statements, one);
-        w.list(&self.services, |w, service| one(w, service.statement()));
-    }
-
-    /// Reads and verifies what [`Anchors::write`] wrote. Certificates that ended in the meantime are left out:
-    /// the root itself must still hold.
-    pub(crate) fn read(r: &mut Reader<'_>, now: Timestamp) -> Result<Self, TrustError> {
-        let one = |r: &mut Reader<'_>| Statement::parse(r.bytes("statement", STATEMENT_LIMIT)?);
-        let roots = r.list("root", STATEMENTS, one)?;
-        let services = r.list("services", STATEMENTS, one)?;
-        let mut anchors = Self::establish(&roots, &[], None, now)?;
-        for service in &services {
-            match anchors.vouch(service, now) {
-                Ok(_) | Err(TrustError::Expired { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(anchors)
+    fn under(&self, root: TrustedRoot, now: Timestamp) -> Result<Anchors, TrustError> {
+        root.current(now)?;
+        Anchors::new(root, &self.certificates)
     }
 }
 
-/// Reads statements as they came.
-pub(crate) fn statements(seen: &[Vec<u8>]) -> Result<Vec<Statement>, Malformed> {
-    if seen.len() > STATEMENTS as usize {
-        return Err(Malformed::Value("statements"));
-    }
-    seen.iter().map(|bytes| Statement::parse(bytes)).collect()
+/// Writes root and certificates as they were received.
+pub(crate) fn write(anchors: &Anchors, w: &mut Writer) {
+    w.bytes(&anchors.root().endorsed().endorsement().emit());
+    w.list(anchors.services(), |w, service| {
+        w.bytes(&service.endorsement().emit());
+    });
 }
 
-fn self_signed(roots: &[Statement]) -> Result<Root, TrustError> {
-    let first = roots.first().ok_or(TrustError::BelowThreshold { signed: 0, threshold: 1 })?;
-    if roots.iter().any(|other| other.payload() != first.payload()) {
-        return Err(TrustError::TwoRoots);
-    }
-    // Read before it is verified, because it names its own keys; believed only if enough of them signed it.
-    let root = Root::parse(first.payload())?;
-    signed_by_threshold(roots, &root)?;
-    Ok(root)
-}
-
-/// Whether enough of `signers`' keys signed these statements of one root.
-fn signed_by_threshold(roots: &[Statement], signers: &Root) -> Result<(), TrustError> {
-    let keys = signers.keys.iter().filter_map(|key| VerifyingKey::try_from(*key).ok());
-    let signed = keys.filter(|key| roots.iter().any(|root| root.verify::<Root>(key).is_ok())).count();
-    if signed >= usize::from(signers.threshold) {
-        return Ok(());
-    }
-    Err(TrustError::BelowThreshold { signed, threshold: signers.threshold })
-}
-
-fn fresh(what: &'static str, expires: Timestamp, now: Timestamp) -> Result<(), TrustError> {
-    if now < expires { Ok(()) } else { Err(TrustError::Expired { what, at: expires }) }
+/// Reads and verifies what [`write`] wrote. Ends are not looked at: a device that was off for years begins with
+/// what it has, and can do nothing before it has walked on.
+pub(crate) fn read(r: &mut Reader<'_>) -> Result<Anchors, TrustError> {
+    let one = |r: &mut Reader<'_>| Endorsement::parse(r.bytes("endorsement", ENDORSEMENT_LIMIT)?);
+    let root = TrustedRoot::begin(&one(r)?)?;
+    let certificates = r.list("services", MOST_CERTIFICATES as u32, one)?;
+    Anchors::new(root, &certificates)
 }
 
 #[cfg(test)]

@@ -1,25 +1,29 @@
 //! Keys, given from outside, and the trust they stand in: root → service certificates → what we sign.
 //!
-//! At opening the root's own signatures are counted, and the licensor's and the checkpoint's keys must be
-//! certified by it: a licensor whose word nobody could check never starts. Deliberately absent: key files,
-//! rotation ceremonies, and any key but these two and the public ones.
-
-use std::collections::BTreeSet;
+//! At opening the chain of roots is walked as a client would walk it, and the licensor's and the checkpoint's keys
+//! must be certified by the newest: a licensor whose word nobody could check never starts. The decisions are
+//! `seal::trust`'s. Deliberately absent: key files, rotation ceremonies, and any key but these two and the public
+//! ones.
 
 use layerlock_seal::keys::{SigningKey, VerifyingKey};
 use layerlock_seal::note::NoteSigner;
-use layerlock_seal::statement::{Refused, Statement, Verified};
+use layerlock_seal::statement::{Statement, Verified};
 use layerlock_seal::token::TokenSource;
-use layerlock_terms::trust::{Role, Root, ServiceCertificate};
+use layerlock_seal::trust::{self, Anchors, Endorsement, TrustedRoot};
+use layerlock_terms::trust::Role;
 use layerlock_terms::units::Timestamp;
 use layerlock_terms::wire::Noun;
 
+/// Most roots in one answer: whoever is given so many asks again.
+const MOST_ROOTS: usize = 16;
+
 /// The trust the licensor was given, checked.
 pub(crate) struct Trust {
-    root: Root,
-    root_keys: Vec<VerifyingKey>,
-    root_statements: Vec<Vec<u8>>,
-    certificates: Vec<Verified<ServiceCertificate>>,
+    /// Every version there was, oldest first.
+    chain: Vec<Endorsement>,
+    anchors: Anchors,
+    /// What the newest root certifies no longer but one of the chain did: reads our own records, nothing else.
+    former: Vec<Anchors>,
 }
 
 /// The licensor's own keys.
@@ -32,98 +36,92 @@ pub(crate) struct Keys {
 /// Why trust can't be established.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
-    /// No root statement, or its payload isn't a root with usable keys.
-    #[error(
-        "the root is missing or malformed: give the licensor the root statements as the ceremony made them"
-    )]
-    Root,
-    /// Too few of the root's keys signed it.
-    #[error(
-        "the root is signed by {signed} of the {threshold} keys it needs: collect the missing signatures"
-    )]
-    Threshold {
-        /// Distinct keys that signed.
-        signed: usize,
-        /// Keys needed.
-        threshold: u8,
-    },
-    /// Past its end.
-    #[error("the {0} is past its end: renew it")]
-    Expired(&'static str),
-    /// No root key signed it, or it doesn't fit.
-    #[error("the service certificate is not the root's: {0}")]
-    Certificate(#[from] Refused),
+    /// The chain doesn't hold.
+    #[error(transparent)]
+    Chain(#[from] trust::TrustError),
     /// A key that serves without a certificate for it.
-    #[error("no root key certifies this key as {0:?}: have the root sign its certificate")]
+    #[error("the root certifies no such key as {0} for now: have its keys sign a certificate")]
     NotCertified(Role),
 }
 
 impl Trust {
-    /// Checks the root's threshold, its end, and every certificate's signature.
+    /// Walks the roots from the first, and takes every certificate under the last.
     pub(crate) fn establish(
-        root: &[Statement],
-        certificates: &[Statement],
+        chain: &[Endorsement],
+        certificates: &[Endorsement],
         now: Timestamp,
     ) -> Result<Self, TrustError> {
-        let (noun, root_keys) = self_signed_root(root)?;
-        if now >= noun.expires {
-            return Err(TrustError::Expired("root"));
-        }
-        let checked: Result<Vec<_>, _> =
-            certificates.iter().map(|statement| verify_by_any(statement, &root_keys)).collect();
-        let root_statements = root.iter().map(Statement::emit).collect();
-        Ok(Self { root: noun, root_keys, root_statements, certificates: checked? })
+        let (first, later) = chain.split_first().ok_or(trust::TrustError::NoRoot)?;
+        let root = TrustedRoot::begin(first)?.walk(later)?;
+        root.current(now)?;
+        let mut trust = Self { chain: chain.to_vec(), anchors: Anchors::new(root, &[])?, former: Vec::new() };
+        certificates.iter().try_for_each(|certificate| trust.take(certificate))?;
+        Ok(trust)
     }
 
-    /// The statements anyone may fetch: the root's, then the certificates.
-    pub(crate) fn statements(&self) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
-        let certificates = self.certificates.iter().map(|c| c.statement().emit()).collect();
-        (self.root_statements.clone(), certificates)
+    /// A certificate of today, or of a root that was. One no root of the chain endorsed is refused.
+    fn take(&mut self, certificate: &Endorsement) -> Result<(), TrustError> {
+        let Err(refused) = self.anchors.certify(certificate) else { return Ok(()) };
+        for root in &self.chain {
+            let root = TrustedRoot::begin(root)?;
+            if let Ok(former) = Anchors::new(root, std::slice::from_ref(certificate)) {
+                self.former.push(former);
+                return Ok(());
+            }
+        }
+        Err(refused.into())
+    }
+
+    /// The roots after `version`, or the newest where none follows.
+    pub(crate) fn roots_after(&self, version: u32) -> Vec<Vec<u8>> {
+        let newest = self.anchors.root().version();
+        let behind = newest.saturating_sub(version).max(1) as usize;
+        let from = self.chain.len().saturating_sub(behind);
+        self.chain[from..].iter().take(MOST_ROOTS).map(Endorsement::emit).collect()
+    }
+
+    /// The certificates of all services.
+    pub(crate) fn certificates(&self) -> Vec<Vec<u8>> {
+        self.anchors.services().iter().map(|service| service.endorsement().emit()).collect()
     }
 
     /// Refuses unless `key` is certified as `role` at `now`.
     pub(crate) fn certified(&self, role: Role, key: &VerifyingKey, now: Timestamp) -> Result<(), TrustError> {
-        let ours = |c: &&Verified<ServiceCertificate>| c.role == role && c.key == (*key).into();
-        let own = self.certificates.iter().filter(ours).max_by_key(|c| c.expires);
-        match own {
-            None => Err(TrustError::NotCertified(role)),
-            Some(certificate) if now >= certificate.expires => {
-                Err(TrustError::Expired("service certificate"))
-            }
-            Some(_) => Ok(()),
-        }
+        let mut serving = self.anchors.keys(role, now);
+        if serving.any(|serving| serving == *key) { Ok(()) } else { Err(TrustError::NotCertified(role)) }
     }
 
     /// The key a certificate that came with a call speaks of, if the root certifies it as `role` at `now`.
     pub(crate) fn service_key(
         &self,
-        certificate: &Statement,
+        certificate: &Endorsement,
         role: Role,
         now: Timestamp,
     ) -> Result<VerifyingKey, TrustError> {
-        if now >= self.root.expires {
-            return Err(TrustError::Expired("root"));
-        }
-        let certificate: Verified<ServiceCertificate> = verify_by_any(certificate, &self.root_keys)?;
+        self.anchors.root().current(now)?;
+        let certificate = self.anchors.certified(certificate)?;
         if certificate.role != role {
             return Err(TrustError::NotCertified(role));
         }
-        if now >= certificate.expires {
-            return Err(TrustError::Expired("service certificate"));
-        }
+        trust::fresh("service certificate", certificate.expires, now)?;
         VerifyingKey::try_from(certificate.key).map_err(|_| TrustError::NotCertified(role))
     }
 
     /// Every key we were told serves as `role`, whether or not its certificate has ended since: what it signed
     /// in its time stays signed.
     pub(crate) fn keys_of(&self, role: Role) -> impl Iterator<Item = VerifyingKey> + '_ {
-        let of_role = self.certificates.iter().filter(move |c| c.role == role);
+        let of_role = self.anchors.services().iter().filter(move |c| c.role == role);
         of_role.filter_map(|c| VerifyingKey::try_from(c.key).ok())
     }
 
-    /// What a licensor key stated: this one's, or a former one's that the root still vouches for (L5, L10).
-    pub(crate) fn issued<T: Noun>(&self, statement: &Statement) -> Result<Verified<T>, Refused> {
-        verify_by_any(statement, &self.keys_of(Role::Licensor).collect::<Vec<_>>())
+    /// What a licensor key stated: this one's, or a former one's (L5). Whoever else is shown it believes only
+    /// keys that the newest root certifies (L10).
+    pub(crate) fn issued<T: Noun>(&self, statement: &Statement) -> Result<Verified<T>, trust::TrustError> {
+        let of_record = |anchors: &Anchors| anchors.verify_of_record(Role::Licensor, statement);
+        let today = of_record(&self.anchors);
+        self.former
+            .iter()
+            .fold(today, |found, former| found.or_else(|why| of_record(former).map_err(|_| why)))
     }
 }
 
@@ -140,35 +138,5 @@ impl Keys {
 
     pub(crate) fn issuer(&self) -> VerifyingKey {
         self.issuer.verifying_key()
-    }
-}
-
-/// The root all statements agree on, signed by its own threshold.
-fn self_signed_root(statements: &[Statement]) -> Result<(Root, Vec<VerifyingKey>), TrustError> {
-    let first = statements.first().ok_or(TrustError::Root)?;
-    // Read before it's verified, because it names its own keys; believed only once enough of them signed it.
-    let seen = Root::parse(first.payload()).map_err(|_| TrustError::Root)?;
-    let keys: Vec<VerifyingKey> = seen
-        .keys
-        .iter()
-        .map(|key| VerifyingKey::try_from(*key).map_err(|_| TrustError::Root))
-        .collect::<Result<_, _>>()?;
-    let signed: BTreeSet<_> = statements
-        .iter()
-        .filter(|statement| statement.payload() == first.payload())
-        .filter(|statement| verify_by_any::<Root>(statement, &keys).is_ok())
-        .map(Statement::signer)
-        .collect();
-    if signed.len() < usize::from(seen.threshold) {
-        return Err(TrustError::Threshold { signed: signed.len(), threshold: seen.threshold });
-    }
-    Ok((seen, keys))
-}
-
-/// Verifies with the key the statement names, if it is among `keys`.
-fn verify_by_any<T: Noun>(statement: &Statement, keys: &[VerifyingKey]) -> Result<Verified<T>, Refused> {
-    match keys.iter().find(|key| key.key_id() == statement.signer()) {
-        Some(key) => statement.verify(key),
-        None => Err(Refused::BadSignature),
     }
 }

@@ -29,6 +29,7 @@ use layerlock_seal::keys::SigningKey;
 use layerlock_seal::note::NoteSigner;
 use layerlock_seal::statement::Statement;
 use layerlock_seal::token::ApiKeyHash;
+use layerlock_seal::trust::Endorsement;
 use layerlock_store::Store;
 use layerlock_terms::trust::{Revocations, Role};
 use layerlock_terms::units::{Millis, Timestamp};
@@ -55,10 +56,10 @@ pub struct Config {
     pub issuer: SigningKey,
     /// Signs the ledger's checkpoints and names the ledger. Certified by the root as checkpoint.
     pub checkpoint: NoteSigner,
-    /// The root, one statement per key that signed it.
-    pub root: Vec<Statement>,
-    /// Certificates of all services, this licensor's two among them.
-    pub service_certificates: Vec<Statement>,
+    /// Every version of the root, oldest first: devices that were away walk them all.
+    pub roots: Vec<Endorsement>,
+    /// Certificates of all services under the newest root, this licensor's two among them.
+    pub service_certificates: Vec<Endorsement>,
     /// Hash of the operator's API key; the key itself stays with the operator.
     pub operator_key: ApiKeyHash,
     /// Where records are kept.
@@ -140,7 +141,7 @@ impl Licensor {
     /// [`OpenError`]; nothing is served then, and nothing was changed but an empty ledger begun.
     pub async fn open(config: Config) -> Result<Arc<Self>, OpenError> {
         let now = config.clock.now();
-        let trust = Trust::establish(&config.root, &config.service_certificates, now)?;
+        let trust = Trust::establish(&config.roots, &config.service_certificates, now)?;
         trust.certified(Role::Licensor, &config.issuer.verifying_key(), now)?;
         trust.certified(Role::Checkpoint, &config.checkpoint.verifying_key(), now)?;
         if !ledger::is_origin(config.checkpoint.origin()) {

@@ -8,6 +8,7 @@ use std::fmt::Display;
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::keys::UnfitKey;
 use layerlock_seal::statement::{Refused, Statement};
+use layerlock_seal::trust::Endorsement;
 use layerlock_store::{CommitError, StopCause, StoreError};
 use tonic::Status;
 
@@ -74,6 +75,11 @@ pub(crate) fn busy() -> Status {
 /// Reads a statement that came with a call.
 pub(crate) fn parse_statement(bytes: &[u8], field: &'static str) -> Result<Statement, Status> {
     Statement::parse(bytes).map_err(|error| invalid(format!("`{field}` is no statement: {error}")))
+}
+
+/// Reads an endorsement that came with a call.
+pub(crate) fn parse_endorsement(bytes: &[u8], field: &'static str) -> Result<Endorsement, Status> {
+    Endorsement::parse(bytes).map_err(|error| invalid(format!("`{field}` is no endorsement: {error}")))
 }
 
 pub(crate) fn refused(field: &'static str) -> impl FnOnce(Refused) -> Status {

@@ -6,12 +6,13 @@
 
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::keys::{VerifyingKey, WrappingKey};
-use layerlock_seal::statement::{Refused, Statement, Verified};
+use layerlock_seal::statement::{Statement, Verified};
+use layerlock_seal::trust::{Anchors, TrustError};
 use layerlock_terms::ids::{DeviceId, JobId};
 use layerlock_terms::license::{Hold, License};
 use layerlock_terms::machine::{Machine, Material};
 use layerlock_terms::profile::{Key, Preset, Profile};
-use layerlock_terms::trust::{DeviceCertificate, Revocations};
+use layerlock_terms::trust::{DeviceCertificate, Revocations, Role};
 use layerlock_terms::units::Timestamp;
 use layerlock_terms::wire::{Malformed, Noun, Reader, Writer};
 
@@ -58,15 +59,15 @@ pub struct Fresh<'a>(&'a Verified<Revocations>);
 const PROFILE_LIMIT: u32 = 4096;
 
 impl Order {
-    /// Checks a request against the licensor's key, its own parts and the clock.
+    /// Checks a request against the licensor's keys, its own parts and the clock.
     ///
     /// # Errors
     /// [`Refusal`] names the first part that doesn't hold, and the mend.
-    pub fn check(request: &Request, licensor: &VerifyingKey, now: Timestamp) -> Result<Self, Refusal> {
-        let license = request.license.verify(licensor).map_err(|why| untrusted("license", &why))?;
-        let hold = request.hold.verify(licensor).map_err(|why| untrusted("hold", &why))?;
-        let certificate =
-            request.certificate.verify(licensor).map_err(|why| untrusted("device certificate", &why))?;
+    pub fn check(request: &Request, trust: &Anchors, now: Timestamp) -> Result<Self, Refusal> {
+        let not = |what| move |why: TrustError| Refusal::not_the_licensors(what, &why);
+        let license = trust.verify(Role::Licensor, &request.license, now).map_err(not("license"))?;
+        let hold = trust.verify(Role::Licensor, &request.hold, now).map_err(not("hold"))?;
+        let certificate = trust.device(&request.certificate, now).map_err(not("device certificate"))?;
         let profile = build_profile(request, &certificate)?;
         let order = Self::bind(license, hold, certificate, profile)?;
         order.timely(now)?;
@@ -100,12 +101,6 @@ impl Order {
         }
         if now >= self.hold.admit_by {
             return Err(Refusal::new(Reason::HoldExpired, "the hold has expired: place a new one"));
-        }
-        if now >= self.certificate.expires {
-            return Err(Refusal::new(
-                Reason::NotTrusted,
-                "the device's certificate has expired: enrol it again",
-            ));
         }
         Ok(())
     }
@@ -171,14 +166,15 @@ impl Order {
 
     /// Reads an order back from a record and verifies it again: a record that was edited is no order (S1). The
     /// clock is not asked, because the order was timely when it was admitted.
-    pub(crate) fn read(r: &mut Reader<'_>, licensor: &VerifyingKey) -> Result<Self, Malformed> {
+    pub(crate) fn read(r: &mut Reader<'_>, trust: &Anchors) -> Result<Self, Malformed> {
         let license = read_statement(r, "license")?;
         let hold = read_statement(r, "hold")?;
         let certificate = read_statement(r, "certificate")?;
         let profile = Profile::parse(r.bytes("profile", PROFILE_LIMIT)?)?;
-        let license = license.verify(licensor).map_err(|_| Malformed::Value("license"))?;
-        let hold = hold.verify(licensor).map_err(|_| Malformed::Value("hold"))?;
-        let certificate = certificate.verify(licensor).map_err(|_| Malformed::Value("certificate"))?;
+        let not = |field| move |_| Malformed::Value(field);
+        let license = trust.verify_of_record(Role::Licensor, &license).map_err(not("license"))?;
+        let hold = trust.verify_of_record(Role::Licensor, &hold).map_err(not("hold"))?;
+        let certificate = trust.verify_of_record(Role::Licensor, &certificate).map_err(not("certificate"))?;
         Self::bind(license, hold, certificate, profile).map_err(|_| Malformed::Value("order"))
     }
 }
@@ -225,10 +221,6 @@ const STATEMENT_LIMIT: u32 = 256 * 1024;
 
 pub(crate) fn read_statement(r: &mut Reader<'_>, field: &'static str) -> Result<Statement, Malformed> {
     Statement::parse(r.bytes(field, STATEMENT_LIMIT)?)
-}
-
-fn untrusted(part: &str, why: &Refused) -> Refusal {
-    Refusal::new(Reason::NotTrusted, format!("the {part} is not the licensor's: {why}"))
 }
 
 /// The machine comes from the device's certificate; the buyer chooses the rest by name.

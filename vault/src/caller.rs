@@ -6,8 +6,9 @@
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::keys::VerifyingKey;
 use layerlock_seal::statement::Statement;
+use layerlock_seal::trust::Anchors;
 use layerlock_terms::ids::SellerId;
-use layerlock_terms::trust::{SellerCertificate, SellerPass};
+use layerlock_terms::trust::SellerPass;
 use layerlock_terms::units::Timestamp;
 use tonic::metadata::MetadataMap;
 
@@ -33,11 +34,11 @@ impl Caller {
     /// [`Reason::Unauthenticated`] names what is missing, foreign or past its end.
     pub fn check(
         metadata: &MetadataMap,
-        licensor: &VerifyingKey,
+        trust: &Anchors,
         vault: &VerifyingKey,
         now: Timestamp,
     ) -> Result<Self, Refusal> {
-        let certificate = statement(metadata, CERTIFICATE)?.verify::<SellerCertificate>(licensor);
+        let certificate = trust.seller(&statement(metadata, CERTIFICATE)?, now);
         let certificate = certificate.map_err(|why| no(format!("the seller certificate: {why}")))?;
         let key = VerifyingKey::try_from(certificate.key).map_err(|_| no("the seller's key is unfit"))?;
         let pass = statement(metadata, PASS)?.verify::<SellerPass>(&key);
@@ -45,8 +46,8 @@ impl Caller {
         if pass.vault.as_bytes() != vault.as_bytes() || pass.seller != certificate.seller {
             return Err(no("the seller pass is for another vault or seller: sign a new one"));
         }
-        if now >= certificate.expires || now >= pass.expires {
-            return Err(no("the seller's certificate or pass has expired: sign a new pass"));
+        if now >= pass.expires {
+            return Err(no("the seller's pass has expired: sign a new one"));
         }
         Ok(Self { seller: certificate.seller, key })
     }

@@ -45,14 +45,11 @@ impl Vault {
     /// # Errors
     /// [`Refusal`] names what does not hold; of a job the licensor refused, what it said.
     pub(crate) async fn create_job(self: &Arc<Self>, request: &Request) -> Result<Arc<Live>, Refusal> {
-        let licensor = self.licensor_key()?;
-        let hold = request.hold.verify::<Hold>(licensor).map_err(|why| {
-            Refusal::new(Reason::NotTrusted, format!("the hold is not the licensor's: {why}"))
-        })?;
+        let hold = self.by_licensor::<Hold>("hold", &request.hold)?;
         let live = match self.find_job(hold.job).await? {
             Some(live) => live,
             None => {
-                let order = Order::check(request, licensor, self.clock.now())?;
+                let order = Order::check(request, &self.trust, self.clock.now())?;
                 self.check_order(&order).await?;
                 self.open_job(Job::Requested(Requested { order })).await?
             }

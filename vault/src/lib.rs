@@ -9,10 +9,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use layerlock_seal::keys::{KeyEncryptionKey, SigningKey, VerifyingKey};
-use layerlock_seal::statement::Statement;
+use layerlock_seal::statement::{Statement, Verified};
+use layerlock_seal::trust::{Anchors, Endorsement};
 use layerlock_store::Store;
 use layerlock_store::blobs::BlobDir;
+use layerlock_terms::trust::Role;
 use layerlock_terms::units::Millis;
+use layerlock_terms::wire::Noun;
 use tokio::sync::Semaphore;
 
 pub mod admit;
@@ -43,7 +46,7 @@ pub use source::{Clock, Randomness};
 
 use desk::Desk;
 use envelope::EnvelopeDir;
-use keys::{Keys, Trust};
+use keys::Keys;
 use licensor_link::LicensorLink;
 use records::{Records, Signers};
 use revocations::RevocationList;
@@ -54,14 +57,14 @@ use worker::{Bounds, WorkerCommand};
 pub struct Config {
     /// Signs headers, segments, manifests, reports and welcomes.
     pub delivery: SigningKey,
-    /// Statement: the root's service certificate for `delivery`.
-    pub certificate: Statement,
+    /// The root's service certificate for `delivery`.
+    pub certificate: Endorsement,
     /// Wraps the keys of everything at rest.
     pub kek: KeyEncryptionKey,
-    /// The root, one statement per key that signed it.
-    pub root: Vec<Statement>,
-    /// Statement: the root's service certificate for the licensor.
-    pub licensor_certificate: Statement,
+    /// The root.
+    pub root: Endorsement,
+    /// The root's service certificates for the licensor's keys, former ones among them if they are to stand.
+    pub licensor_certificates: Vec<Endorsement>,
     /// The line to the licensor.
     pub licensor: Arc<dyn LicensorLink>,
     /// Where records are kept.
@@ -128,7 +131,7 @@ impl Limits {
 /// A vault at work.
 pub struct Vault {
     keys: Keys,
-    trust: Trust,
+    trust: Anchors,
     vault_key: VerifyingKey,
     licensor: Arc<dyn LicensorLink>,
     records: Records,
@@ -151,12 +154,10 @@ impl Vault {
         api::routes(self)
     }
 
-    /// The licensor's key, as long as its chain is not past its end.
-    fn licensor_key(&self) -> Result<&VerifyingKey, Refusal> {
-        self.trust.licensor(self.clock.now()).map_err(|error| {
-            tracing::error!(%error, "the chain of trust does not hold");
-            Refusal::new(layerlock_proto::refusal::Reason::Stopped, "the vault must be given a fresh root")
-        })
+    /// What the licensor stated, as long as its chain is not past its end.
+    fn by_licensor<T: Noun>(&self, what: &str, statement: &Statement) -> Result<Verified<T>, Refusal> {
+        let verified = self.trust.verify(Role::Licensor, statement, self.clock.now());
+        verified.map_err(|why| Refusal::not_the_licensors(what, &why))
     }
 
     fn vault_key(&self) -> &VerifyingKey {
@@ -164,6 +165,6 @@ impl Vault {
     }
 
     fn signers(&self) -> Signers<'_> {
-        Signers { licensor: self.trust.licensor_of_record(), vault: &self.vault_key }
+        Signers { licensor: &self.trust, vault: &self.vault_key }
     }
 }

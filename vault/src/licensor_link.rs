@@ -9,6 +9,7 @@ use layerlock_proto::licensor::v1::trust_client::TrustClient;
 use layerlock_proto::refusal::Reason;
 use layerlock_proto::types::v1::LedgerEntry;
 use layerlock_seal::statement::Statement;
+use layerlock_seal::trust::Endorsement;
 use layerlock_terms::ids::HoldId;
 use tonic::transport::Channel;
 
@@ -18,7 +19,7 @@ use crate::refusal::Refusal;
 #[async_trait]
 pub trait LicensorLink: Send + Sync + 'static {
     /// Marks the report's hold as used by this vault; answers with the revocations of now. Twice: the same.
-    async fn admit_hold(&self, report: Statement, vault: Statement) -> Result<Statement, LinkError>;
+    async fn admit_hold(&self, report: Statement, vault: Endorsement) -> Result<Statement, LinkError>;
 
     /// Settles a hold by this evidence. Twice: the same entry.
     async fn settle_hold(&self, hold: HoldId, evidence: Evidence) -> Result<LedgerEntry, LinkError>;
@@ -68,7 +69,7 @@ impl GrpcLicensor {
 
 #[async_trait]
 impl LicensorLink for GrpcLicensor {
-    async fn admit_hold(&self, report: Statement, vault: Statement) -> Result<Statement, LinkError> {
+    async fn admit_hold(&self, report: Statement, vault: Endorsement) -> Result<Statement, LinkError> {
         let request = wire::AdmitHoldRequest { report: report.emit(), vault_certificate: vault.emit() };
         let answer = self.copies.clone().admit_hold(request).await.map_err(refused_or_unreachable)?;
         parse(&answer.into_inner().revocations)

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use crate::desk::{Desk, Live};
 use crate::envelope::EnvelopeDir;
 use crate::job::{Effect, Job};
-use crate::keys::{Keys, Trust, TrustError};
+use crate::keys::{self, Keys, TrustError};
 use crate::records::Records;
 use crate::refusal::Refusal;
 use crate::worker::{self, WorkerError};
@@ -60,9 +60,8 @@ impl Vault {
     /// # Errors
     /// [`OpenError`] names what does not hold and the mend; nothing was changed then but swept left-overs.
     pub async fn open(config: Config) -> Result<Arc<Self>, OpenError> {
-        let trust = Trust::check(&config.root, &config.licensor_certificate)?;
-        trust.licensor(config.clock.now())?;
-        trust.check_vault(&config.certificate, &config.delivery)?;
+        let own = (&config.certificate, &config.delivery);
+        let trust = keys::establish(&config.root, &config.licensor_certificates, own, config.clock.now())?;
         let at = |dir: &str| config.directory.join(dir);
         let blobs = BlobDir::open(&at("designs"))?;
         let envelopes = EnvelopeDir::open(at("envelopes"))

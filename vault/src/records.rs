@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use layerlock_seal::keys::VerifyingKey;
 use layerlock_seal::statement::Statement;
+use layerlock_seal::trust::Anchors;
 use layerlock_store::{Commit, CommitError, Expect, Key, Listing, Page, Prefix, Revision, Store, StoreError};
 use layerlock_terms::ids::{DeviceId, JobId};
 
@@ -31,7 +32,7 @@ pub(crate) struct Records {
 #[derive(Clone, Copy)]
 pub(crate) struct Signers<'a> {
     /// Licenses, holds, device certificates.
-    pub(crate) licensor: &'a VerifyingKey,
+    pub(crate) licensor: &'a Anchors,
     /// Headers, manifests, reports: the vault itself.
     pub(crate) vault: &'a VerifyingKey,
 }
@@ -111,15 +112,17 @@ impl Records {
         }
     }
 
-    /// The newest revocation list that was kept; its signature is not checked here.
-    pub(crate) async fn revocations(&self) -> Result<Option<Statement>, StoreError> {
-        let record = self.store.load(&revocations_key()).await?;
-        Ok(record.and_then(|record| Statement::parse(&record.value).ok()))
+    /// The revocation list of each licensor key that was kept; no signature is checked here.
+    pub(crate) async fn revocations(&self) -> Result<Vec<Statement>, StoreError> {
+        let prefix = Prefix::new("revocations", &[]).expect("a table's name is far below the bound");
+        let listed = self.list(&prefix, Page::first(Page::MAX_LIMIT)).await?;
+        Ok(listed.records.iter().filter_map(|(_, record)| Statement::parse(&record.value).ok()).collect())
     }
 
-    /// Keeps a newer revocation list.
+    /// Keeps a newer revocation list of its licensor key.
     pub(crate) async fn keep_revocations(&self, list: &Statement) -> Result<(), CommitError> {
-        self.commit_surely(revocations_key(), list.emit(), Expect::Anything).await.map(drop)
+        let key = key("revocations", &[list.signer().as_bytes()]);
+        self.commit_surely(key, list.emit(), Expect::Anything).await.map(drop)
     }
 
     async fn list(&self, prefix: &Prefix, page: Page) -> Result<Listing, StoreError> {
@@ -160,10 +163,6 @@ fn device_key(id: DeviceId) -> Key {
 
 fn offline_key(id: DeviceId) -> Key {
     key("offline", &[id.as_bytes()])
-}
-
-fn revocations_key() -> Key {
-    key("revocations", &[])
 }
 
 fn key(table: &'static str, parts: &[&[u8]]) -> Key {

@@ -4,6 +4,7 @@
 //! gets the reason and the mend. Deliberately absent: statuses, which are made at the doors (`api`).
 
 use layerlock_proto::refusal::Reason;
+use layerlock_seal::trust::TrustError;
 use layerlock_store::blobs::BlobError;
 use layerlock_store::{CommitError, StopCause, StoreError};
 
@@ -23,6 +24,19 @@ impl Refusal {
     /// Refuses for this reason.
     pub fn new(reason: Reason, words: impl Into<String>) -> Self {
         Self { reason, words: words.into() }
+    }
+
+    /// A statement that is not believed to be the licensor's, or one of its chain that is past its end. Where that
+    /// is the root or the licensor's own certificate, no caller can mend it.
+    pub(crate) fn not_the_licensors(what: &str, why: &TrustError) -> Self {
+        if let TrustError::Expired { what: "root" | "service certificate", .. } = why {
+            tracing::error!(%why, "the chain of trust does not hold");
+            return Self::new(
+                Reason::Stopped,
+                "the vault must be given a fresh root or licensor certificate",
+            );
+        }
+        Self::new(Reason::NotTrusted, format!("the {what} is not the licensor's: {why}"))
     }
 
     /// Absent, or another's.

@@ -6,32 +6,43 @@
 use std::sync::RwLock;
 
 use layerlock_proto::refusal::Reason;
+use layerlock_seal::keys::KeyId;
 use layerlock_seal::statement::{Statement, Verified};
-use layerlock_terms::trust::Revocations;
+use layerlock_seal::trust::{STALE, TrustError, succeeds};
+use layerlock_terms::trust::{Revocations, Role};
 
 use crate::Vault;
 use crate::admit::Fresh;
 use crate::licensor_link::LinkError;
 use crate::refusal::Refusal;
 
-/// What the licensor last said.
+/// What the licensor last said, by each of its keys: the floor a stolen key has raised falls with that key (L7).
 #[derive(Debug, Default)]
 pub(crate) struct RevocationList {
-    newest: RwLock<Option<Verified<Revocations>>>,
+    /// One list per key, the one heard last at the end.
+    lists: RwLock<Vec<Verified<Revocations>>>,
 }
 
 impl RevocationList {
     fn newest(&self) -> Option<Verified<Revocations>> {
-        self.newest.read().expect("no code panics while it holds the list").clone()
+        self.lists.read().expect("no code panics while it holds the lists").last().cloned()
     }
 
-    fn take(&self, list: Verified<Revocations>) -> bool {
-        let mut newest = self.newest.write().expect("no code panics while it holds the list");
-        let newer = newest.as_ref().is_none_or(|known| list.version >= known.version);
-        if newer {
-            *newest = Some(list);
+    fn of(&self, signer: KeyId) -> Option<Verified<Revocations>> {
+        let lists = self.lists.read().expect("no code panics while it holds the lists");
+        lists.iter().find(|list| list.signer().key_id() == signer).cloned()
+    }
+
+    /// Takes a list, unless a newer one of its key was taken in the meantime.
+    fn take(&self, list: Verified<Revocations>) {
+        let mut lists = self.lists.write().expect("no code panics while it holds the lists");
+        let known = lists.iter().position(|known| known.signer() == list.signer());
+        match known {
+            Some(place) if succeeds(&lists[place], &list).is_err() => return,
+            Some(place) => drop(lists.remove(place)),
+            None => {}
         }
-        newer
+        lists.push(list);
     }
 }
 
@@ -58,26 +69,30 @@ impl Vault {
         with(Fresh::at(&list, self.clock.now()).ok_or_else(stale)?)
     }
 
-    /// Takes a list the licensor gave; an older one than is known is left alone.
+    /// Takes a list the licensor gave; one that is older than is known, or stale, is left alone.
     pub(crate) async fn learn_revocations(&self, statement: &Statement) -> Result<(), Refusal> {
-        let key = self.licensor_key()?;
-        let list = statement.verify::<Revocations>(key).map_err(|why| {
-            Refusal::new(Reason::NotTrusted, format!("the revocation list is not the licensor's: {why}"))
-        })?;
-        let known = self.revocations.newest().map(|known| known.version);
-        if self.revocations.take(list.clone()) && known != Some(list.version) {
-            // Kept so that a list shown before a restart can't be replaced by an older one after it.
-            self.records.keep_revocations(statement).await?;
+        let known = self.revocations.of(statement.signer());
+        match self.trust.revocations(statement, known.as_ref(), self.clock.now()) {
+            Ok(list) => {
+                let is_new = known.is_none_or(|known| known.version < list.version);
+                self.revocations.take(list);
+                if is_new {
+                    // Kept so that a list shown before a restart can't be replaced by an older one after it.
+                    self.records.keep_revocations(statement).await?;
+                }
+                Ok(())
+            }
+            Err(TrustError::OlderList { .. } | TrustError::Expired { what: STALE, .. }) => Ok(()),
+            Err(why) => Err(Refusal::not_the_licensors("revocation list", &why)),
         }
-        Ok(())
     }
 
-    /// Takes up the list that was kept before a restart.
+    /// Takes up the lists that were kept before a restart, of keys that still serve.
     pub(crate) async fn recall_revocations(&self) -> Result<(), Refusal> {
-        if let Some(statement) = self.records.revocations().await?
-            && let Ok(list) = statement.verify::<Revocations>(self.trust.licensor_of_record())
-        {
-            self.revocations.take(list);
+        for statement in self.records.revocations().await? {
+            if let Ok(list) = self.trust.verify_of_record(Role::Licensor, &statement) {
+                self.revocations.take(list);
+            }
         }
         Ok(())
     }

@@ -94,13 +94,8 @@ impl Vault {
     }
 
     fn check_device(&self, certificate: &Statement) -> Result<Verified<DeviceCertificate>, Refusal> {
-        let certificate = certificate.verify::<DeviceCertificate>(self.licensor_key()?).map_err(|why| {
-            Refusal::new(Reason::NotTrusted, format!("the device certificate is not the licensor's: {why}"))
-        })?;
-        if self.clock.now() >= certificate.expires {
-            return Err(Refusal::new(Reason::NotTrusted, "the device certificate has expired: enrol again"));
-        }
-        Ok(certificate)
+        let certificate = self.trust.device(certificate, self.clock.now());
+        certificate.map_err(|why| Refusal::not_the_licensors("device certificate", &why))
     }
 
     /// Two that come with one counter at once: the store lets one of them in.

@@ -12,6 +12,7 @@ use layerlock_proto::types::v1::LedgerEntry;
 use layerlock_seal::statement::Statement;
 use layerlock_terms::ids::HoldId;
 use layerlock_terms::receipt::{Cause, Countersignature, Event as Said, Settlement};
+use layerlock_terms::trust::Role;
 use prost::Message;
 
 use crate::Vault;
@@ -71,7 +72,7 @@ impl Vault {
     /// The entry must be the licensor's word about this hold. Its proof is for the device and the seller.
     fn check_entry(&self, entry: &LedgerEntry, hold: HoldId) -> Result<Settlement, String> {
         let statement = Statement::parse(&entry.settlement).map_err(|error| error.to_string())?;
-        let settlement = statement.verify::<Settlement>(self.trust.licensor_of_record());
+        let settlement = self.trust.verify_of_record::<Settlement>(Role::Licensor, &statement);
         match settlement {
             Ok(settlement) if settlement.hold == hold => Ok(settlement.into_inner()),
             Ok(_) => Err("the licensor answered with another hold's settlement".to_owned()),

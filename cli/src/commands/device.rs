@@ -4,12 +4,14 @@ use std::io::{self, Write};
 
 use indicatif::ProgressBar;
 use layerlock_device::enrol::Enrolment;
-use layerlock_device::{Clock, Device, DeviceError, EnrolError, Notice, OpenError, PrinterTarget, Until};
+use layerlock_device::{
+    Clock, Device, DeviceError, EnrolError, Notice, OpenError, PrinterTarget, RenewError, Until,
+};
 
 use crate::args::{Device as Args, Party};
 use crate::commands::serve::interrupted;
 use crate::commands::show;
-use crate::connect::ConnectError;
+use crate::connect::{ConnectError, Connection};
 use crate::parties::PartyError;
 use crate::random::Random;
 
@@ -28,6 +30,9 @@ pub enum DeviceCommandError {
     /// The device can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The trust chain can't be renewed.
+    #[error(transparent)]
+    Renew(#[from] RenewError),
     /// Serving ended.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -59,6 +64,7 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
         Args::Status { party } => {
             let device = Device::open(party.home("device")?.path())?;
             writeln!(out, "{}\n  {} ({})", device.id(), device.machine().title, device.machine().name)?;
+            writeln!(out, "  root version {}, digest {}", device.root().version(), device.root().digest())?;
         }
     }
     Ok(())
@@ -74,6 +80,13 @@ async fn serve(
         printer.parse().map_err(|error| DeviceCommandError::Printer(format!("{error}")))?;
     let connection = party.connection()?;
     let mut device = Device::open(party.home("device")?.path())?;
+    if let Err(why) = renew(&mut device, &connection).await {
+        writeln!(
+            out,
+            "trust is not renewed: {why}; going on under root version {}",
+            device.root().version()
+        )?;
+    }
     writeln!(out, "{} waits for jobs", device.id())?;
     let until =
         if once { Until::OneJob } else { Until::Stopped(Box::pin(async { drop(interrupted().await) })) };
@@ -98,6 +111,11 @@ async fn serve(
     bar.finish_and_clear();
     served?;
     Ok(told?)
+}
+
+/// Walks on from the pinned root, so that a device that was off for years knows the services of today.
+async fn renew(device: &mut Device, connection: &Connection) -> Result<u32, DeviceCommandError> {
+    Ok(device.renew_trust(connection.licensor().await?).await?)
 }
 
 /// The line a notice is worth, if any; the bar moves by the way.

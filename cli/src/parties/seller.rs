@@ -1,9 +1,9 @@
 //! The seller's calls: join, upload, offer, license.
 
+use layerlock_device::trust::{self, Anchors};
 use layerlock_proto::licensor::v1 as licensor_wire;
 use layerlock_proto::licensor::v1::licenses_client::LicensesClient;
 use layerlock_proto::licensor::v1::sellers_client::SellersClient;
-use layerlock_proto::licensor::v1::trust_client::TrustClient;
 use layerlock_proto::types::v1 as types_wire;
 use layerlock_proto::vault::v1 as vault_wire;
 use layerlock_proto::vault::v1::designs_client::DesignsClient;
@@ -11,10 +11,11 @@ use layerlock_proto::vault::v1::upload_design_request::Part;
 use layerlock_seal::keys::SigningKey;
 use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
+use layerlock_seal::trust::TrustedRoot;
 use layerlock_terms::digest::SignKey;
 use layerlock_terms::ids::{DesignId, SellerId};
 use layerlock_terms::license::Terms;
-use layerlock_terms::trust::{DesignManifest, Role, SellerCertificate, SellerPass, ServiceCertificate};
+use layerlock_terms::trust::{DesignManifest, Role, SellerCertificate, SellerPass};
 use layerlock_terms::units::{Millis, Timestamp};
 use layerlock_terms::wire::Noun;
 use tonic::Request;
@@ -247,15 +248,17 @@ fn certificate(home: &Home) -> Result<SellerCertificate, PartyError> {
     parsed(&home.certificate()?)
 }
 
-/// The key a service was certified for. The address was pinned by TLS; a seller risks nothing more here than
-/// a pass for the wrong vault, which that vault alone could use.
+/// The key a service was certified for: the first of its role, which is the one in use. The address was pinned by
+/// TLS; a seller risks nothing more here than a pass for the wrong vault, which that vault alone could use. So no
+/// clock is asked: a service past its end says so itself.
 async fn service_key(licensor: Channel, role: Role) -> Result<SignKey, PartyError> {
-    let trust = TrustClient::new(licensor).get_trust(licensor_wire::GetTrustRequest {}).await?.into_inner();
-    let keys = trust.service_certificates.iter().filter_map(|bytes| Statement::parse(bytes).ok());
-    keys.filter_map(|statement| parsed::<ServiceCertificate>(&statement).ok())
-        .find(|certificate| certificate.role == role)
-        .map(|certificate| certificate.key)
-        .ok_or_else(|| PartyError::NotTrusted(format!("the licensor names no certificate for {role:?}")))
+    let no = |error: &dyn std::fmt::Display| PartyError::NotTrusted(error.to_string());
+    let chain = trust::fetch(licensor, 0).await.map_err(|error| no(&error))?;
+    let root = TrustedRoot::first(&chain.roots, None).map_err(|error| no(&error))?;
+    let anchors = Anchors::new(root, &chain.certificates).map_err(|error| no(&error))?;
+    let certificate = anchors.services().iter().find(|certificate| certificate.role == role);
+    let certificate = certificate.ok_or_else(|| no(&format!("the root certifies no {role} key")))?;
+    Ok(certificate.key)
 }
 
 fn parsed<T: Noun>(statement: &Statement) -> Result<T, PartyError> {

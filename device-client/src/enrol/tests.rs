@@ -1,9 +1,10 @@
 use layerlock_seal::keys::OpeningKey;
+use layerlock_seal::trust::TrustedRoot;
 
 use super::*;
 use crate::testbed::licensor::{CODE, FakeLicensor};
 use crate::testbed::{Counted, MACHINE, NOW, World};
-use crate::trust::root_digest;
+use crate::trust::Anchors;
 use crate::{Device, RenewError};
 
 fn licensor() -> FakeLicensor {
@@ -73,15 +74,54 @@ async fn a_certificate_for_another_opening_key_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn trust_is_renewed_forward_and_never_back() {
     let (home, licensor) = (tempfile::tempdir().unwrap(), licensor());
-    licensor.show_root(2);
+    licensor.show_roots(1, 2);
     let mut device = enrol_with(&licensor, wanted(home.path())).await.unwrap();
-    licensor.show_root(1);
+    assert_eq!(device.root().version(), 2);
+    licensor.show_roots(1, 1);
     let older = device.renew_trust(licensor.channel()).await.unwrap_err();
     assert!(matches!(older, RenewError::NotTrusted(TrustError::OlderRoot { found: 1, pinned: 2 })));
-    licensor.show_root(3);
-    device.renew_trust(licensor.channel()).await.unwrap();
+    licensor.show_roots(4, 4);
+    let gap = device.renew_trust(licensor.channel()).await.unwrap_err();
+    assert!(matches!(gap, RenewError::NotTrusted(TrustError::SkippedRoot { found: 4, due: 3 })));
+    licensor.show_roots(1, 3);
+    assert_eq!(device.renew_trust(licensor.channel()).await.unwrap(), 3);
     drop(device);
-    let device = Device::open_at(home.path(), Clock::of(|| NOW)).unwrap();
-    let root = layerlock_terms::wire::Noun::parse(licensor.world().root_statement(3).payload()).unwrap();
-    assert_eq!(device.identity.anchors().root_digest(), root_digest(&root));
+    assert_eq!(Device::open_at(home.path(), Clock::of(|| NOW)).unwrap().root().version(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_slept_through_forty_rotations_walks_them_all() {
+    let (home, licensor) = (tempfile::tempdir().unwrap(), licensor());
+    let mut device = enrol_with(&licensor, wanted(home.path())).await.unwrap();
+    licensor.show_roots(1, 41);
+    assert_eq!(device.renew_trust(licensor.channel()).await.unwrap(), 41);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_told_of_an_earlier_root_walks_from_there() {
+    let (home, licensor) = (tempfile::tempdir().unwrap(), licensor());
+    licensor.show_roots(1, 5);
+    let told = Some(TrustedRoot::begin(&licensor.world().root(2)).unwrap().digest());
+    let device = enrol_with(&licensor, Enrolment { root_digest: told, ..wanted(home.path()) }).await.unwrap();
+    assert_eq!(device.root().version(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_whose_root_ended_while_it_was_off_opens_and_can_only_walk_on() {
+    let (home, licensor) = (tempfile::tempdir().unwrap(), licensor());
+    drop(enrol_with(&licensor, wanted(home.path())).await.unwrap());
+    // The certificate ends at FAR too, in this world, so the root is swapped for one that ended before.
+    let ended = licensor.world().ended_root();
+    let path = files::identity(home.path());
+    let keys = DeviceKeys::load(&files::keys(home.path())).unwrap();
+    let certificate = Statement::parse(&licensor.given()[0]).unwrap();
+    let anchors = Anchors::new(TrustedRoot::begin(&ended).unwrap(), &licensor.world().services()).unwrap();
+    let identity = Identity::load(&path, keys, NOW).unwrap().under(anchors.clone());
+    identity.store(&path).unwrap();
+    let refused = anchors.device(&certificate, NOW).unwrap_err();
+    assert!(matches!(refused, TrustError::Expired { what: "root", .. }), "{refused}");
+
+    let mut device = Device::open_at(home.path(), Clock::of(|| NOW)).unwrap();
+    licensor.show_roots(1, 3);
+    assert_eq!(device.renew_trust(licensor.channel()).await.unwrap(), 3);
 }

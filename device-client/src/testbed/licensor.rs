@@ -10,6 +10,7 @@ use layerlock_proto::refusal::Reason;
 use layerlock_seal::enrolment::{EnrolmentAnswer, EnrolmentCode};
 use layerlock_seal::keys::{VerifyingKey, WrappingKey};
 use layerlock_seal::statement::{Statement, Verified};
+use layerlock_seal::trust::Endorsement;
 use layerlock_terms::digest::OpenKey;
 use layerlock_terms::ids::DeviceId;
 use layerlock_terms::trust::{DeviceCertificate, EnrolmentRequest};
@@ -31,8 +32,8 @@ pub(crate) struct FakeLicensor(Arc<Counter>);
 
 struct Counter {
     world: World,
-    /// Which root it shows.
-    root: Mutex<u32>,
+    /// The first and the last root it has.
+    roots: Mutex<(u32, u32)>,
     /// What it certifies instead of the key asked for.
     swaps_open_key: Mutex<Option<OpenKey>>,
     /// Certificates given, by their bytes.
@@ -41,16 +42,16 @@ struct Counter {
 
 impl FakeLicensor {
     pub(crate) fn new(world: World) -> Self {
-        let (root, swaps_open_key) = (Mutex::new(1), Mutex::new(None));
-        Self(Arc::new(Counter { world, root, swaps_open_key, given: Mutex::default() }))
+        let (roots, swaps_open_key) = (Mutex::new((1, 1)), Mutex::new(None));
+        Self(Arc::new(Counter { world, roots, swaps_open_key, given: Mutex::default() }))
     }
 
     pub(crate) fn world(&self) -> &World {
         &self.0.world
     }
 
-    pub(crate) fn show_root(&self, version: u32) {
-        *self.0.root.lock().unwrap() = version;
+    pub(crate) fn show_roots(&self, first: u32, last: u32) {
+        *self.0.roots.lock().unwrap() = (first, last);
     }
 
     pub(crate) fn swap_open_key(&self, key: OpenKey) {
@@ -98,12 +99,13 @@ impl FakeLicensor {
 impl Trust for FakeLicensor {
     async fn get_trust(
         &self,
-        _: Request<wire::GetTrustRequest>,
+        request: Request<wire::GetTrustRequest>,
     ) -> Result<Response<wire::GetTrustResponse>, Status> {
-        let emit = |statements: Vec<Statement>| statements.iter().map(Statement::emit).collect();
-        let root = emit(vec![self.0.world.root_statement(*self.0.root.lock().unwrap())]);
-        let service_certificates = emit(self.0.world.services());
-        Ok(Response::new(wire::GetTrustResponse { root, service_certificates }))
+        let (first, last) = *self.0.roots.lock().unwrap();
+        let from = request.into_inner().root_version.saturating_add(1).max(first).min(last);
+        let roots = (from..=last).take(16).map(|version| self.0.world.root(version).emit()).collect();
+        let service_certificates = self.0.world.services().iter().map(Endorsement::emit).collect();
+        Ok(Response::new(wire::GetTrustResponse { roots, service_certificates }))
     }
 
     async fn get_revocations(

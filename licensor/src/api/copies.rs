@@ -52,7 +52,7 @@ impl wire::copies_server::Copies for Door {
         let now = self.0.clock.now();
         let report = refuse::parse_statement(&body.report, "report")?;
         self.0.known_hold(&report).await?;
-        let certificate = refuse::parse_statement(&body.vault_certificate, "vault_certificate")?;
+        let certificate = refuse::parse_endorsement(&body.vault_certificate, "vault_certificate")?;
         let vault = self.0.trust.service_key(&certificate, Role::Vault, now).map_err(refuse::status)?;
         let report = report.verify::<JobReport>(&vault).map_err(refuse::refused("report"))?;
         self.0.admit(&report, now).await?;

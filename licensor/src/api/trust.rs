@@ -9,10 +9,11 @@ use super::Door;
 impl wire::trust_server::Trust for Door {
     async fn get_trust(
         &self,
-        _request: Request<wire::GetTrustRequest>,
+        request: Request<wire::GetTrustRequest>,
     ) -> Result<Response<wire::GetTrustResponse>, Status> {
-        let (root, service_certificates) = self.0.trust.statements();
-        Ok(Response::new(wire::GetTrustResponse { root, service_certificates }))
+        let roots = self.0.trust.roots_after(request.into_inner().root_version);
+        let service_certificates = self.0.trust.certificates();
+        Ok(Response::new(wire::GetTrustResponse { roots, service_certificates }))
     }
 
     async fn get_revocations(

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use layerlock_proto::licensor::v1 as wire;
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::statement::Statement;
+use layerlock_seal::trust::Endorsement;
 use layerlock_terms::ids::DeviceId;
 use layerlock_terms::license::{DeviceScope, Expiry, Hold, License, Terms};
 use layerlock_terms::receipt::{Counts, JobEvent};
@@ -177,13 +178,13 @@ async fn a_vault_the_root_does_not_certify_admits_nothing() {
     let world = World::new().await;
     let hold = world.hold(&world.sale(1).await).await.unwrap();
     let (mallory, vault) = (key("mallory"), vault());
-    let own_certificate = Statement::sign(
+    let own_certificate = Endorsement::signed(
         &layerlock_terms::trust::ServiceCertificate {
             role: Role::Vault,
             key: mallory.verifying_key().into(),
             expires: FOREVER,
         },
-        &mallory,
+        &[&mallory],
     );
     for (by, certificate) in [
         (&mallory, own_certificate),

@@ -6,12 +6,14 @@ use std::sync::atomic::AtomicU64;
 use layerlock_licensor::{AuditError, LedgerError, Licensor, OpenError, TrustError};
 use layerlock_proto::licensor::v1 as wire;
 use layerlock_proto::refusal::Reason;
+use layerlock_seal::keys::SigningKey;
 use layerlock_seal::note::NoteSigner;
+use layerlock_seal::trust;
 use layerlock_store::{Commit, Expect, Key, MemoryStore, Store};
 use layerlock_terms::ids::LicenseId;
 use layerlock_terms::license::Hold;
 use layerlock_terms::receipt::Outcome;
-use layerlock_terms::trust::Role;
+use layerlock_terms::trust::{Role, Root, ServiceCertificate};
 
 use crate::support::*;
 
@@ -158,8 +160,9 @@ async fn a_licensor_with_keys_the_root_does_not_certify_does_not_open() {
     let error = Licensor::open(checkpoint).await.err().unwrap();
     assert_eq!(error, OpenError::Trust(TrustError::NotCertified(Role::Checkpoint)));
     let mut rootless = config();
-    rootless.root.clear();
-    assert_eq!(Licensor::open(rootless).await.err().unwrap(), OpenError::Trust(TrustError::Root));
+    rootless.roots.clear();
+    let error = Licensor::open(rootless).await.err().unwrap();
+    assert_eq!(error, OpenError::Trust(TrustError::Chain(trust::TrustError::NoRoot)));
     let mut nameless = config();
     nameless.checkpoint =
         NoteSigner::from_seed("two words", layerlock_seal::sha256(b"checkpoint").as_bytes());
@@ -169,18 +172,19 @@ async fn a_licensor_with_keys_the_root_does_not_certify_does_not_open() {
 #[tokio::test]
 async fn a_root_signed_by_too_few_of_its_keys_is_none() {
     let (clock, draws) = (Arc::new(AtomicU64::new(START.0)), Arc::new(AtomicU64::new(0)));
-    let root = layerlock_terms::trust::Root {
-        version: 1,
-        expires: FOREVER,
-        threshold: 2,
-        keys: vec![key("root").verifying_key().into(), key("second").verifying_key().into()],
+    let keys = [key("root"), key("second"), key("mallory")];
+    let [root, second, mallory] = &keys;
+    let noun = Root::new(1, FOREVER, 2, vec![root.verifying_key().into(), second.verifying_key().into()]);
+    let open = |by: &[&SigningKey]| {
+        let mut config = config(Arc::new(MemoryStore::new()), &clock, &draws);
+        config.roots = vec![trust::Endorsement::signed(&noun, by)];
+        for certificate in &mut config.service_certificates {
+            certificate.sign::<ServiceCertificate>(second).unwrap();
+        }
+        Licensor::open(config)
     };
-    let sign = |by: &str| layerlock_seal::statement::Statement::sign(&root, &key(by));
-    let mut config = config(Arc::new(MemoryStore::new()), &clock, &draws);
-    config.root = vec![sign("root"), sign("root"), sign("mallory")];
-    let error = Licensor::open(config).await.err().unwrap();
-    assert_eq!(error, OpenError::Trust(TrustError::Threshold { signed: 1, threshold: 2 }));
-    let mut config = crate::support::config(Arc::new(MemoryStore::new()), &clock, &draws);
-    config.root = vec![sign("root"), sign("second")];
-    assert!(Licensor::open(config).await.is_ok());
+    let error = open(&[root, root, mallory]).await.err().unwrap();
+    let too_few = trust::TrustError::BelowThreshold { root: 1, signed: 1, threshold: 2 };
+    assert_eq!(error, OpenError::Trust(TrustError::Chain(too_few)));
+    assert!(open(&[root, second]).await.is_ok());
 }

@@ -13,6 +13,7 @@ use layerlock_seal::note::{self, NoteSigner};
 use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
 use layerlock_seal::token::{ApiKey, TokenSource};
+use layerlock_seal::trust::Endorsement;
 use layerlock_store::{MemoryStore, Store};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::ids::{DeviceId, HoldId, JobId, RequestId, SellerId};
@@ -84,9 +85,9 @@ pub fn operator() -> ApiKey {
     TokenSource::of(&key("operator")).api_key(b"operator")
 }
 
-pub fn certificate_of(role: Role, service: &SigningKey) -> Statement {
+pub fn certificate_of(role: Role, service: &SigningKey) -> Endorsement {
     let noun = ServiceCertificate { role, key: service.verifying_key().into(), expires: FOREVER };
-    Statement::sign(&noun, &key("root"))
+    Endorsement::signed(&noun, &[&key("root")])
 }
 
 pub fn checkpoint_signer() -> NoteSigner {
@@ -94,13 +95,12 @@ pub fn checkpoint_signer() -> NoteSigner {
 }
 
 pub fn config(store: Arc<dyn Store>, clock: &Arc<AtomicU64>, draws: &Arc<AtomicU64>) -> Config {
-    let root =
-        Root { version: 1, expires: FOREVER, threshold: 1, keys: vec![key("root").verifying_key().into()] };
+    let root = Root::new(1, FOREVER, 1, vec![key("root").verifying_key().into()]);
     let (now, draws) = (Arc::clone(clock), Arc::clone(draws));
     Config {
         issuer: key("licensor"),
         checkpoint: checkpoint_signer(),
-        root: vec![Statement::sign(&root, &key("root"))],
+        roots: vec![Endorsement::signed(&root, &[&key("root")])],
         service_certificates: vec![
             certificate_of(Role::Licensor, &key("licensor")),
             certificate_of(Role::Vault, &vault()),
@@ -408,7 +408,7 @@ impl World {
         &self,
         hold: &Hold,
         by: &SigningKey,
-        certificate: &Statement,
+        certificate: &Endorsement,
     ) -> Result<Vec<u8>, Status> {
         let message = wire::AdmitHoldRequest {
             report: report(hold, JobEvent::Admitted, by).emit(),

@@ -16,6 +16,7 @@ mod primitives;
 pub mod statement;
 pub mod token;
 pub mod toolpath;
+pub mod trust;
 
 pub use primitives::{Hasher, sha256};
 

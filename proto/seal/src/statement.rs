@@ -99,6 +99,20 @@ impl Statement {
         Ok(Verified { noun: T::parse(&self.payload)?, statement: self.clone(), signer: *key })
     }
 
+    /// A statement whose parts came apart from one another: one signature of several under one payload.
+    pub(crate) fn from_parts(
+        kind: String,
+        signer: KeyId,
+        payload: Vec<u8>,
+        signature: [u8; SIGNATURE],
+    ) -> Self {
+        Self { kind, signer, payload, signature }
+    }
+
+    pub(crate) fn signature(&self) -> &[u8; SIGNATURE] {
+        &self.signature
+    }
+
     /// Reads the one byte form.
     ///
     /// # Errors

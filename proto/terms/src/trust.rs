@@ -1,7 +1,8 @@
 //! The trust chain's nouns: root, service and party certificates, revocations, session proofs.
 //!
-//! Root → service certificates (licensor, vault, checkpoint); licensor → seller and device certificates.
-//! A device is given the root once, at enrolment, and never accepts an older version of anything.
+//! Root → service certificates (licensor, vault, checkpoint) and OEM authorities; licensor → seller and device
+//! certificates; OEM authority → device attestations. Implements the byte forms of `proto/spec/trust.md`.
+//! Deliberately absent: who believes what. That is `seal::trust`.
 
 use crate::digest::{Digest, OpenKey, SignKey};
 use crate::ids::{DesignId, DeviceId, SellerId};
@@ -9,43 +10,11 @@ use crate::license::Terms;
 use crate::units::Timestamp;
 use crate::wire::{Malformed, Noun, Reader, Writer};
 
+mod root;
+
+pub use root::{Authority, DeviceAttestation, Role, Root, ServiceCertificate};
+
 const MAX_NAME: u32 = 128;
-
-/// Where all trust starts: the offline keys and how many of them must agree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Root {
-    /// Counts up with each rotation.
-    pub version: u32,
-    /// Not trusted at or after this moment.
-    pub expires: Timestamp,
-    /// How many of `keys` must sign.
-    pub threshold: u8,
-    /// The offline keys.
-    pub keys: Vec<SignKey>,
-}
-
-/// What a service key may sign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Role {
-    /// Licenses, holds, device and seller certificates, revocations, settlements.
-    Licensor = 1,
-    /// Envelope headers, segments, manifests, job reports.
-    Vault = 2,
-    /// Ledger checkpoints.
-    Checkpoint = 3,
-}
-
-/// Signed by the root: this key serves in this role.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceCertificate {
-    /// What the key may sign.
-    pub role: Role,
-    /// The key.
-    pub key: SignKey,
-    /// Not trusted at or after this moment.
-    pub expires: Timestamp,
-}
 
 /// Signed by the licensor: this key speaks for this seller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,65 +115,6 @@ pub struct SessionWelcome {
     pub nonce: [u8; 32],
     /// The vault's clock.
     pub now: Timestamp,
-}
-
-impl Noun for Root {
-    const TYPE: &'static str = "layerlock/root/v1";
-
-    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut r = Reader::new(bytes);
-        let root = Self {
-            version: r.u32("version")?,
-            expires: Timestamp(r.u64("expires")?),
-            threshold: r.u8("threshold")?,
-            keys: r.list("keys", 16, |r| Ok(SignKey(r.array("key")?)))?,
-        };
-        r.finish()?;
-        let distinct = root.keys.iter().enumerate().all(|(i, key)| !root.keys[..i].contains(key));
-        let reachable = root.threshold >= 1 && usize::from(root.threshold) <= root.keys.len();
-        if distinct && reachable { Ok(root) } else { Err(Malformed::Value("threshold")) }
-    }
-
-    fn emit(&self) -> Vec<u8> {
-        let mut w = Writer::new();
-        w.u32(self.version).u64(self.expires.0).u8(self.threshold);
-        w.list(&self.keys, |w, key| {
-            w.raw(key.as_bytes());
-        });
-        w.finish()
-    }
-}
-
-impl Role {
-    fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
-        match r.u8("role")? {
-            1 => Ok(Self::Licensor),
-            2 => Ok(Self::Vault),
-            3 => Ok(Self::Checkpoint),
-            _ => Err(Malformed::Value("role")),
-        }
-    }
-}
-
-impl Noun for ServiceCertificate {
-    const TYPE: &'static str = "layerlock/service-certificate/v1";
-
-    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut r = Reader::new(bytes);
-        let certificate = Self {
-            role: Role::read(&mut r)?,
-            key: SignKey(r.array("key")?),
-            expires: Timestamp(r.u64("expires")?),
-        };
-        r.finish()?;
-        Ok(certificate)
-    }
-
-    fn emit(&self) -> Vec<u8> {
-        let mut w = Writer::new();
-        w.u8(self.role as u8).raw(self.key.as_bytes()).u64(self.expires.0);
-        w.finish()
-    }
 }
 
 impl Noun for SellerCertificate {

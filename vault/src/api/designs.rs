@@ -7,7 +7,6 @@ use layerlock_proto::convert;
 use layerlock_proto::refusal::Reason;
 use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::upload_design_request::Part;
-use layerlock_seal::keys::VerifyingKey;
 use layerlock_slicer::mesh::analysis::Analysis;
 use layerlock_store::{Page, PageToken};
 use layerlock_terms::ids::DesignId;
@@ -30,8 +29,7 @@ const LARGEST_PAGE: u32 = 100;
 
 impl Designs {
     fn caller(&self, metadata: &MetadataMap) -> Result<Caller, Refusal> {
-        let licensor: &VerifyingKey = self.0.licensor_key()?;
-        Caller::check(metadata, licensor, self.0.vault_key(), self.0.clock.now())
+        Caller::check(metadata, &self.0.trust, self.0.vault_key(), self.0.clock.now())
     }
 
     async fn next(&self, stream: &mut Streaming<wire::UploadDesignRequest>) -> Result<Option<Part>, Status> {

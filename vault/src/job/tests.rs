@@ -2,13 +2,14 @@
 
 use layerlock_seal::keys::SigningKey;
 use layerlock_seal::statement::Statement;
+use layerlock_seal::trust::{Anchors, Endorsement, TrustedRoot};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::Summary;
 use layerlock_terms::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
 use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License, Release, Terms};
 use layerlock_terms::receipt::JobEvent;
 use layerlock_terms::toolpath::Point3;
-use layerlock_terms::trust::DeviceCertificate;
+use layerlock_terms::trust::{DeviceCertificate, Role, Root, ServiceCertificate};
 use layerlock_terms::units::Percent;
 use layerlock_terms::wire::Noun;
 
@@ -29,6 +30,7 @@ fn signed<T: Noun>(noun: &T, number: u8) -> Verified<T> {
 const LICENSOR: u8 = 1;
 const VAULT: u8 = 2;
 const DEVICE: u8 = 3;
+const ROOT: u8 = 4;
 
 fn order() -> Order {
     let terms = Terms {
@@ -76,7 +78,19 @@ fn order() -> Order {
         material: "pla".into(),
         settings: vec![],
     };
-    Order::check(&request, &key(LICENSOR).verifying_key(), NOW).unwrap()
+    Order::check(&request, &trust(), NOW).unwrap()
+}
+
+/// A root that certifies the licensor.
+fn trust() -> Anchors {
+    let root = Root::new(1, Timestamp(9000), 1, vec![key(ROOT).verifying_key().into()]);
+    let licensor = ServiceCertificate {
+        role: Role::Licensor,
+        key: key(LICENSOR).verifying_key().into(),
+        expires: Timestamp(9000),
+    };
+    let root = TrustedRoot::begin(&Endorsement::signed(&root, &[&key(ROOT)])).unwrap();
+    Anchors::new(root, &[Endorsement::signed(&licensor, &[&key(ROOT)])]).unwrap()
 }
 
 fn header() -> Verified<EnvelopeHeader> {

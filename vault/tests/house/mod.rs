@@ -17,6 +17,7 @@ use layerlock_proto::vault::v1::upload_design_request::Part;
 use layerlock_seal::keys::{KeyEncryptionKey, OpeningKey, SigningKey};
 use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
+use layerlock_seal::trust::Endorsement;
 use layerlock_slicer::mesh::{Mesh, to_binary_stl};
 use layerlock_store::MemoryStore;
 use layerlock_terms::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
@@ -107,8 +108,8 @@ impl House {
             delivery: key(VAULT),
             certificate: service(Role::Vault, VAULT),
             kek: KeyEncryptionKey::from_bytes(&[9; 32]),
-            root: vec![root()],
-            licensor_certificate: service(Role::Licensor, LICENSOR),
+            root: root(),
+            licensor_certificates: vec![service(Role::Licensor, LICENSOR)],
             licensor: self.licensor.clone(),
             store: self.store.clone(),
             directory: self.dir.path().to_owned(),
@@ -132,15 +133,14 @@ impl House {
     }
 }
 
-fn root() -> Statement {
-    let root =
-        Root { version: 1, expires: never(), threshold: 1, keys: vec![key(ROOT).verifying_key().into()] };
-    Statement::sign(&root, &key(ROOT))
+fn root() -> Endorsement {
+    let root = Root::new(1, never(), 1, vec![key(ROOT).verifying_key().into()]);
+    Endorsement::signed(&root, &[&key(ROOT)])
 }
 
-pub fn service(role: Role, number: u8) -> Statement {
+pub fn service(role: Role, number: u8) -> Endorsement {
     let certificate = ServiceCertificate { role, key: key(number).verifying_key().into(), expires: never() };
-    Statement::sign(&certificate, &key(ROOT))
+    Endorsement::signed(&certificate, &[&key(ROOT)])
 }
 
 impl Licensor {
@@ -184,7 +184,7 @@ impl Licensor {
 
 #[async_trait]
 impl LicensorLink for Licensor {
-    async fn admit_hold(&self, report: Statement, _vault: Statement) -> Result<Statement, LinkError> {
+    async fn admit_hold(&self, report: Statement, _vault: Endorsement) -> Result<Statement, LinkError> {
         self.answering()?;
         let report = report.verify::<JobReport>(&key(VAULT).verifying_key()).unwrap();
         assert_eq!(report.event, JobEvent::Admitted);
