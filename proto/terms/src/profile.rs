@@ -12,7 +12,7 @@ mod defaults;
 mod settings;
 mod value;
 
-pub use settings::{Bound, Infill, Key, Order, SETTINGS, Seam, Setting, Unit, settings};
+pub use settings::{Bound, Infill, Key, Order, SETTINGS, Seam, Setting, Support, Unit, settings};
 
 /// A named choice of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -208,6 +208,19 @@ impl Profile {
             0 => Infill::Rectilinear,
             1 => Infill::Grid,
             _ => Infill::Gyroid,
+        }
+    }
+
+    /// An angle in whole degrees.
+    pub fn degrees(&self, key: Key) -> u32 {
+        self.value(key).unsigned_abs()
+    }
+
+    /// What holds up places that hang over.
+    pub fn support(&self) -> Support {
+        match self.value(Key::Support) {
+            0 => Support::Off,
+            _ => Support::Grid,
         }
     }
 

@@ -89,6 +89,13 @@ fn constant(key: Key) -> i32 {
         Key::LeastLayerTime => 6,
         Key::FullFanLayerTime => 20,
         Key::RetractTravel => 1_500,
+        Key::SupportAngle => 50,
+        Key::SupportDensity => 20,
+        Key::SupportZGap => 200,
+        Key::SupportXyGap => 400,
+        Key::SupportInterfaceLayers => 3,
+        Key::SupportInterfaceDensity => 75,
+        Key::SupportBridgeSpan => 10_000,
         _ => 0,
     }
 }

@@ -25,6 +25,15 @@ pub enum Seam {
     Corner,
 }
 
+/// What holds up places that hang over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    /// Nothing.
+    Off,
+    /// Towers of crossing lines, straight down.
+    Grid,
+}
+
 /// Which wall is printed first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -49,6 +58,8 @@ pub enum Unit {
     Speed,
     /// Degrees Celsius.
     Celsius,
+    /// Degrees of angle.
+    Degrees,
     /// Seconds.
     Seconds,
     /// How many.
@@ -178,11 +189,11 @@ pub enum Key {
     OuterSpeed,
     /// Speed of the walls behind it.
     InnerSpeed,
-    /// Speed of solid infill.
+    /// Speed of solid infill and of the supports' dense layers.
     SolidSpeed,
     /// Speed of solid infill seen from above.
     TopSpeed,
-    /// Speed of sparse infill.
+    /// Speed of sparse infill and of supports.
     SparseSpeed,
     /// Speed of lines spanning air.
     BridgeSpeed,
@@ -216,6 +227,24 @@ pub enum Key {
     ZHop,
     /// Plastic laid against what the lines' size asks for.
     Flow,
+    /// What holds up places that hang over.
+    Support,
+    /// How far a surface may lean out from upright before it is held up.
+    SupportAngle,
+    /// How full supports are below the layers that touch the part.
+    SupportDensity,
+    /// Free height between support and part, rounded up to whole layers.
+    SupportZGap,
+    /// Free space between support and the part beside it.
+    SupportXyGap,
+    /// Dense support layers under the part, and over it where supports stand on it.
+    SupportInterfaceLayers,
+    /// How full those layers are.
+    SupportInterfaceDensity,
+    /// Supports stand on the bed only, never on the part.
+    SupportPlateOnly,
+    /// Spans no longer than this that rest on both sides are bridged without support.
+    SupportBridgeSpan,
 }
 
 const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), doc: &'static str) -> Setting {
@@ -224,7 +253,7 @@ const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), do
 
 /// Every setting, in the order of its key.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 45] = [
+pub const SETTINGS: [Setting; 54] = [
     row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
         "Thickness of every layer but the first."),
     row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
@@ -278,11 +307,11 @@ pub const SETTINGS: [Setting; 45] = [
     row(Key::InnerSpeed, "inner-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "Speed of the walls behind it."),
     row(Key::SolidSpeed, "solid-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
-        "Speed of solid infill."),
+        "Speed of solid infill and of the supports' dense layers."),
     row(Key::TopSpeed, "top-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "Speed of solid infill seen from above."),
     row(Key::SparseSpeed, "sparse-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
-        "Speed of sparse infill."),
+        "Speed of sparse infill and of supports."),
     row(Key::BridgeSpeed, "bridge-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "Speed of lines spanning air."),
     row(Key::ThinSpeed, "thin-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
@@ -315,4 +344,22 @@ pub const SETTINGS: [Setting; 45] = [
         "How far the nozzle lifts while retracted."),
     row(Key::Flow, "flow", Unit::Percent, (Bound::Fixed(50), Bound::Fixed(150)),
         "Plastic laid against what the lines' size asks for."),
+    row(Key::Support, "support", Unit::Choice(&["off", "grid"]), (Bound::Fixed(0), Bound::Fixed(1)),
+        "What holds up places that hang over."),
+    row(Key::SupportAngle, "support-angle", Unit::Degrees, (Bound::Fixed(0), Bound::Fixed(85)),
+        "How far a surface may lean out from upright before it is held up."),
+    row(Key::SupportDensity, "support-density", Unit::Percent, (Bound::Fixed(5), Bound::Fixed(100)),
+        "How full supports are below the layers that touch the part."),
+    row(Key::SupportZGap, "support-z-gap", Unit::Length, (Bound::Fixed(0), Bound::Fixed(2_000)),
+        "Free height between support and part, rounded up to whole layers."),
+    row(Key::SupportXyGap, "support-xy-gap", Unit::Length, (Bound::Fixed(0), Bound::Fixed(5_000)),
+        "Free space between support and the part beside it."),
+    row(Key::SupportInterfaceLayers, "support-interface-layers", Unit::Count, (Bound::Fixed(0), Bound::Fixed(20)),
+        "Dense support layers under the part, and over it where supports stand on it."),
+    row(Key::SupportInterfaceDensity, "support-interface-density", Unit::Percent, (Bound::Fixed(10), Bound::Fixed(100)),
+        "How full those layers are."),
+    row(Key::SupportPlateOnly, "support-plate-only", Unit::Switch, (Bound::Fixed(0), Bound::Fixed(1)),
+        "Supports stand on the bed only, never on the part."),
+    row(Key::SupportBridgeSpan, "support-bridge-span", Unit::Length, (Bound::Fixed(0), Bound::Fixed(100_000)),
+        "Spans no longer than this that rest on both sides are bridged without support."),
 ];

@@ -75,6 +75,19 @@ fn text_that_is_no_value_is_refused_with_what_would_be() {
 }
 
 #[test]
+fn supports_are_off_until_asked_for_and_their_angle_is_ranged() {
+    let mut profile = standard();
+    assert_eq!(profile.support(), Support::Off);
+    profile.set("support", "grid").expect("a name");
+    profile.set("support-angle", "60°").expect("in range");
+    assert_eq!((profile.support(), profile.degrees(Key::SupportAngle)), (Support::Grid, 60));
+    let refused = profile.set("support-angle", "90").expect_err("every ceiling would count as upright");
+    assert_eq!(refused.to_string(), "`support-angle` = 90° is out of range: 0° to 85°");
+    let refused = profile.set("suport", "grid").expect_err("misspelt");
+    assert_eq!(refused.to_string(), "no setting is called `suport`; did you mean `support`?");
+}
+
+#[test]
 fn a_profile_reads_back_from_its_bytes_and_from_nothing_else() {
     let mut profile = standard();
     profile.set("scale", "150%").expect("in range");

@@ -58,6 +58,7 @@ fn suffixes(unit: Unit) -> &'static [&'static str] {
         Unit::Percent | Unit::Fan => &["%"],
         Unit::Speed => &["mm/s"],
         Unit::Celsius => &["°C", "C"],
+        Unit::Degrees => &["°"],
         Unit::Seconds => &["s"],
         Unit::Count | Unit::Switch | Unit::Choice(_) => &[],
     }
