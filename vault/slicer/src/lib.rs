@@ -2,7 +2,7 @@
 //!
 //! Hop 6 of the road. The stages, one module each, in the order they run: `mesh` → `place` → `layers` (cut) →
 //! `regions` (what is inside) → `perimeters` → `surfaces` (top, bottom, bridge, sparse) → `filling` by `infill` →
-//! `order` → `moves` → `estimate`; `press` runs them. Pure: no files, no clock, no randomness; the same mesh and
+//! `supports` → `order` → `moves` → `estimate`; `press` runs them. Pure: no files, no clock, no randomness; the same mesh and
 //! profile give the same bytes on any number of threads. Floats stay inside this crate; micrometres leave it.
 
 pub mod mesh;
@@ -23,6 +23,7 @@ mod place;
 mod press;
 mod regions;
 mod skirt;
+mod supports;
 mod surfaces;
 mod trace;
 

@@ -1,7 +1,7 @@
 //! In which order a layer's traces are laid, where loops begin and which way lines run.
 //!
-//! Island by island, so that the nozzle rarely crosses air; inside an island walls first (which of them, the
-//! profile says), then solid places, then sparse; among equals the nearest next.
+//! Island by island, so that the nozzle rarely crosses air; a tower of support is an island too. Inside an island
+//! walls first (which of them, the profile says), then solid places, then sparse; among equals the nearest next.
 
 use layerlock_terms::profile::{Order, Profile, Seam};
 use layerlock_terms::toolpath::Feature;
@@ -10,7 +10,12 @@ use crate::geometry::{Bounds, IntPoint, Region, distance, inside, point};
 use crate::trace::{Trace, TraceShape};
 
 /// The traces in printing order, each as it will be run.
-pub(crate) fn arrange(traces: Vec<Trace>, outline: &Region, profile: &Profile) -> Vec<Trace> {
+pub(crate) fn arrange(
+    traces: Vec<Trace>,
+    outline: &Region,
+    supports: &Region,
+    profile: &Profile,
+) -> Vec<Trace> {
     let mut at = outline.bounds().map_or(point(0, 0), |bounds| point(bounds.min.x, bounds.max.y));
     let mut arranged = Vec::new();
     let (around, traces): (Vec<_>, Vec<_>) =
@@ -20,12 +25,18 @@ pub(crate) fn arrange(traces: Vec<Trace>, outline: &Region, profile: &Profile) -
         at = end(&ring);
         arranged.push(ring);
     }
+    let (held, traces): (Vec<_>, Vec<_>) = traces.into_iter().partition(is_support);
     let mut islands = split(traces, outline);
+    islands.extend(split(held, supports));
     while !islands.is_empty() {
         let nearest = nearest_index(islands.iter().map(|island| approach(island, at)));
         arrange_island(&mut arranged, islands.swap_remove(nearest), &mut at, profile);
     }
     arranged
+}
+
+fn is_support(trace: &Trace) -> bool {
+    matches!(trace.feature, Feature::Support | Feature::SupportInterface)
 }
 
 /// Each island's traces; what lies in no island goes with the last.
@@ -75,7 +86,9 @@ fn arrange_island(
         }
         while !equals.is_empty() {
             let nearest = nearest_index(equals.iter().map(|trace| reach(trace, *at)));
-            let trace = begin(equals.swap_remove(nearest), *at, profile.seam());
+            let trace = equals.swap_remove(nearest);
+            let seam = if is_support(&trace) { Seam::Nearest } else { profile.seam() };
+            let trace = begin(trace, *at, seam);
             *at = end(&trace);
             arranged.push(trace);
         }
@@ -88,6 +101,7 @@ fn rank(trace: &Trace, outer_first: bool) -> (u8, i32) {
     match trace.feature {
         Feature::OuterPerimeter | Feature::InnerPerimeter if outer_first => (1, depth),
         Feature::OuterPerimeter | Feature::InnerPerimeter => (1, -depth),
+        Feature::Support if trace.shape == TraceShape::Loop => (1, 0),
         Feature::ThinWall | Feature::GapFill => (2, 0),
         Feature::SparseInfill => (4, 0),
         _ => (3, 0),

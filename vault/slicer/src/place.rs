@@ -1,11 +1,12 @@
 //! Placing the part: scaled, dropped to the bed, centred on it, and refused if it does not fit.
 
 use layerlock_terms::machine::Machine;
-use layerlock_terms::profile::{Key, Profile};
+use layerlock_terms::profile::{Key, Profile, Support};
 use layerlock_terms::units::Micrometres;
 
 use crate::error::SliceError;
 use crate::mesh::{Mesh, REACH_MM};
+use crate::supports;
 
 /// The part in the machine's coordinates, whole micrometres, its foot at height zero.
 #[derive(Debug)]
@@ -76,10 +77,11 @@ fn fit(size: [f64; 3], profile: &Profile) -> Result<(), SliceError> {
     }
 }
 
-/// How far skirt and brim reach from the part, in micrometres.
+/// How far supports, skirt and brim reach from the part, in micrometres.
 fn around(profile: &Profile) -> i32 {
     let line = profile.length(Key::FirstLayerLineWidth).0;
     let loops = profile.count(Key::SkirtLoops) as i32;
     let skirt = if loops > 0 { profile.length(Key::SkirtDistance).0 + loops * line } else { 0 };
-    profile.length(Key::BrimWidth).0 + skirt
+    let supports = if profile.support() == Support::Off { 0 } else { supports::REACH };
+    supports + profile.length(Key::BrimWidth).0 + skirt
 }

@@ -1,13 +1,14 @@
 //! The whole of slicing in one function: stages in order, layers leaving as soon as they are done.
 //!
 //! Layers are worked on in batches, each layer by one worker; what a layer needs of its neighbours is cut one
-//! batch ahead and dropped when the last layer that needs it has left. Nothing depends on which worker was
-//! first, so the pieces are the same for any number of them.
+//! batch ahead and dropped when the last layer that needs it has left. Supports alone need all outlines at
+//! once: only where they are asked for does the first layer wait for the last cut. Nothing depends on which
+//! worker was first, so the pieces are the same for any number of them.
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 
-use layerlock_terms::profile::{Key, Profile};
+use layerlock_terms::profile::{Key, Profile, Support};
 use layerlock_terms::toolpath::{Epilogue, Layer, Piece, Point3, Prologue, Step};
 use layerlock_terms::units::{Micrometres, Millis};
 use rayon::prelude::*;
@@ -25,10 +26,14 @@ use crate::perimeters::{self, Walls};
 use crate::place::{Placed, place};
 use crate::regions::unite;
 use crate::skirt;
+use crate::supports::{self, Plan, Stand};
 use crate::surfaces::{Neighbours, divide};
 
 /// Layers a worker gets in each batch.
 const BATCH: u32 = 4;
+
+/// Layers cut at once for the supports.
+const CUT_AT_ONCE: u32 = 64;
 
 /// What slicing found, beside the toolpath.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,24 +100,25 @@ impl Press<'_> {
         Ok(Summary { epilogue })
     }
 
-    /// Cut, unite and wall one layer.
-    fn wall(&self, slab: Slab, triangles: &[u32]) -> Walls {
-        let contours = contours(self.part, slab.plane(), triangles.iter().copied());
-        let walls = self.wall_outline(slab, &contours);
-        if slab.index == 0 && walls.traces.is_empty() { self.foothold(slab) } else { walls }
-    }
-
-    /// The first layer of a part whose foot is too ragged to meet its mid-height: cut at its top instead, so
-    /// that the part stands on the bed and not a layer above it.
-    fn foothold(&self, slab: Slab) -> Walls {
+    /// Cut and unite one layer.
+    fn outline(&self, slab: Slab, triangles: &[u32]) -> Region {
+        let outline = self.unite(slab, &contours(self.part, slab.plane(), triangles.iter().copied()));
+        if slab.index > 0 || !self.wall(slab, outline.clone()).traces.is_empty() {
+            return outline;
+        }
+        // A foot too ragged to be printed at its mid-height is cut at its top instead, so that the part stands
+        // on the bed and not a layer above it.
         let all = 0..self.part.triangles.len() as u32;
-        let contours = contours(self.part, (2 * i64::from(slab.top)) | 1, all);
-        self.wall_outline(slab, &contours)
+        self.unite(slab, &contours(self.part, (2 * i64::from(slab.top)) | 1, all))
     }
 
-    fn wall_outline(&self, slab: Slab, contours: &[Vec<IntPoint<i32>>]) -> Walls {
+    fn unite(&self, slab: Slab, contours: &[Vec<IntPoint<i32>>]) -> Region {
         let foot = if slab.index == 0 { self.profile.length(Key::ElephantFoot).0 } else { 0 };
-        perimeters::build(unite(contours, foot), &Flow::on(slab, self.profile), self.profile)
+        unite(contours, foot)
+    }
+
+    fn wall(&self, slab: Slab, outline: Region) -> Walls {
+        perimeters::build(outline, &Flow::on(slab, self.profile), self.profile)
     }
 
     /// Fills, orders and lays out layers `from..to`.
@@ -133,11 +139,14 @@ impl Press<'_> {
         let surfaces = divide(&walls.inside, index, neighbours, &flow, self.profile);
         let mut traces = walls.traces.clone();
         traces.extend(filling::trace(&surfaces, slab, &flow, self.profile));
+        let stand = window.stand(index);
+        traces.extend(supports::trace(&stand, slab, &flow, self.profile));
         if index == 0 {
-            traces.extend(skirt::trace(&walls.outline, &flow, self.profile));
+            let all = Region::united(&[&walls.outline, &stand.column]);
+            traces.extend(skirt::trace(&all, &flow, self.profile));
         }
         traces.retain(|trace| trace.points.len() > 1);
-        let arranged = arrange(traces, &walls.outline, self.profile);
+        let arranged = arrange(traces, &walls.outline, &stand.column, self.profile);
         lay_out(&arranged, &walls.outline, slab, self.profile)
     }
 
@@ -160,9 +169,57 @@ impl Press<'_> {
     }
 }
 
+/// Where the window's outlines come from.
+enum Source<'a> {
+    /// Cut as the window reaches them.
+    Sweep(Sweep<'a>),
+    /// Cut before, for the supports.
+    Plan(Plan),
+}
+
+impl<'a> Source<'a> {
+    fn new(press: &Press<'a>) -> Self {
+        let mut sweep = Sweep::new(press.part, press.schedule);
+        if press.profile.support() == Support::Off {
+            return Self::Sweep(sweep);
+        }
+        let count = press.schedule.count();
+        let outlines = press.pool.install(|| {
+            let mut outlines = Vec::with_capacity(count as usize);
+            for from in (0..count).step_by(CUT_AT_ONCE as usize) {
+                let lists = sweep.batch(from, (from + CUT_AT_ONCE).min(count));
+                let cut = |(at, triangles): (usize, &Vec<u32>)| {
+                    press.outline(press.schedule.slab(from + at as u32), triangles)
+                };
+                outlines.par_extend(lists.par_iter().enumerate().map(cut));
+            }
+            outlines
+        });
+        Self::Plan(press.pool.install(|| Plan::new(outlines, press.profile)))
+    }
+
+    /// Walls layers `from..to`.
+    fn wall(&mut self, press: &Press<'a>, from: u32, to: u32) -> Vec<Walls> {
+        let slab = |at: usize| press.schedule.slab(from + at as u32);
+        match self {
+            Self::Sweep(sweep) => {
+                let lists = sweep.batch(from, to);
+                let wall =
+                    |(at, list): (usize, &Vec<u32>)| press.wall(slab(at), press.outline(slab(at), list));
+                press.pool.install(|| lists.par_iter().enumerate().map(wall).collect())
+            }
+            Self::Plan(plan) => {
+                let outlines = plan.take_outlines(from..to);
+                let wall = |(at, outline)| press.wall(slab(at), outline);
+                press.pool.install(|| outlines.into_par_iter().enumerate().map(wall).collect())
+            }
+        }
+    }
+}
+
 /// The walled layers that are still needed, in order.
 struct Window<'a> {
-    sweep: Sweep<'a>,
+    source: Source<'a>,
     first: u32,
     walls: VecDeque<Walls>,
     ahead: u32,
@@ -172,7 +229,7 @@ struct Window<'a> {
 impl<'a> Window<'a> {
     fn new(press: &Press<'a>) -> Self {
         Self {
-            sweep: Sweep::new(press.part, press.schedule),
+            source: Source::new(press),
             first: 0,
             walls: VecDeque::new(),
             ahead: press.profile.count(Key::TopLayers).max(1),
@@ -187,15 +244,7 @@ impl<'a> Window<'a> {
         if from >= to {
             return;
         }
-        let lists = self.sweep.batch(from, to);
-        let walls: Vec<Walls> = press.pool.install(|| {
-            lists
-                .par_iter()
-                .enumerate()
-                .map(|(at, triangles)| press.wall(press.schedule.slab(from + at as u32), triangles))
-                .collect()
-        });
-        self.walls.extend(walls);
+        self.walls.extend(self.source.wall(press, from, to));
     }
 
     /// Drops what no layer from `next` on needs.
@@ -203,6 +252,17 @@ impl<'a> Window<'a> {
         while self.first + self.behind < next && !self.walls.is_empty() {
             self.walls.pop_front();
             self.first += 1;
+        }
+        if let Source::Plan(plan) = &mut self.source {
+            plan.drop_below(next);
+        }
+    }
+
+    /// What a layer has of the supports.
+    fn stand(&self, index: u32) -> Stand {
+        match &self.source {
+            Source::Sweep(_) => Stand::default(),
+            Source::Plan(plan) => plan.stand(index),
         }
     }
 

@@ -12,6 +12,8 @@ use crate::filling::lean;
 use crate::flow::Flow;
 use crate::geometry::Region;
 
+pub(crate) use bridge::spans;
+
 /// Sparse places narrower than this are filled solid, in micrometres: too narrow to hold a pattern.
 const NARROW: i32 = 1_000;
 

@@ -3,6 +3,7 @@
 mod golden {
     pub(crate) mod meshes;
     pub(crate) mod print;
+    mod supports;
 }
 
 use golden::meshes::{block, cone, cylinder, flipped, join, open_top, shaken, tube};

@@ -29,9 +29,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_soup_of_triangles_is_sliced_or_refused_and_stays_on_the_bed(soup in soups(), preset in 0_usize..4) {
+    fn a_soup_of_triangles_is_sliced_or_refused_and_stays_on_the_bed(
+        soup in soups(),
+        preset in 0_usize..4,
+        support in prop_oneof![Just("off"), Just("grid")],
+    ) {
         let machine = Machine::named("prusa-mini").expect("in the catalogue");
-        let profile = Profile::new(machine, Material::Petg, Preset::ALL[preset]);
+        let mut profile = Profile::new(machine, Material::Petg, Preset::ALL[preset]);
+        profile.set("support", support).expect("a name");
         let bed = machine.volume;
         let _ = slice(&soup, &profile, NonZero::<usize>::MIN, &mut |piece| {
             if let Piece::Layer(layer) = &piece {

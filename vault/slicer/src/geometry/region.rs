@@ -4,6 +4,7 @@ use i_overlay::core::fill_rule::FillRule;
 use i_overlay::core::overlay::{Overlay, ShapeType};
 use i_overlay::core::overlay_rule::OverlayRule;
 use i_overlay::i_float::int::angle::Angle;
+use i_overlay::mesh::int::arc::ArcOptions;
 use i_overlay::mesh::int::outline::offset::IntOutlineOffset;
 use i_overlay::mesh::int::style::{IntLineJoin, IntOutlineStyle};
 
@@ -14,6 +15,9 @@ const SHARPEST: Angle = Angle::from_bits((1_u32 << 31) / 180 * 50);
 
 /// Turns smaller than this are bevelled, where a mitred corner would be rounding noise.
 const STRAIGHT: Angle = Angle::from_bits((1_u32 << 31) / 180);
+
+/// Round corners are drawn in steps of at most this turn: 15°.
+const ARC: Angle = Angle::from_bits((1_u32 << 31) / 12);
 
 /// Nothing finer than this survives an offset, in micrometres: what a stepper hardly resolves.
 const GRAIN: i32 = 6;
@@ -62,13 +66,29 @@ impl Region {
         self.shapes.iter().filter_map(|shape| Bounds::of(shape.first()?)).reduce(Bounds::with)
     }
 
-    #[cfg(test)]
-    pub(crate) fn union(&self, other: &Self) -> Self {
-        match (self.is_empty(), other.is_empty()) {
-            (true, _) => other.clone(),
-            (_, true) => self.clone(),
-            _ => self.combine(other, OverlayRule::Union),
+    /// What any of `parts` covers.
+    pub(crate) fn united(parts: &[&Self]) -> Self {
+        Self::left(parts, &[])
+    }
+
+    /// What any of `parts` covers and none of `taken` does.
+    pub(crate) fn left(parts: &[&Self], taken: &[&Self]) -> Self {
+        let parts: Vec<&Self> = parts.iter().filter(|part| !part.is_empty()).copied().collect();
+        let whole = taken.iter().all(|other| other.is_empty());
+        match parts[..] {
+            [] => return Self::default(),
+            [only] if whole => return only.clone(),
+            _ => {}
         }
+        let points = parts.iter().chain(taken).flat_map(|region| region.contours()).map(Vec::len).sum();
+        let mut overlay = Overlay::new(points);
+        for part in parts {
+            overlay.add_source(&part.shapes, ShapeType::Subject);
+        }
+        for other in taken {
+            overlay.add_source(&other.shapes, ShapeType::Clip);
+        }
+        Self { shapes: overlay.overlay(OverlayRule::Difference, FillRule::NonZero) }
     }
 
     pub(crate) fn minus(&self, other: &Self) -> Self {
@@ -100,6 +120,20 @@ impl Region {
         Self { shapes }.thinned()
     }
 
+    /// Grown so that no point outside is nearer than `by` micrometres, sharp corners included: they are rounded.
+    pub(crate) fn surrounded(&self, by: i32) -> Self {
+        if self.is_empty() || by == 0 {
+            return self.clone();
+        }
+        let step = f64::from(ARC.bits()) / f64::from(1_u32 << 31) * std::f64::consts::PI;
+        // An arc's chords cut inside it, and thinning takes up to a grain.
+        let by = f64::from(by + GRAIN) / (step / 2.0).cos();
+        let arc = ArcOptions { max_step: ARC, ..ArcOptions::default() };
+        let style = IntOutlineStyle::new(by.ceil() as i32).line_join(IntLineJoin::Round(arc));
+        let shapes = self.shapes.outline(&style).expect("construction checks no bounds");
+        Self { shapes }.thinned()
+    }
+
     pub(crate) fn shrunk(&self, by: i32) -> Self {
         self.grown(-by)
     }
@@ -115,12 +149,23 @@ impl Region {
         self
     }
 
+    /// Without the shapes for which `unwanted` says so.
+    pub(crate) fn without(mut self, unwanted: impl Fn(&Self) -> bool) -> Self {
+        self.shapes.retain(|shape| !unwanted(&Self::of_shape(shape)));
+        self
+    }
+
     /// Without points that shape nothing: offsets leave many, and every later stage pays for each.
-    fn thinned(mut self) -> Self {
+    fn thinned(self) -> Self {
+        self.simplified(GRAIN)
+    }
+
+    /// With fewer points; the edge moves by at most `tolerance` micrometres.
+    pub(crate) fn simplified(mut self, tolerance: i32) -> Self {
         for shape in &mut self.shapes {
             for contour in shape.iter_mut() {
                 if contour.len() > 8 {
-                    let simpler = simplify_closed(contour, GRAIN);
+                    let simpler = simplify_closed(contour, tolerance);
                     if simpler.len() > 2 {
                         *contour = simpler;
                     }
@@ -213,6 +258,26 @@ mod tests {
         assert_eq!(region.area(), 21e6);
         assert!(!inside(&region.shapes()[0], point(2_000, 2_000)));
         assert!(inside(&region.shapes()[0], point(500, 2_000)));
+    }
+
+    #[test]
+    fn what_is_left_is_in_any_part_and_in_nothing_taken() {
+        let shifted =
+            |by: i32| Region::wound(&[square(5_000).iter().map(|p| point(p.x + by, p.y)).collect()]);
+        let (a, b) = (shifted(0), shifted(3_000));
+        assert_eq!(Region::united(&[&a, &b]).area(), 40e6);
+        assert_eq!(Region::left(&[&a, &b], &[&shifted(-3_000), &shifted(7_000)]).area(), 25e6);
+        assert!(Region::left(&[&Region::default()], &[&a]).is_empty());
+    }
+
+    #[test]
+    fn surroundings_keep_their_distance_from_a_needles_point_too() {
+        let needle = [(0, 0), (10_000, 300), (0, 600)].map(|(x, y)| point(x, y)).to_vec();
+        let around = Region::wound(std::slice::from_ref(&needle)).surrounded(500);
+        let tip = needle[1];
+        let nearest = around.contours().flatten().map(|p| crate::geometry::distance(*p, tip));
+        assert!(nearest.fold(f64::MAX, f64::min) >= 500.0);
+        assert!(around.bounds().expect("not empty").max.x < 10_540);
     }
 
     #[test]

@@ -12,6 +12,9 @@ const TRIED: [f64; 12] = [0.0, 15.0, 30.0, 45.0, 60.0, 75.0, 90.0, 105.0, 120.0,
 /// Distance between the lines a direction is judged by, in micrometres.
 const PROBE: f64 = 800.0;
 
+/// A span is safe without support when this share of its lines' length is carried.
+const SAFE: f64 = 0.95;
+
 /// The bridges in `solid`, over what `below` does not carry; they reach on into `inside` for something to stand on.
 pub(super) fn find(solid: &Region, inside: &Region, below: &Region) -> Vec<Solid> {
     let air = solid.minus(below).opened(LEDGE / 2);
@@ -23,7 +26,7 @@ pub(super) fn find(solid: &Region, inside: &Region, below: &Region) -> Vec<Solid
         if reach.is_empty() {
             continue;
         }
-        let (degrees, carried) = best_direction(&reach, below);
+        let (degrees, carried) = best_direction(&reach, below, f64::INFINITY);
         let feature = if carried > 0.5 { Feature::Bridge } else { Feature::BottomSurface };
         rest = rest.minus(&reach);
         bridges.push(Solid { feature, region: reach, degrees });
@@ -31,8 +34,16 @@ pub(super) fn find(solid: &Region, inside: &Region, below: &Region) -> Vec<Solid
     bridges
 }
 
-/// The direction most of whose length is carried at both ends, and that share.
-fn best_direction(reach: &Region, below: &Region) -> (f64, f64) {
+/// Whether lines can be laid over `air`, a part of `outline`, that all rest on `below` at both ends and hang free
+/// for no more than `longest` micrometres.
+pub(crate) fn spans(air: &Region, outline: &Region, below: &Region, longest: i32) -> bool {
+    let reach = air.grown(ANCHOR).and(outline);
+    let (_, carried) = best_direction(&reach, below, f64::from(longest + 2 * ANCHOR));
+    carried > SAFE
+}
+
+/// The direction most of whose length is carried at both ends by lines no longer than `longest`, and that share.
+fn best_direction(reach: &Region, below: &Region, longest: f64) -> (f64, f64) {
     let ground = Ground::new(below);
     let mut best = (TRIED[0], 0.0);
     for degrees in TRIED {
@@ -42,7 +53,7 @@ fn best_direction(reach: &Region, below: &Region) -> (f64, f64) {
             let (from, to) = (run.points[0], run.points[run.points.len() - 1]);
             let length = crate::geometry::distance(from, to);
             all += length;
-            if length > 0.0 && ground.carries(from, to) {
+            if length > 0.0 && length <= longest && ground.carries(from, to) {
                 carried += length;
             }
         }
@@ -91,12 +102,13 @@ mod tests {
 
     #[test]
     fn a_deck_between_two_pillars_is_bridged_from_one_to_the_other() {
-        let pillars = rectangle(0, 0, 5_000, 10_000).union(&rectangle(20_000, 0, 5_000, 10_000));
+        let pillars =
+            Region::united(&[&rectangle(0, 0, 5_000, 10_000), &rectangle(20_000, 0, 5_000, 10_000)]);
         let deck = rectangle(0, 0, 25_000, 10_000);
         let found = find(&deck, &deck, &pillars);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].feature, found[0].degrees), (Feature::Bridge, 0.0));
-        let turned = rectangle(0, 0, 10_000, 5_000).union(&rectangle(0, 20_000, 10_000, 5_000));
+        let turned = Region::united(&[&rectangle(0, 0, 10_000, 5_000), &rectangle(0, 20_000, 10_000, 5_000)]);
         let deck = rectangle(0, 0, 10_000, 25_000);
         assert_eq!(find(&deck, &deck, &turned)[0].degrees, 90.0);
     }
@@ -107,5 +119,15 @@ mod tests {
         let found = find(&deck, &deck, &rectangle(0, 0, 4_000, 10_000));
         assert_eq!(found.len(), 1);
         assert_ne!(found[0].degrees, 0.0);
+    }
+
+    #[test]
+    fn a_gap_is_spanned_when_short_enough_and_a_ledge_never() {
+        let deck = rectangle(0, 0, 25_000, 10_000);
+        let gap = rectangle(5_000, 0, 15_000, 10_000);
+        let pillars = deck.minus(&gap);
+        assert!(spans(&gap, &deck, &pillars, 15_000));
+        assert!(!spans(&gap, &deck, &pillars, 14_500));
+        assert!(!spans(&gap, &rectangle(0, 0, 20_000, 10_000), &rectangle(0, 0, 5_000, 10_000), 50_000));
     }
 }

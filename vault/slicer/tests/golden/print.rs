@@ -112,6 +112,17 @@ impl Laid {
         })
     }
 
+    /// Every straight line of this feature: from, to and width, in millimetres from the bed's corner.
+    pub(crate) fn lines(&self, feature: Feature) -> Vec<([f64; 2], [f64; 2], f64)> {
+        let millimetres = |p: Point| [f64::from(p.x) / 1000.0, f64::from(p.y) / 1000.0];
+        let of_path = |(from, path): &(Point, Path)| {
+            let points: Vec<_> = [*from].into_iter().chain(path.points.iter().map(|(p, _)| *p)).collect();
+            let width = f64::from(path.width.0) / 1000.0;
+            points.windows(2).map(|p| (millimetres(p[0]), millimetres(p[1]), width)).collect::<Vec<_>>()
+        };
+        self.of(feature).flat_map(of_path).collect()
+    }
+
     pub(crate) fn has(&self, feature: Feature) -> bool {
         self.of(feature).next().is_some()
     }
