@@ -101,7 +101,7 @@ fn cut_doubled_swapped_and_foreign_segments_are_refused_where_they_stand() {
     assert_eq!(changed(&|s| s.push(s[last as usize].clone())), refused_at(last + 1, Reason::AfterFinal));
     assert_eq!(
         changed(&|s| s[5] = other.recorded.segments[5].clone()),
-        refused_at(last + 1, Reason::BadManifest("root"))
+        refused_at(last + 1, Reason::BadManifest("digest"))
     );
     assert_eq!(changed(&|s| s[2].push(0)), refused_at(2, Reason::Trailing));
 }

@@ -10,7 +10,6 @@ pub mod commitment;
 pub mod enrolment;
 pub mod keys;
 pub mod labels;
-mod merkle;
 pub mod note;
 mod primitives;
 pub mod statement;

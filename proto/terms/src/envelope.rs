@@ -56,8 +56,8 @@ pub struct Manifest {
     pub segments: u32,
     /// Length of all sealed segments together, in bytes.
     pub sealed_bytes: u64,
-    /// RFC 6962 Merkle root over the sealed segments.
-    pub root: Digest,
+    /// BLAKE3 of the BLAKE3 hashes of all sealed segments.
+    pub digest: Digest,
     /// Number of layers.
     pub layers: u32,
     /// One for each epoch, in order: what its secret must give. At most [`EPOCH_LIMIT`].
@@ -130,7 +130,7 @@ impl Noun for Manifest {
             header: Digest(reader.array("header")?),
             segments: reader.u32("segments")?,
             sealed_bytes: reader.u64("sealed_bytes")?,
-            root: Digest(reader.array("root")?),
+            digest: Digest(reader.array("digest")?),
             layers: reader.u32("layers")?,
             commitments: reader.list("commitments", EPOCH_LIMIT, |reader| reader.array("commitment"))?,
             summary: Summary {
@@ -147,7 +147,7 @@ impl Noun for Manifest {
     fn emit(&self) -> Vec<u8> {
         let mut writer = Writer::new();
         writer.raw(self.header.as_bytes()).u32(self.segments).u64(self.sealed_bytes);
-        writer.raw(self.root.as_bytes()).u32(self.layers);
+        writer.raw(self.digest.as_bytes()).u32(self.layers);
         writer.list(&self.commitments, |writer, commitment| {
             writer.raw(commitment);
         });
@@ -217,7 +217,7 @@ mod tests {
             header: Digest([9; 32]),
             segments: 7,
             sealed_bytes: 1 << 40,
-            root: Digest([8; 32]),
+            digest: Digest([8; 32]),
             layers: 3,
             commitments: vec![[8; 32]],
             summary: Summary {

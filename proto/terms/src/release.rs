@@ -103,12 +103,8 @@ mod tests {
     use super::*;
 
     fn release(epochs: &[u32]) -> KeyRelease {
-        let wrapped = |epoch: &u32| WrappedEpoch {
-            epoch: *epoch,
-            commitment: [1; 32],
-            enc: [2; 32],
-            sealed: [3; 48],
-        };
+        let wrapped =
+            |epoch: &u32| WrappedEpoch { epoch: *epoch, commitment: [1; 32], enc: [2; 32], sealed: [3; 48] };
         KeyRelease {
             header: Digest([4; 32]),
             grounds: Grounds::of(7),

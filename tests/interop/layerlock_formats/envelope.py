@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from . import labels, merkle
+from . import labels
 from .cursor import Cursor
 from .outcome import Refused
 from .primitives import TAG, sha256
@@ -44,7 +44,7 @@ class Manifest(NamedTuple):
     header_hash: bytes
     segments: int
     sealed_bytes: int
-    root: bytes
+    digest: bytes
     layers: int
     commitments: list[bytes]
     duration: int
@@ -95,7 +95,7 @@ def read_manifest(cursor: Cursor) -> Manifest:
         header_hash=cursor.take(32),
         segments=cursor.u32(),
         sealed_bytes=cursor.u64(),
-        root=cursor.take(32),
+        digest=cursor.take(32),
         layers=cursor.u32(),
         commitments=[cursor.take(32) for _ in range(cursor.count(EPOCH_LIMIT))],
         duration=cursor.u64(),
@@ -115,12 +115,13 @@ class Checker:
         self.header = header
         self.header_hash = header_hash
         self._last: Frame | None = None
-        self._leaves: list[bytes] = []
+        self._hasher = blake3()
+        self._count = 0
         self._bytes = 0
 
     def due(self) -> int:
         """The index that comes next, which is how many came."""
-        return len(self._leaves)
+        return self._count
 
     def refused(self, reason: str) -> RefusedAt:
         return RefusedAt(self.due(), reason)
@@ -162,7 +163,8 @@ class Checker:
         return layer == self._last.layer or (layer == self._last.layer + 1 and self._last.flags == PIECE_ENDS)
 
     def _take(self, frame: Frame, segment: bytes) -> None:
-        self._leaves.append(merkle.leaf_hash(segment[:FRAME] + blake3(segment[FRAME:]).digest()))
+        self._hasher.update(blake3(segment).digest())
+        self._count += 1
         self._bytes += len(segment)
         self._last = frame
 
@@ -173,11 +175,11 @@ class Checker:
         if manifest.header_hash != self.header_hash:
             raise self.refused("wrong-header")
         came = (
-            ("segments", manifest.segments, len(self._leaves)),
+            ("segments", manifest.segments, self._count),
             ("sealed_bytes", manifest.sealed_bytes, self._bytes),
             ("layers", manifest.layers, self._last.layer + 1),
             ("commitments", len(manifest.commitments), self._last.epoch + 1),
-            ("root", manifest.root, merkle.root(self._leaves)),
+            ("digest", manifest.digest, self._hasher.digest()),
         )
         for field, stated, right in came:
             if stated != right:

@@ -14,7 +14,7 @@ from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
-from . import envelope, labels, merkle, release, statement
+from . import envelope, labels, release, statement
 from .keys import SigningKey
 from .primitives import TAG, hkdf, hmac_sha256
 from .vectors import Vector
@@ -122,7 +122,7 @@ def _commitment(made: Envelope, header_hash: bytes, number: int) -> bytes:
 
 
 def _manifest(made: Envelope, header_hash: bytes, segments: list[bytes]) -> bytes:
-    leaves = [merkle.leaf_hash(segment[:17] + blake3(segment[17:]).digest()) for segment in segments]
+    hashes = [blake3(segment).digest() for segment in segments]
     commitments = [_commitment(made, header_hash, number) for number in made.committed]
     off = made.stated
     return b"".join(
@@ -130,7 +130,7 @@ def _manifest(made: Envelope, header_hash: bytes, segments: list[bytes]) -> byte
             header_hash if "header" not in off else bytes(32),
             u32(len(segments) + off.get("segments", 0)),
             u64(sum(map(len, segments)) + off.get("sealed bytes", 0)),
-            merkle.root(leaves if "root" not in off else leaves[::-1]),
+            blake3(b"".join(hashes if "digest" not in off else hashes[::-1])).digest(),
             u32(made.frames[-1].layer + 1 + off.get("layers", 0)),
             u32(len(commitments)),
             *commitments,
@@ -206,7 +206,7 @@ def _a_segment_is_left_out_and_the_rest_renumbered(made: Envelope, dice: random.
 
 
 def _the_manifest_lies(made: Envelope, dice: random.Random) -> None:
-    field = dice.choice(("header", "segments", "sealed bytes", "root", "layers", "duration", "filament", "bounds"))
+    field = dice.choice(("header", "segments", "sealed bytes", "digest", "layers", "duration", "filament", "bounds"))
     made.stated[field] = dice.choice((-1, 1, 2**31, 2**63))
 
 

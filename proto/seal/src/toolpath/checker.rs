@@ -7,9 +7,9 @@
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
 
-use super::segment::{FRAME, OVERHEAD, Segment, SegmentInfo, layer_follows};
+use super::segment::{OVERHEAD, Segment, SegmentInfo, layer_follows};
 use super::{Ends, Reason, Refused, header_hash};
-use crate::merkle::Frontier;
+use crate::primitives::{self, HashList};
 use crate::statement::Verified;
 
 /// Takes an envelope's segments in order.
@@ -17,7 +17,7 @@ pub struct Checker {
     header: Verified<EnvelopeHeader>,
     hash: Digest,
     last: Option<SegmentInfo>,
-    tree: Frontier,
+    hashes: HashList,
     sealed_bytes: u64,
 }
 
@@ -29,17 +29,11 @@ pub struct Checked {
     manifest: Manifest,
 }
 
-/// The next segment of one checker's envelope, found to be in order.
-pub(super) struct Admitted {
-    pub(super) info: SegmentInfo,
-    leaf: [u8; FRAME + 32],
-}
-
 impl Checker {
     /// Begins with a verified header; the manifest must be signed by the header's signer.
     pub fn new(header: Verified<EnvelopeHeader>) -> Self {
         let hash = header_hash(header.statement());
-        Self { header, hash, last: None, tree: Frontier::new(), sealed_bytes: 0 }
+        Self { header, hash, last: None, hashes: HashList::new(), sealed_bytes: 0 }
     }
 
     /// Checks the next segment.
@@ -47,9 +41,9 @@ impl Checker {
     /// # Errors
     /// [`Refused`] at the index that was due. The checker stays where it was: the right segment may follow.
     pub fn segment(&mut self, bytes: &[u8]) -> Result<SegmentInfo, Refused> {
-        let admitted = self.admit(bytes)?;
-        self.take(&admitted);
-        Ok(admitted.info)
+        let info = self.admit(bytes)?;
+        self.take(info, &primitives::blake3(bytes));
+        Ok(info)
     }
 
     /// Checks the manifest against what came.
@@ -59,25 +53,21 @@ impl Checker {
     pub fn finish(self, manifest: &Verified<Manifest>) -> Result<Checked, Refused> {
         match self.compare(manifest) {
             Some(reason) => Err(Refused { index: self.next_index(), reason }),
-            None => Ok(Checked {
-                header: self.header,
-                hash: self.hash,
-                manifest: Manifest::clone(manifest),
-            }),
+            None => Ok(Checked { header: self.header, hash: self.hash, manifest: Manifest::clone(manifest) }),
         }
     }
 
     /// Checks the next segment without counting it as come.
-    pub(super) fn admit(&self, bytes: &[u8]) -> Result<Admitted, Refused> {
+    pub(super) fn admit(&self, bytes: &[u8]) -> Result<SegmentInfo, Refused> {
         let index = self.next_index();
         self.examine(bytes, index).map_err(|reason| Refused { index, reason })
     }
 
-    /// Counts an admitted segment as come.
-    pub(super) fn take(&mut self, admitted: &Admitted) {
-        self.tree.push(&admitted.leaf);
-        self.sealed_bytes += u64::from(admitted.info.length) + OVERHEAD as u64;
-        self.last = Some(admitted.info);
+    /// Counts an admitted segment, whose bytes have this hash, as come.
+    pub(super) fn take(&mut self, info: SegmentInfo, hash: &Digest) {
+        self.hashes.push(hash);
+        self.sealed_bytes += u64::from(info.length) + OVERHEAD as u64;
+        self.last = Some(info);
     }
 
     pub(super) fn header_hash(&self) -> &Digest {
@@ -88,14 +78,13 @@ impl Checker {
         self.last.map_or(0, |last| last.index + 1)
     }
 
-    fn examine(&self, bytes: &[u8], index: u32) -> Result<Admitted, Reason> {
+    fn examine(&self, bytes: &[u8], index: u32) -> Result<SegmentInfo, Reason> {
         if self.last.is_some_and(|last| last.ends == Ends::Toolpath) {
             return Err(Reason::AfterFinal);
         }
-        let segment = Segment::parse(bytes, self.header.segment_limit)?;
-        // The hash comes last: what is out of place is refused before it costs anything.
-        self.check_place(&segment.info(), index)?;
-        Ok(Admitted { info: segment.info(), leaf: segment.leaf() })
+        let info = Segment::parse(bytes, self.header.segment_limit)?.info();
+        self.check_place(&info, index)?;
+        Ok(info)
     }
 
     fn check_place(&self, info: &SegmentInfo, index: u32) -> Result<(), Reason> {
@@ -127,7 +116,7 @@ impl Checker {
             ("sealed_bytes", manifest.sealed_bytes == self.sealed_bytes),
             ("layers", manifest.layers == last.layer + 1),
             ("commitments", manifest.epochs() == last.epoch + 1),
-            ("root", manifest.root == self.tree.root()),
+            ("digest", manifest.digest == self.hashes.digest()),
         ];
         counted.iter().find(|(_, equal)| !equal).map(|(field, _)| Reason::BadManifest(field))
     }

@@ -120,7 +120,9 @@ impl fmt::Display for Reason {
             Self::Incomplete => "the final segment is missing",
             Self::WrongHeader => "the manifest belongs to another header",
             Self::WrongSigner => "the manifest's signer is not the header's",
-            Self::BadManifest("root") => "a segment is not the one that was sealed: the manifest's `root` differs",
+            Self::BadManifest("digest") => {
+                "a segment is not the one that was sealed: the manifest's `digest` differs"
+            }
             Self::BadManifest(field) => return write!(f, "the manifest's `{field}` is not what was counted"),
             Self::NoEpochSecret => "its epoch's secret has not been released, or was dropped",
             Self::CannotOpen => "it cannot be opened",

@@ -13,6 +13,7 @@ use super::checker::{Checked, Checker};
 use super::epoch::{EpochKey, EpochSecret};
 use super::segment::{self, Segment, SegmentInfo};
 use super::{Reason, Refused};
+use crate::primitives;
 use crate::statement::Verified;
 
 /// Opens a checked envelope.
@@ -111,12 +112,13 @@ impl Live {
     /// # Errors
     /// As [`Opener::open`]; the segment counts as not come, and may come again.
     pub fn open<'b>(&mut self, bytes: &'b mut [u8]) -> Result<(SegmentInfo, &'b [u8]), Refused> {
-        let admitted = self.checker.admit(bytes)?;
-        let info = admitted.info;
+        let info = self.checker.admit(bytes)?;
+        // Of the ciphertext, which opening overwrites.
+        let hash = primitives::blake3(bytes);
         let text = open(self.checker.header_hash(), &self.keys, &info, bytes)
             .map_err(|reason| Refused { index: info.index, reason })?;
         forget_before(&mut self.keys, info.epoch);
-        self.checker.take(&admitted);
+        self.checker.take(info, &hash);
         Ok((info, text))
     }
 

@@ -10,10 +10,10 @@ use layerlock_terms::envelope::{EPOCH_LIMIT, EnvelopeHeader, Manifest, Summary};
 use rand_core::CryptoRng;
 
 use super::epoch::{EpochKey, JobSecret};
-use super::segment::{self, FRAME, OVERHEAD, SegmentInfo};
+use super::segment::{self, OVERHEAD, SegmentInfo};
 use super::{Ends, header_hash};
 use crate::keys::SigningKey;
-use crate::merkle::Frontier;
+use crate::primitives::{self, HashList};
 use crate::statement::Statement;
 
 /// Seals one toolpath for one device and one job.
@@ -28,7 +28,7 @@ pub struct Sealer {
     /// Of this epoch and those before.
     commitments: Vec<[u8; 32]>,
     last: Option<SegmentInfo>,
-    tree: Frontier,
+    hashes: HashList,
     sealed_bytes: u64,
 }
 
@@ -76,7 +76,7 @@ impl Sealer {
             commitments: vec![key.commitment],
             key,
             last: None,
-            tree: Frontier::new(),
+            hashes: HashList::new(),
             sealed_bytes: 0,
         }
     }
@@ -116,7 +116,7 @@ impl Sealer {
         out.extend_from_slice(&frame);
         out.extend_from_slice(plaintext);
         segment::seal(&self.hash, &self.key, &info, out, from);
-        self.tree.push(&segment::leaf(&frame, &out[from + FRAME..]));
+        self.hashes.push(&primitives::blake3(&out[from..]));
         self.sealed_bytes += (plaintext.len() + OVERHEAD) as u64;
         self.last = Some(info);
         Ok(info)
@@ -132,7 +132,7 @@ impl Sealer {
             header: self.hash,
             segments: last.index + 1,
             sealed_bytes: self.sealed_bytes,
-            root: self.tree.root(),
+            digest: self.hashes.digest(),
             layers: last.layer + 1,
             commitments: self.commitments,
             summary,

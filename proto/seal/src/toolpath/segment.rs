@@ -8,7 +8,7 @@ use layerlock_terms::digest::Digest;
 use super::epoch::EpochKey;
 use super::{Ends, Reason};
 use crate::CannotOpen;
-use crate::primitives::{self, TAG};
+use crate::primitives::TAG;
 
 /// Bytes of a frame.
 pub(super) const FRAME: usize = 17;
@@ -35,9 +35,7 @@ pub struct SegmentInfo {
 #[derive(Debug, Clone, Copy)]
 pub struct Segment<'a> {
     info: SegmentInfo,
-    frame: &'a [u8; FRAME],
-    /// Ciphertext and tag.
-    sealed: &'a [u8],
+    bytes: &'a [u8],
 }
 
 impl<'a> Segment<'a> {
@@ -58,10 +56,10 @@ impl<'a> Segment<'a> {
     /// # Errors
     /// As [`Segment::parse`], but never [`Reason::Trailing`].
     pub fn split_first(bytes: &'a [u8], limit: u32) -> Result<(Self, &'a [u8]), Reason> {
-        let (frame, rest) = bytes.split_first_chunk().ok_or(Reason::Truncated)?;
-        let info = parse_frame(frame, limit)?;
-        let (sealed, rest) = rest.split_at_checked(info.length as usize + TAG).ok_or(Reason::Truncated)?;
-        Ok((Self { info, frame, sealed }, rest))
+        let info = parse_frame(bytes.first_chunk().ok_or(Reason::Truncated)?, limit)?;
+        let (bytes, rest) =
+            bytes.split_at_checked(info.length as usize + OVERHEAD).ok_or(Reason::Truncated)?;
+        Ok((Self { info, bytes }, rest))
     }
 
     /// What the frame says; believed only once the segment is checked.
@@ -69,9 +67,9 @@ impl<'a> Segment<'a> {
         self.info
     }
 
-    /// The Merkle leaf's data: `frame ‖ BLAKE3(ciphertext ‖ tag)`.
-    pub(super) fn leaf(&self) -> [u8; FRAME + 32] {
-        leaf(self.frame, self.sealed)
+    /// Its bytes, from the frame to the tag.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 }
 
@@ -91,10 +89,6 @@ pub(super) fn open<'b>(
 ) -> Result<&'b [u8], CannotOpen> {
     let (frame, sealed) = segment.split_first_chunk_mut::<FRAME>().ok_or(CannotOpen)?;
     Ok(key.cipher.decrypt(nonce(index), &associated_data(header, frame), sealed)?)
-}
-
-pub(super) fn leaf(frame: &[u8; FRAME], sealed: &[u8]) -> [u8; FRAME + 32] {
-    joined(frame, primitives::blake3(sealed).as_bytes())
 }
 
 /// Whether `layer` may come after `last`: the first is 0; then the same, or the next once a piece ended.
@@ -118,7 +112,10 @@ pub(super) fn emit_frame(info: &SegmentInfo) -> [u8; FRAME] {
 
 /// What a segment's tag covers beside its ciphertext: `header hash ‖ frame`.
 fn associated_data(header: &Digest, frame: &[u8; FRAME]) -> [u8; 32 + FRAME] {
-    joined(header.as_bytes(), frame)
+    let mut data = [0; 32 + FRAME];
+    data[..32].copy_from_slice(header.as_bytes());
+    data[32..].copy_from_slice(frame);
+    data
 }
 
 /// A segment's nonce: eight zero bytes and its index. An index occurs once in an envelope, and no two
@@ -147,12 +144,4 @@ fn parse_flags(flags: u8) -> Result<Ends, Reason> {
         2 => Ok(Ends::Toolpath),
         _ => Err(Reason::UnknownFlags),
     }
-}
-
-fn joined<const N: usize>(left: &[u8], right: &[u8]) -> [u8; N] {
-    let mut bytes = [0; N];
-    let (from_left, from_right) = bytes.split_at_mut(left.len());
-    from_left.copy_from_slice(left);
-    from_right.copy_from_slice(right);
-    bytes
 }

@@ -116,22 +116,10 @@ impl Vault {
     }
 }
 
-/// The Merkle leaf of a segment.
-pub fn leaf(segment: &[u8]) -> [u8; 32] {
-    let (frame, sealed) = segment.split_at(17);
-    sha256(&cat(&[&[0], frame, blake3::hash(sealed).as_bytes()]))
-}
-
-/// MTH of RFC 6962, 2.1, as it stands there.
-pub fn merkle_root(leaves: &[[u8; 32]]) -> [u8; 32] {
-    match leaves {
-        [] => sha256(&[]),
-        [one] => *one,
-        _ => {
-            let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-            sha256(&cat(&[&[1], &merkle_root(left), &merkle_root(right)]))
-        }
-    }
+/// What a manifest says of the segments.
+pub fn digest(segments: &[Vec<u8>]) -> [u8; 32] {
+    let hashes: Vec<u8> = segments.iter().flat_map(|segment| *blake3::hash(segment).as_bytes()).collect();
+    *blake3::hash(&hashes).as_bytes()
 }
 
 /// A blob whose chunks are as given: text, number, last flag.

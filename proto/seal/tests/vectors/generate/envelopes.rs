@@ -2,9 +2,7 @@
 
 use super::super::file::Vector;
 use super::super::forge::{Fields, cat};
-use super::{
-    envelope, envelope_of, fields, manifest_of, other_release, sealed, stated_release, text, vault,
-};
+use super::{envelope, envelope_of, fields, manifest_of, other_release, sealed, stated_release, text, vault};
 
 pub fn all() -> Vec<Vector> {
     [shapes(), places(), seals()].concat()

@@ -29,12 +29,22 @@ pub fn all() -> Vec<Vector> {
             other_job(&fields()[1])
         }),
         second("swapped", "out-of-order", "SEG-6", "segment 2 where 1 is due", segments[2].clone()),
-        live("incomplete", "refused-at 4 incomplete", "MAN-3", "the final segment is missing", {
-            &segments[..4]
-        }, &right),
-        live("manifest-commitments", "refused-at 5 bad-manifest commitments", "EP-4", {
-            "the manifest commits to another secret for epoch 1 than was released"
-        }, &segments, &stated_manifest(&foreign)),
+        live(
+            "incomplete",
+            "refused-at 4 incomplete",
+            "MAN-3",
+            "the final segment is missing",
+            &segments[..4],
+            &right,
+        ),
+        live(
+            "manifest-commitments",
+            "refused-at 5 bad-manifest commitments",
+            "EP-4",
+            "the manifest commits to another secret for epoch 1 than was released",
+            &segments,
+            &stated_manifest(&foreign),
+        ),
         two_secrets(&segments, &right),
         resealed(),
     ]
@@ -62,18 +72,28 @@ fn second(name: &str, reason: &str, rule: &str, comment: &str, segment: Vec<u8>)
 fn two_secrets(segments: &[Vec<u8>], right: &[u8]) -> Vector {
     let releases = [stated_release(&release()), stated_release(&other_release())];
     let comment = "a second release holds another secret for epoch 0";
-    envelope_of("live", "two-secrets", "refused-at 0 cannot-open", "EP-4", comment, segments, &releases, right)
+    envelope_of(
+        "live",
+        "two-secrets",
+        "refused-at 0 cannot-open",
+        "EP-4",
+        comment,
+        segments,
+        &releases,
+        right,
+    )
 }
 
 /// Opens to the last segment, but the manifest is over another segment 1.
 fn resealed() -> Vector {
     let (segments, _) = sealed();
     let mut others = segments.clone();
-    others[1] = vault().segment(&Fields { text: b"layer nought, another ...".to_vec(), ..fields()[1].clone() });
+    others[1] =
+        vault().segment(&Fields { text: b"layer nought, another ...".to_vec(), ..fields()[1].clone() });
     others[1].truncate(segments[1].len());
     let comment = "the manifest is over another segment 1 than came";
     let manifest = manifest_of(&others);
-    live("root", "refused-at 5 bad-manifest root", "MAN-8", comment, &segments, &manifest)
+    live("digest", "refused-at 5 bad-manifest digest", "MAN-8", comment, &segments, &manifest)
 }
 
 /// A segment whose frame is this envelope's to the last bit, so that nothing but the header tells.

@@ -64,11 +64,11 @@ pub fn all() -> Vec<Vector> {
             Manifest { commitments: [&base.commitments[..], &[[9; 32]]].concat(), ..base.clone() },
         ),
         wrong(
-            "root",
-            "bad-manifest root",
+            "digest",
+            "bad-manifest digest",
             "MAN-8",
-            "another root",
-            Manifest { root: Digest([9; 32]), ..base.clone() },
+            "another digest",
+            Manifest { digest: Digest([9; 32]), ..base.clone() },
         ),
         envelope(
             "manifest-16385-epochs",
@@ -88,7 +88,7 @@ pub fn all() -> Vec<Vector> {
 fn changed(name: &str, comment: &str, segment: Vec<u8>) -> Vector {
     let (mut segments, right) = sealed();
     segments[1] = segment;
-    envelope(name, "refused-at 5 bad-manifest root", "MAN-8", comment, &segments, &right)
+    envelope(name, "refused-at 5 bad-manifest digest", "MAN-8", comment, &segments, &right)
 }
 
 fn flip_last(segment: &[u8]) -> Vec<u8> {

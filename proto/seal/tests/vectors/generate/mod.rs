@@ -150,12 +150,11 @@ fn text() -> Vec<u8> {
 }
 
 fn manifest(segments: &[Vec<u8>]) -> Manifest {
-    let leaves: Vec<_> = segments.iter().map(|segment| forge::leaf(segment)).collect();
     Manifest {
         header: Digest(vault().header_hash()),
         segments: segments.len() as u32,
         sealed_bytes: segments.iter().map(|segment| segment.len() as u64).sum(),
-        root: Digest(forge::merkle_root(&leaves)),
+        digest: Digest(forge::digest(segments)),
         layers: 3,
         commitments: vec![vault().commitment(0), vault().commitment(1)],
         summary: summary(),

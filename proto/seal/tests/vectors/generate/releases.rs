@@ -41,7 +41,13 @@ fn whole() -> Vec<Vector> {
         vector("signer", "refused-signer", "REL-1", "signed by another key", &by_another),
         vector("other-header", "cannot-open", "REL-2", "of another header", &stated_release(&other_header)),
         payload("none", "REL-3", "no epoch", &KeyRelease { epochs: Vec::new(), ..release() }),
-        vector("4097-epochs", "refused-payload", "REL-3", "announces 4,097 epochs, and ends", &announcing(4097)),
+        vector(
+            "4097-epochs",
+            "refused-payload",
+            "REL-3",
+            "announces 4,097 epochs, and ends",
+            &announcing(4097),
+        ),
         payload("falling", "REL-4", "epoch 1 before epoch 0", &falling),
         payload("twice", "REL-4", "epoch 0 twice", &twice()),
     ]
