@@ -13,6 +13,34 @@ fn the_table_is_in_the_order_of_its_keys_and_names_each_setting_once() {
     }
 }
 
+/// An end of a range, as the page has it.
+fn end_of_range(setting: &Setting, bound: Bound) -> String {
+    match bound {
+        Bound::Fixed(value) => setting.display(value),
+        Bound::Nozzle(percent) => format!("{percent}% of the nozzle"),
+        Bound::NozzleHeat | Bound::BedHeat | Bound::TopSpeed => "the machine's".to_owned(),
+    }
+}
+
+#[test]
+fn the_page_of_settings_is_the_table() {
+    let page = include_str!("../../../../docs/settings.md");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let profile = standard();
+    for (at, setting) in settings().iter().enumerate() {
+        let default = profile.show(setting.name).expect("in the table");
+        let [low, high] = [setting.low, setting.high].map(|bound| end_of_range(setting, bound));
+        let ends = match setting.unit {
+            Unit::Choice(names) => format!("{} |", names.join(", ")),
+            Unit::Switch => "off, on |".to_owned(),
+            _ => format!("{low} | {high}"),
+        };
+        let row = format!("| `{}` | {default} | {ends} | {} |", setting.name, setting.doc);
+        assert_eq!(rows.get(at).copied(), Some(row.as_str()), "docs/settings.md, row {}", at + 1);
+    }
+    assert_eq!(rows.len(), settings().len());
+}
+
 #[test]
 fn every_shown_value_is_taken_back_unchanged() {
     for machine in crate::machine::MACHINES {
