@@ -143,6 +143,23 @@ fn supports_stand_on_the_part_only_where_that_is_allowed() {
 }
 
 #[test]
+fn supports_that_stand_on_the_bed_only_don_t_lean_over_the_part() {
+    let part = join(&[
+        block([0.0, 0.0, 0.0], [12.0, 20.0, 4.0]),
+        block([0.0, 0.0, 4.0], [4.0, 20.0, 16.0]),
+        block([0.0, 0.0, 16.0], [24.0, 20.0, 20.0]),
+    ]);
+    let print = Print::with(&part, &[GRID, ("support-plate-only", "on")]);
+    assert_eq!(held(&print).len(), 79);
+    // The part is centred on 125 mm and 24 mm long, so its foot ends in the middle of the bed; on the bed
+    // itself the tower's own foot goes around it.
+    for layer in &print.layers[1..79] {
+        let (low, _) = layer.extent(Feature::Support);
+        assert!(low[0] >= 125_000 + 225, "{low:?}");
+    }
+}
+
+#[test]
 fn a_body_that_begins_in_the_air_stands_on_a_tower_that_widens_downwards() {
     let part =
         join(&[block([0.0, 0.0, 0.0], [10.0, 10.0, 40.0]), block([18.5, 4.5, 30.0], [19.5, 5.5, 38.0])]);
@@ -252,15 +269,15 @@ fn off_line(p: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
     (p[0] - a[0] - along * way[0]).hypot(p[1] - a[1] - along * way[1])
 }
 
-/// No support touches the part, beside it or one layer above or below.
-fn keeps_clear(print: &Print, heap: &Heap) {
+/// No support touches the part, beside it or within `gap` layers above or below.
+fn keeps_clear(print: &Print, heap: &Heap, gap: usize) {
     for (index, laid) in print.layers.iter().enumerate() {
         for (a, b, width) in support_lines(laid) {
             let free = heap.off_part(index, a, b) - width / 2.0;
             assert!(free >= ASIDE - 0.002, "layer {index}: {free} mm beside {a:?} {b:?}");
-            for near in [index.saturating_sub(1), index + 1] {
+            for near in index.saturating_sub(gap)..=index + gap {
                 let free = heap.off_part(near, a, b) - width / 2.0;
-                assert!(free > -0.06, "layer {index}: {free} mm under or over {a:?} {b:?}");
+                assert!(free > -0.06, "layer {index}: {free} mm from layer {near} at {a:?} {b:?}");
             }
         }
     }
@@ -268,16 +285,17 @@ fn keeps_clear(print: &Print, heap: &Heap) {
 
 /// Every place that hangs free of all else has a support line right under it, past the gap; gives how many were
 /// looked at.
-fn holds_what_hangs(print: &Print, heap: &Heap) -> usize {
+fn holds_what_hangs(print: &Print, heap: &Heap, gap: usize) -> usize {
     let mut seen = 0;
     for [low, high] in &heap.0 {
         let index = (0..).find(|layer| plane(*layer) > low[2]).expect("layers go on");
         let mut p = [low[0] + 0.25, low[1] + 0.25];
-        while index >= 2 && p[1] < high[1] {
+        while index > gap && p[1] < high[1] {
             let hangs = heap.off_part(index - 1, p, p) > LEAN + 0.05;
-            let room = (index.saturating_sub(3)..index).all(|at| heap.off_part(at, p, p) > ASIDE + NARROWEST);
+            let room = (index.saturating_sub(2 * gap + 1)..index)
+                .all(|at| heap.off_part(at, p, p) > ASIDE + NARROWEST);
             if hangs && room {
-                let lines = support_lines(&print.layers[index - 2]);
+                let lines = support_lines(&print.layers[index - 1 - gap]);
                 let nearest = lines.iter().map(|(a, b, _)| off_line(p, *a, *b)).fold(f64::MAX, f64::min);
                 assert!(nearest < 0.6, "layer {index}: nothing under {p:?} for {nearest} mm");
                 seen += 1;
@@ -297,12 +315,14 @@ proptest! {
     #[test]
     fn whatever_hangs_is_held_and_nothing_is_touched(
         boxes in proptest::collection::vec(
-            ([0_u8..40, 0_u8..40, 0_u8..24], [2_u8..24, 2_u8..24, 2_u8..12]), 2..6)
+            ([0_u8..40, 0_u8..40, 0_u8..24], [2_u8..24, 2_u8..24, 2_u8..12]), 2..6),
+        gap in 1_usize..3,
     ) {
         let (mesh, heap) = Heap::of(&boxes);
-        let print = Print::with(&mesh, &[GRID, ("support-bridge-span", "0mm")]);
-        keeps_clear(&print, &heap);
-        holds_what_hangs(&print, &heap);
+        let free = ["0.2mm", "0.4mm"][gap - 1];
+        let print = Print::with(&mesh, &[GRID, ("support-bridge-span", "0mm"), ("support-z-gap", free)]);
+        keeps_clear(&print, &heap, gap);
+        holds_what_hangs(&print, &heap, gap);
     }
 }
 
@@ -310,6 +330,16 @@ proptest! {
 fn the_properties_look_at_something() {
     let (mesh, heap) = Heap::of(&[([0, 0, 0], [8, 8, 24]), ([0, 0, 24], [40, 40, 4])]);
     let print = Print::with(&mesh, &[GRID]);
-    keeps_clear(&print, &heap);
-    assert!(holds_what_hangs(&print, &heap) > 800);
+    keeps_clear(&print, &heap, 1);
+    assert!(holds_what_hangs(&print, &heap, 1) > 800);
+}
+
+#[test]
+fn a_towers_foot_stays_out_from_under_a_wing_close_to_the_bed() {
+    // A stem, a wing from layer 2 on, and an arm that reaches 4 mm beyond the wing.
+    let (mesh, heap) =
+        Heap::of(&[([0, 0, 0], [8, 8, 40]), ([0, 0, 1], [20, 8, 2]), ([0, 0, 36], [28, 8, 4])]);
+    let print = Print::with(&mesh, &[GRID, ("support-z-gap", "0.4mm")]);
+    assert!(held(&print).contains(&0));
+    keeps_clear(&print, &heap, 2);
 }
