@@ -116,7 +116,7 @@ fn manifest() -> Verified<Manifest> {
         header: Digest([0; 32]),
         segments: LAYERS,
         sealed_bytes: 1,
-        root: Digest([0; 32]),
+        digest: Digest([0; 32]),
         layers: LAYERS,
         commitments: vec![[5; 32]; 5],
         summary: Summary { duration: Millis(1), filament_um: 1, min, max },
