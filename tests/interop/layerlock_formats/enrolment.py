@@ -23,4 +23,5 @@ def answer_digest(opening_key: bytes, request_digest: bytes, enc: bytes, sealed:
     """ENR-2, ENR-3: the hash of what the challenge opens to."""
     if len(enc) != ENC or len(sealed) != SEALED:
         raise Refused("refused-value")
-    return sha256(labels.ENROLMENT_ANSWER + hpke_open(opening_key, labels.ENROLMENT_WRAP + request_digest, enc + sealed))
+    answer = hpke_open(opening_key, labels.ENROLMENT_WRAP + request_digest, enc + sealed)
+    return sha256(labels.ENROLMENT_ANSWER + answer)

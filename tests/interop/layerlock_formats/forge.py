@@ -36,12 +36,17 @@ class Envelope(NamedTuple):
     ephemeral: bytes
     header: bytes
     secrets: list[bytes]
+    layers: int
     frames: list[envelope.Frame]
     texts: list[bytes]
-    stated: dict[str, int]
-    grounds: tuple[int, int]
+    off: dict[str, int]
+    grounds: int
     released: list[int]
     committed: list[int]
+
+    def secret(self, epoch: int) -> bytes:
+        """Of an epoch there isn't, another one's."""
+        return self.secrets[epoch % len(self.secrets)]
 
 
 def forge(dice: random.Random) -> Vector:
@@ -58,7 +63,6 @@ def _right(dice: random.Random) -> Envelope:
     limit, epoch_layers, layers = dice.choice((1, 16, 64)), dice.randrange(1, 4), dice.randrange(1, 6)
     frames, texts = _segments(dice, limit, epoch_layers, layers)
     epochs = frames[-1].epoch + 1
-    grounds = dice.choice((0, 1, 2**64 - 1))
     return Envelope(
         kind=dice.choice(("envelope", "live")),
         signer=SigningKey(dice.randbytes(32)),
@@ -66,10 +70,11 @@ def _right(dice: random.Random) -> Envelope:
         ephemeral=dice.randbytes(32),
         header=_header(dice, limit, epoch_layers),
         secrets=[dice.randbytes(32) for _ in range(epochs)],
+        layers=layers,
         frames=frames,
         texts=texts,
-        stated={},
-        grounds=(grounds, grounds),
+        off={},
+        grounds=dice.choice((0, 1, 2**64 - 1)),
         released=list(range(epochs)),
         committed=list(range(epochs)),
     )
@@ -112,26 +117,25 @@ def _vector(made: Envelope, how: str) -> Vector:
 
 def _seal(made: Envelope, header_hash: bytes, frame: envelope.Frame, text: bytes) -> bytes:
     shown = u32(frame.index) + u32(frame.layer) + u32(frame.epoch) + bytes([frame.flags]) + u32(frame.length)
-    secret = made.secrets[frame.epoch % len(made.secrets)]
-    key = hkdf(secret, header_hash, labels.SEGMENT_KEY)
+    key = hkdf(made.secret(frame.epoch), header_hash, labels.SEGMENT_KEY)
     return shown + ChaCha20Poly1305(key).encrypt(bytes(8) + u32(frame.index), text, header_hash + shown)
 
 
-def _commitment(made: Envelope, header_hash: bytes, number: int) -> bytes:
-    return hkdf(made.secrets[number % len(made.secrets)], header_hash, labels.EPOCH_COMMITMENT)
+def _commitment(secret: bytes, header_hash: bytes) -> bytes:
+    return hkdf(secret, header_hash, labels.EPOCH_COMMITMENT)
 
 
 def _manifest(made: Envelope, header_hash: bytes, segments: list[bytes]) -> bytes:
     hashes = [blake3(segment).digest() for segment in segments]
-    commitments = [_commitment(made, header_hash, number) for number in made.committed]
-    off = made.stated
+    commitments = [_commitment(made.secret(number), header_hash) for number in made.committed]
+    off = made.off
     return b"".join(
         (
             header_hash if "header" not in off else bytes(32),
             u32(len(segments) + off.get("segments", 0)),
             u64(sum(map(len, segments)) + off.get("sealed bytes", 0)),
             blake3(b"".join(hashes if "digest" not in off else hashes[::-1])).digest(),
-            u32(made.frames[-1].layer + 1 + off.get("layers", 0)),
+            u32(made.layers + off.get("layers", 0)),
             u32(len(commitments)),
             *commitments,
             u64(off.get("duration", 7)),
@@ -142,16 +146,16 @@ def _manifest(made: Envelope, header_hash: bytes, segments: list[bytes]) -> byte
 
 
 def _release(made: Envelope, header_hash: bytes) -> bytes:
-    shown, bound = made.grounds
-    wrapped = (_wrapped(made, header_hash, bound, number) for number in made.released)
-    return header_hash + u64(shown) + u32(len(made.released)) + b"".join(wrapped)
-
-
-def _wrapped(made: Envelope, header_hash: bytes, grounds: int, number: int) -> bytes:
+    """Of another envelope, if it lies so, it is rightly wrapped for that one."""
+    header_hash = bytes(32) if "release" in made.off else header_hash
     public = X25519PrivateKey.from_private_bytes(made.opening_key).public_key().public_bytes_raw()
-    info = labels.EPOCH_WRAP + header_hash + u64(grounds) + u32(number)
-    sealed = hpke_seal(made.ephemeral, public, info, b"", made.secrets[number % len(made.secrets)])
-    return u32(number) + _commitment(made, header_hash, number) + sealed
+    payload = header_hash + u64(made.grounds) + u32(len(made.released))
+    for number in made.released:
+        secret = bytes(32) if number == made.off.get("secret") else made.secret(number)
+        info = labels.EPOCH_WRAP + header_hash + u64(made.grounds + made.off.get("grounds", 0)) + u32(number)
+        payload += u32(number) + _commitment(secret, header_hash)
+        payload += hpke_seal(made.ephemeral, public, info, b"", secret)
+    return payload
 
 
 def hpke_seal(ephemeral: bytes, public: bytes, info: bytes, aad: bytes, text: bytes) -> bytes:
@@ -205,9 +209,25 @@ def _a_segment_is_left_out_and_the_rest_renumbered(made: Envelope, dice: random.
         made.frames[:] = [frame._replace(index=index) for index, frame in enumerate(made.frames)]
 
 
+def _there_is_no_segment(made: Envelope, dice: random.Random) -> None:
+    made.frames.clear()
+
+
+def _the_release_is_of_another_envelope(made: Envelope, dice: random.Random) -> None:
+    made.off["release"] = 1
+
+
+def _the_release_holds_another_secret(made: Envelope, dice: random.Random) -> None:
+    made.off["secret"] = dice.choice(made.released)
+
+
+def _the_grounds_are_others(made: Envelope, dice: random.Random) -> None:
+    made.off["grounds"] = dice.choice((1, -1))
+
+
 def _the_manifest_lies(made: Envelope, dice: random.Random) -> None:
     field = dice.choice(("header", "segments", "sealed bytes", "digest", "layers", "duration", "filament", "bounds"))
-    made.stated[field] = dice.choice((-1, 1, 2**31, 2**63))
+    made.off[field] = dice.choice((-1, 1, 2**31, 2**63))
 
 
 def _the_manifest_commits_otherwise(made: Envelope, dice: random.Random) -> None:
@@ -240,6 +260,10 @@ def _rearrange(numbers: list[int], dice: random.Random) -> None:
 
 
 LIES = (
+    _there_is_no_segment,
+    _the_release_is_of_another_envelope,
+    _the_release_holds_another_secret,
+    _the_grounds_are_others,
     _a_frame_lies,
     _a_text_is_of_another_length,
     _two_segments_are_swapped,

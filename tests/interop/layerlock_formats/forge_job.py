@@ -39,7 +39,8 @@ def forge_run(dice: random.Random) -> Vector:
         said.append(_say(dice, parties, sequence, _event(dice, not said, sha256(manifest), extent)))
         sequence += dice.choice((0, 1, 1, 1, 2))
     said += dice.choice(([], [dice.choice(said)]))
-    return _vector("a run of receipts", "receipts", parties, [("manifest", manifest), *(("receipt", one) for one in said)])
+    fields = [("manifest", manifest), *(("receipt", one) for one in said)]
+    return _vector("a run of receipts", "receipts", parties, fields)
 
 
 def _event(dice: random.Random, first: bool, manifest: bytes, extent: list[int]) -> bytes:

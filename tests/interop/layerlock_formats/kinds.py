@@ -1,7 +1,7 @@
 """What each `kind` of conformance file asks a reader to do, as the table of `proto/vectors/README.md` says it.
 
-Each is one function that returns what it opened when the file is taken, and raises `Refused` when it is not. A kind that
-isn't in the table here is an error, never a file passed over.
+Each is one function that returns what it opened when the file is taken, and raises `Refused` when it is not. A kind
+that isn't in the table here is an error, never a file passed over.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Small changes to vectors, the same for the same seed, with the outcome this reader gives them.
 
 The Rust reader is run over the same files and must end alike on each (`proto/seal/tests/vectors/second_reader.rs`).
-A mutation is a byte replaced, dropped or doubled in one field that is read. Because nearly all of them fall to the
-first signature, every second one of a statement is *restated*: signed again, by a key made for it, so that what lies
-behind the signature is compared too. Every fourth file is not mutated but forged.
+A mutation is a byte replaced, dropped or doubled, or the end cut off, in one field that is read. Because nearly all
+of them fall to the first signature, every second one of a statement is *restated*: signed again, by a key made for it,
+so that what lies behind the signature is compared too. Every fourth file is not mutated but forged.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ def mutate(files: list[Vector], count: int, seed: int) -> Iterator[Vector]:
     dice = random.Random(seed)
     right = [file for file in files if file.one("expect") == vectors.SUCCESS]
     for number in range(count):
-        file = FORGERS[number // 4 % len(FORGERS)](dice) if number % 4 == 0 else _mutated(dice.choice(dice.choice((files, right))), dice)
-        yield _expecting(file)
+        if number % 4 == 0:
+            yield _expecting(FORGERS[number // 4 % len(FORGERS)](dice))
+        else:
+            yield _expecting(_mutated(dice.choice(dice.choice((files, right))), dice))
 
 
 def _mutated(vector: Vector, dice: random.Random) -> Vector:
@@ -75,11 +77,13 @@ def _with(vector: Vector, changes: dict[int, bytes], how: str) -> Vector:
 
 
 def _changed(data: bytes, dice: random.Random, resize: bool) -> tuple[bytes, str]:
-    """A byte replaced, dropped or doubled: anywhere, or as often in the first two hundred, where the structure is."""
+    """A byte replaced, dropped or doubled, or all cut off from it: anywhere, or as often in the first two hundred,
+    where the structure is."""
     at = dice.choice((dice.randrange(len(data)), dice.randrange(min(len(data), 200))))
-    how = dice.choice(("replaced", "replaced", "dropped", "doubled")) if resize else "replaced"
-    middle = {"replaced": bytes([data[at] ^ dice.randrange(1, 256)]), "dropped": b"", "doubled": data[at : at + 1] * 2}
-    return data[:at] + middle[how] + data[at + 1 :], f"byte {at} {how}"
+    how = dice.choice(("replaced", "replaced", "replaced", "dropped", "doubled", "cut")) if resize else "replaced"
+    middle = {"replaced": bytes([data[at] ^ dice.randrange(1, 256)]), "doubled": data[at : at + 1] * 2}
+    rest = b"" if how == "cut" else data[at + 1 :]
+    return data[:at] + middle.get(how, b"") + rest, f"byte {at} {how}"
 
 
 def _expecting(vector: Vector) -> Vector:
