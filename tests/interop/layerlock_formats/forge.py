@@ -1,5 +1,5 @@
 """Whole envelopes made here, right or with one lie, each sealed and signed as its maker would: what lies behind tags,
-roots and signatures is compared too, and the Rust reader opens what it did not seal.
+digests and signatures is compared too, and the Rust reader opens what it did not seal.
 
 The formulas of `proto/spec/sealed-toolpath.md` in the other direction. Everything comes from the dice, keys too, so
 that a seed gives the same bytes again; nothing but `mutations` may use this.

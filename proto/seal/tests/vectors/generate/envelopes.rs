@@ -1,8 +1,12 @@
 //! Segments in their envelope: rules SEG-1 to SEG-10, EP-3.
 
+use layerlock_terms::release::KeyRelease;
+
 use super::super::file::Vector;
 use super::super::forge::{Fields, cat};
-use super::{envelope, envelope_of, fields, manifest_of, other_release, sealed, stated_release, text, vault};
+use super::{
+    envelope, envelope_of, fields, manifest_of, other_release, release, sealed, stated_release, text, vault,
+};
 
 pub fn all() -> Vec<Vector> {
     [shapes(), places(), seals()].concat()
@@ -23,6 +27,7 @@ fn shapes() -> Vec<Vector> {
             "the last byte is missing",
             right[1][..right[1].len() - 1].to_vec(),
         ),
+        second("cut-in-frame", "truncated", "SEG-1", "ends within the frame", right[1][..16].to_vec()),
         second("trailing", "trailing", "SEG-2", "a byte follows the tag", cat(&[&right[1], &[0]])),
         second(
             "too-long",
@@ -107,7 +112,7 @@ fn places() -> Vec<Vector> {
 
 /// What opens a segment: SEG-10, EP-3.
 fn seals() -> Vec<Vector> {
-    vec![unopenable(), other_secret()]
+    vec![unopenable(), unreleased(), other_secret()]
 }
 
 /// An envelope whose segment 1 is replaced.
@@ -137,10 +142,22 @@ fn unopenable() -> Vector {
     envelope("unopenable", "refused-at 1 cannot-open", "SEG-10", comment, &segments, &manifest_of(&segments))
 }
 
-/// Rightly signed and rightly wrapped, but not the secrets the manifest commits to.
+/// Rightly signed and rightly wrapped, but for the second epoch not the secret the manifest commits to: a reader that
+/// doesn't compare gets as far as segment 4.
 fn other_secret() -> Vector {
-    let ((segments, manifest), release) = (sealed(), stated_release(&other_release()));
-    let comment = "the release holds other secrets than the manifest commits to";
-    let expect = "refused-at 0 cannot-open";
-    envelope_of("envelope", "other-secret", expect, "EP-3", comment, &segments, &[release], &manifest)
+    let mut mixed = release();
+    mixed.epochs[1] = other_release().epochs[1].clone();
+    let comment = "the release holds another secret for epoch 1 than the manifest commits to";
+    released("other-secret", "refused-at 0 cannot-open", "EP-3", comment, &mixed)
+}
+
+fn unreleased() -> Vector {
+    let mut first = release();
+    first.epochs.truncate(1);
+    released("unreleased", "refused-at 4 no-epoch-secret", "SEG-10", "epoch 1 was not released", &first)
+}
+
+fn released(name: &str, expect: &str, rule: &str, comment: &str, release: &KeyRelease) -> Vector {
+    let ((segments, manifest), release) = (sealed(), stated_release(release));
+    envelope_of("envelope", name, expect, rule, comment, &segments, &[release], &manifest)
 }

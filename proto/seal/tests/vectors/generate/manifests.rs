@@ -35,6 +35,14 @@ pub fn all() -> Vec<Vector> {
             &segments[..4],
             &right,
         ),
+        envelope(
+            "no-segment",
+            "refused-at 0 incomplete",
+            "MAN-3",
+            "a manifest, and no segment at all",
+            &[],
+            &right,
+        ),
         wrong(
             "segments",
             "bad-manifest segments",

@@ -31,7 +31,7 @@ fn whole() -> Vec<Vector> {
         vector(name, "refused-payload", rule, comment, &stated_release(release))
     };
     let by_another = forge::statement(RELEASE, &release().emit(), &forge::key(&seed("another key")));
-    let other_header = KeyRelease { header: Digest([9; 32]), ..release() };
+    let other_header = of(&Digest([9; 32]), &device(), Grounds::Receipts);
     let offline = Grounds::Offline(NonZeroU64::MIN);
     let mut falling = release();
     falling.epochs.reverse();
@@ -39,7 +39,13 @@ fn whole() -> Vec<Vector> {
         vector("right", "success", "", "epochs 0 and 1, against receipts", &stated_release(&release())),
         vector("offline", "success", "", "the device's first offline print", &stated_release(&on(offline))),
         vector("signer", "refused-signer", "REL-1", "signed by another key", &by_another),
-        vector("other-header", "cannot-open", "REL-2", "of another header", &stated_release(&other_header)),
+        vector(
+            "other-header",
+            "cannot-open",
+            "REL-2",
+            "rightly wrapped, of another header",
+            &stated_release(&other_header),
+        ),
         payload("none", "REL-3", "no epoch", &KeyRelease { epochs: Vec::new(), ..release() }),
         vector(
             "4097-epochs",
@@ -98,8 +104,17 @@ fn on(grounds: Grounds) -> KeyRelease {
 }
 
 fn to(device: &OpeningKey, grounds: Grounds) -> KeyRelease {
-    let (hash, to) = (Digest(vault().header_hash()), device.wrapping_key());
-    sealer().job_secret().release(&hash, grounds, 0..=1, &to, &mut Repeatable::new("wrap"))
+    of(&Digest(vault().header_hash()), device, grounds)
+}
+
+fn of(header: &Digest, device: &OpeningKey, grounds: Grounds) -> KeyRelease {
+    sealer().job_secret().release(
+        header,
+        grounds,
+        0..=1,
+        &device.wrapping_key(),
+        &mut Repeatable::new("wrap"),
+    )
 }
 
 /// The right release with its second epoch changed.
