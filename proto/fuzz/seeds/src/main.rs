@@ -7,8 +7,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The types of the nouns that `trust` reads, in the order of its table.
-const NOUNS: [&str; 17] = [
+/// The types of the nouns that `trust` reads, in the order of its table; then come trust files and successors.
+const NOUNS: [&str; 18] = [
     "root",
     "service-certificate",
     "seller-certificate",
@@ -26,6 +26,7 @@ const NOUNS: [&str; 17] = [
     "job-report",
     "countersignature",
     "settlement",
+    "device-attestation",
 ];
 
 /// Every seed: its target and its bytes.
@@ -38,6 +39,7 @@ fn main() -> io::Result<()> {
         gather(&fs::read_to_string(path)?, &mut seeds);
     }
     by_hand(&mut seeds);
+    successors(&mut seeds);
     for target in ["convert", "header", "manifest", "segment", "statement", "trust"] {
         let of_target = seeds.iter().filter(|(seed, _)| *seed == target).enumerate();
         let folder = here.join("corpus").join(target);
@@ -84,6 +86,9 @@ fn gather(vector: &str, seeds: &mut Seeds) {
 
 /// A statement is a seed, and its payload one of the targets that read payloads.
 fn statement(bytes: Vec<u8>, seeds: &mut Seeds) {
+    if bytes.starts_with(b"LLTE") {
+        seeds.insert(("trust", [&[NOUNS.len() as u8], &bytes[..]].concat()));
+    }
     if let Some((kind, payload)) = parts(&bytes) {
         let name = kind.strip_prefix("layerlock/").and_then(|it| it.strip_suffix("/v1"));
         let noun = NOUNS.iter().position(|noun| Some(*noun) == name);
@@ -99,10 +104,13 @@ fn statement(bytes: Vec<u8>, seeds: &mut Seeds) {
     }
 }
 
-/// Type and payload of a statement, if it looks like one.
+/// Type and payload of a statement or a trust file, if it looks like one.
 fn parts(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let (kind, rest) = part(bytes.strip_prefix(&[1])?)?;
-    let (payload, _) = part(rest.get(16..)?)?;
+    let (kind, rest, between) = match bytes.strip_prefix(b"LLTE\x00\x01") {
+        Some(file) => part(file).map(|(kind, rest)| (kind, rest, 0))?,
+        None => part(bytes.strip_prefix(&[1])?).map(|(kind, rest)| (kind, rest, 16))?,
+    };
+    let (payload, _) = part(rest.get(between..)?)?;
     Some((std::str::from_utf8(kind).ok()?, payload))
 }
 
@@ -131,6 +139,15 @@ fn by_hand(seeds: &mut Seeds) {
         for input in *inputs {
             seeds.insert(("convert", [&[conversion as u8], *input].concat()));
         }
+    }
+}
+
+/// Successors of a root, after the byte that says so: signers, keys, threshold, version, and what is changed where.
+fn successors(seeds: &mut Seeds) {
+    for successor in
+        [[0b111, 0b111, 2, 2, 0, 0, 0], [0b11011, 0b11000, 2, 2, 0, 0, 0], [1, 1, 1, 2, 0, 40, 1]]
+    {
+        seeds.insert(("trust", [&[NOUNS.len() as u8 + 1], &successor[..]].concat()));
     }
 }
 
