@@ -34,11 +34,7 @@ pub struct Released(RangeInclusive<u32>);
 impl Window {
     /// The window of an envelope under a license.
     pub fn of(header: &EnvelopeHeader, manifest: &Manifest, license: &License) -> Self {
-        Self {
-            epochs: manifest.epochs(),
-            epoch_layers: header.epoch_layers,
-            release: license.terms.release,
-        }
+        Self { epochs: manifest.epochs(), epoch_layers: header.epoch_layers, release: license.terms.release }
     }
 
     /// The epochs in the window once `layers` layers are printed: from the one being printed as many further as

@@ -41,7 +41,8 @@ impl Session {
     pub async fn open(vault: &Arc<Vault>, printer: &Printer, counter: u64) -> Result<Self, Status> {
         let (say, said) = mpsc::channel(16);
         let hear = SessionsClient::new(vault.routes()).open_session(ReceiverStream::new(said)).await?;
-        let mut session = Self { printer: printer.clone(), say, hear: hear.into_inner(), secrets: VecDeque::new() };
+        let mut session =
+            Self { printer: printer.clone(), say, hear: hear.into_inner(), secrets: VecDeque::new() };
         let Answer::Challenge(challenge) = session.next().await? else { panic!("no challenge") };
         let proof = SessionProof {
             device: printer.id,
@@ -165,6 +166,11 @@ impl Session {
 }
 
 impl Delivered {
+    /// The vault's release in a message.
+    pub fn release(keys: &wire::JobKeys) -> Verified<KeyRelease> {
+        Statement::parse(&keys.release).unwrap().verify(&key(VAULT).verifying_key()).unwrap()
+    }
+
     pub fn check(&self) -> Checked {
         let mut checker = Checker::new(self.header.clone());
         for segment in &self.segments {
@@ -181,8 +187,7 @@ impl Delivered {
 
 /// The secrets of a release, in order.
 fn open(printer: &Printer, delivered: &Delivered, keys: &wire::JobKeys) -> Vec<EpochSecret> {
-    let release = Statement::parse(&keys.release).unwrap().verify(&key(VAULT).verifying_key()).unwrap();
-    let release: Verified<KeyRelease> = release;
+    let release = Delivered::release(keys);
     let open = |wrapped: &WrappedEpoch| {
         printer.open().open_epoch(&release, &delivered.header, wrapped.epoch).unwrap()
     };

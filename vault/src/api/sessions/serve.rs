@@ -290,8 +290,7 @@ fn keys(
         tracing::error!(job = %order.job(), "a job secret does not open");
         Refusal::new(Reason::Stopped, "this job's keys are damaged in the vault: place a new hold")
     })?;
-    let release =
-        secret.release(&header, grounds, epochs, order.wrapping(), &mut vault.randomness.clone());
+    let release = secret.release(&header, grounds, epochs, order.wrapping(), &mut vault.randomness.clone());
     let release = Statement::sign(&release, &vault.keys.delivery).emit();
     Ok(wire::JobKeys { job: order.job().to_string(), release })
 }
