@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Callable, NamedTuple
 
-from . import blob, enrolment, envelope, keys, receipt, release, statement
+from . import blob, enrolment, envelope, keys, receipt, release, statement, trust
 from .envelope import Checker
+from .keys import key_id
 from .outcome import Refused
 from .primitives import sha256
 from .vectors import SUCCESS, Unreadable, Vector
@@ -68,6 +69,53 @@ def _stated(vector: Vector, received: bytes, noun_type: str, key: str = "key") -
     """The noun a statement of the file holds: the statement is parsed, then the key."""
     parsed = statement.parse(received)
     return statement.verify(parsed, noun_type, keys.verifying_key(vector.bytes(key)), NOUNS[noun_type])
+
+
+def _endorsement(vector: Vector) -> None:
+    trust.parse(vector.bytes("endorsement"))
+
+
+def _root(vector: Vector) -> None:
+    """The first root is kept and the others are offered, or all are a newcomer's that was told a digest."""
+    chain = [trust.parse(root) for root in vector.all_bytes("root")]
+    told = vector.bytes("told") if vector.all("told") else None
+    trust.must_last(trust.walk(chain, told).end, _now(vector))
+
+
+def _standing(vector: Vector) -> trust.Standing:
+    root = trust.begin(trust.parse(vector.bytes("root")))
+    certificates = [trust.certify(root, trust.parse(each)) for each in vector.all_bytes("certificate")]
+    return trust.Standing(root, certificates, _now(vector))
+
+
+def _now(vector: Vector) -> int:
+    return int.from_bytes(vector.bytes("now"), "big")
+
+
+def _service(vector: Vector) -> None:
+    """What a service states; certificates and lists of the licensor must also last."""
+    standing, stated = _standing(vector), statement.parse(vector.bytes("statement"))
+    noun_type, role = vector.one("type"), vector.bytes("role")[0]
+    if noun_type not in STATED_BY_SERVICES:
+        raise Unreadable(f"{vector.name}: this reader does not know the noun `{noun_type}` of a service")
+    known = None
+    if vector.all("known"):
+        received = vector.bytes("known")
+        key = keys.verifying_key(vector.bytes("known-key"))
+        known = statement.verify(statement.parse(received), noun_type, key, trust.read_revocations)
+        known = known if key_id(key) == stated.key_id else None
+    noun = standing.verify(stated, noun_type, role, STATED_BY_SERVICES[noun_type])
+    if noun_type == trust.REVOCATIONS_TYPE:
+        trust.must_last(noun.end, standing.now)
+        if known:
+            trust.must_succeed(noun, known)
+    elif noun is not None:
+        trust.must_last(noun, standing.now)
+
+
+def _attestation(vector: Vector) -> None:
+    standing, stated = _standing(vector), statement.parse(vector.bytes("statement"))
+    standing.attested(stated, vector.bytes("sign"), vector.bytes("open"))
 
 
 def _enrolment_code(vector: Vector) -> dict[str, str]:
@@ -172,10 +220,22 @@ NOUNS = {
     release.RELEASE_TYPE: release.read_release,
 }
 
+# What a `service` file may have stated; the reader gives when it ends, or a whole list.
+STATED_BY_SERVICES = {
+    trust.DEVICE_TYPE: trust.read_device_end,
+    trust.SELLER_TYPE: trust.read_seller_end,
+    trust.REVOCATIONS_TYPE: trust.read_revocations,
+    trust.WELCOME_TYPE: trust.read_welcome,
+}
+
 KINDS = {
     "verifying-key": Kind(_verifying_key, ("bytes",)),
     "wrapping-key": Kind(_wrapping_key, ("bytes",)),
     "statement": Kind(_statement, ("key", "statement")),
+    "endorsement": Kind(_endorsement, ("endorsement",)),
+    "root": Kind(_root, ("now", "told", "root")),
+    "service": Kind(_service, ("now", "root", "certificate", "statement", "known-key", "known")),
+    "attestation": Kind(_attestation, ("now", "root", "sign", "open", "statement")),
     "enrolment-code": Kind(_enrolment_code, ("code",)),
     "enrolment": Kind(_enrolment, ("opening-key", "request-digest", "encapsulated", "ciphertext")),
     "receipts": Kind(_receipts, ("key", "vault-key", "device", "job", "hold", "manifest", "receipt")),
@@ -191,5 +251,6 @@ KINDS = {
 # Fields whose length the reader judges; the others are of one length by the vectors' own form.
 RESIZABLE = frozenset((
     "statement", "blob", "header", "segment", "release", "manifest",
+    "endorsement", "root", "certificate", "known",
     "code", "encapsulated", "ciphertext", "receipt", "countersignature", "report",
 ))

@@ -179,9 +179,9 @@ impl Anchors {
         device: (SignKey, OpenKey),
         now: Timestamp,
     ) -> Result<Attested, TrustError> {
-        let (key, authority) = self.authority(statement)?;
         self.root.current(now)?;
-        // TR-29
+        let (key, authority) = self.authority(statement)?;
+        // TR-29: an authority's end bounds what a stolen key of its can say.
         fresh("OEM authority", authority.expires, now)?;
         let attestation: Verified<DeviceAttestation> = statement.verify(&key)?;
         speaks_for(authority, &attestation)?;

@@ -9,6 +9,7 @@ mod receipts;
 mod second_reader;
 #[path = "../support/mod.rs"]
 mod support;
+mod trust;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,11 +29,11 @@ use layerlock_terms::wire::{Malformed, Noun};
 
 use file::{Vector, directory};
 
-const FOLDERS: [&str; 8] =
-    ["keys", "statement", "enrolment", "blob", "release", "envelope", "live", "receipt"];
+const FOLDERS: [&str; 9] =
+    ["keys", "statement", "trust", "enrolment", "blob", "release", "envelope", "live", "receipt"];
 
 /// The pages whose rules and examples the files are held to.
-const PAGES: [&str; 4] = ["statement", "vault-blob", "sealed-toolpath", "receipt"];
+const PAGES: [&str; 5] = ["statement", "trust", "vault-blob", "sealed-toolpath", "receipt"];
 
 /// What a vector ends with, as its `expect` line says it.
 struct Outcome(String);
@@ -115,6 +116,10 @@ fn run(vector: &Vector) -> Result<(), Outcome> {
         "verifying-key" => drop(VerifyingKey::parse(&vector.unhex("bytes"))?),
         "wrapping-key" => drop(WrappingKey::parse(&vector.unhex("bytes"))?),
         "statement" => run_statement(vector)?,
+        "endorsement" => trust::run_endorsement(vector)?,
+        "root" => trust::run_root(vector)?,
+        "service" => trust::run_service(vector)?,
+        "attestation" => trust::run_attestation(vector)?,
         "enrolment-code" => run_code(vector)?,
         "enrolment" => run_enrolment(vector)?,
         "receipts" => receipts::run_receipts(vector)?,

@@ -12,6 +12,7 @@ mod manifests;
 mod receipts;
 mod releases;
 mod statements;
+mod trust;
 
 use layerlock_seal::keys::SigningKey as Key;
 use layerlock_seal::statement::Statement;
@@ -40,7 +41,7 @@ const TEXTS: [(u32, u8, Ends, &[u8]); 5] = [
 
 pub fn all() -> Vec<Vector> {
     let seals = [blobs::all(), releases::all(), envelopes::all(), manifests::all(), lives::all()].concat();
-    [keys::all(), statements::all(), enrolments::all(), seals, receipts::all()].concat()
+    [keys::all(), statements::all(), trust::all(), enrolments::all(), seals, receipts::all()].concat()
 }
 
 fn seed(name: &'static str) -> [u8; 32] {
