@@ -1,5 +1,7 @@
 //! What can be typed: the commands and their options, with the words of `--help`.
 
+pub mod root;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -320,6 +322,12 @@ pub enum Device {
         #[command(flatten)]
         party: Party,
     },
+    /// Walk to the newest root, and learn today's services; `run` does so by itself
+    Renew {
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
     /// Who this device is
     Status {
         /// Whose keys, and which server.
@@ -359,6 +367,9 @@ pub enum Operator {
         #[command(flatten)]
         server: Server,
     },
+    /// The ceremony of the offline keys: make, draft, sign, show, verify, install
+    #[command(subcommand)]
+    Root(root::Root),
     /// Read the whole ledger and check it against its signed checkpoint
     Audit {
         /// Which server.

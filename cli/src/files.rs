@@ -20,9 +20,30 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     replace(path, bytes, 0o600)
 }
 
+/// Writes a new file its owner alone may read; one that is there stays as it is.
+pub fn create_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    create(path, bytes, 0o600)
+}
+
+/// Writes a new file anyone may read; one that is there stays as it is.
+pub fn create_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    create(path, bytes, 0o644)
+}
+
 /// Reads a file; an error names it.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path).map_err(named(path))
+}
+
+/// Made and filled under its own name, which nobody had: a crash leaves at worst a file that is too short.
+fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        File::open(folder(path))?.sync_all()
+    };
+    write().map_err(named(path))
 }
 
 /// New bytes beside the old, synced, then put in their place: a crash leaves one or the other, never a half.

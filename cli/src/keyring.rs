@@ -130,6 +130,11 @@ impl ServiceKeys {
     }
 }
 
+/// The file of a root key that lies with the server.
+pub fn root_key_file(dir: &Path) -> PathBuf {
+    dir.join(ROOT_KEY)
+}
+
 /// The file a service's key lies in.
 pub fn key_file(dir: &Path, role: Role) -> PathBuf {
     dir.join(format!("{role}.key"))
@@ -210,14 +215,14 @@ fn make_root(
     if dir.join(FORMER_ROOT).exists() {
         return Err(KeyringError::OlderForm(dir.join(FORMER_ROOT)));
     }
-    let key = SigningKey::from_seed(&seed(&dir.join(ROOT_KEY), rng)?);
+    let key = SigningKey::from_seed(&seed(&root_key_file(dir), rng)?);
     let root = Root::new(1, now.plus(ROOT), 1, vec![key.verifying_key().into()]);
     keep(dir, trust, Endorsement::signed(&root, &[&key]))
 }
 
 /// The root's key, if it lies here and is enough by itself.
 fn own_root_key(dir: &Path, root: &TrustedRoot) -> Result<Option<SigningKey>, KeyringError> {
-    let file = dir.join(ROOT_KEY);
+    let file = root_key_file(dir);
     if root.threshold > 1 || !file.exists() {
         return Ok(None);
     }

@@ -61,6 +61,12 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
             writeln!(out, "{}", device.id())?;
         }
         Args::Run { printer, once, party } => serve(&printer, once, &party, out).await?,
+        Args::Renew { party } => {
+            let connection = party.connection()?;
+            let mut device = Device::open(party.home("device")?.path())?;
+            let before = device.root().version();
+            writeln!(out, "root version {before} → {}", renew(&mut device, &connection).await?)?;
+        }
         Args::Status { party } => {
             let device = Device::open(party.home("device")?.path())?;
             writeln!(out, "{}\n  {} ({})", device.id(), device.machine().title, device.machine().name)?;

@@ -7,6 +7,7 @@ use layerlock_seal::token::ApiKey;
 use layerlock_terms::units::Timestamp;
 
 use crate::args::{Operator as Args, Server};
+use crate::ceremony;
 use crate::connect::Connection;
 use crate::files;
 use crate::keyring;
@@ -39,6 +40,7 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
             let device = open(&server).await?.revoke_device(&device).await?;
             writeln!(out, "{} revoked", device.device)?;
         }
+        Args::Root(args) => ceremony::run(args, now, out).map_err(|error| PartyError::Ceremony(Box::new(error)))?,
         Args::Audit { server } => {
             let connection = connection(&server)?;
             let licensor = connection.licensor().await?;

@@ -11,6 +11,7 @@ use layerlock_proto::refusal::Reason;
 use layerlock_terms::ids::{IdError, RequestId};
 use tonic::Status;
 
+use crate::ceremony::CeremonyError;
 use crate::connect::ConnectError;
 use crate::random::id_bytes;
 
@@ -35,6 +36,9 @@ pub enum PartyError {
     /// A file of this party, or an argument, holds something else.
     #[error("{0}")]
     Malformed(String),
+    /// A step of the offline keys' ceremony.
+    #[error(transparent)]
+    Ceremony(Box<CeremonyError>),
     /// What the service answered does not verify.
     #[error("the answer does not verify: {0}")]
     NotTrusted(String),
