@@ -1,6 +1,8 @@
 //! The table of what may happen to a job in which state, and the receipts no state takes.
 
-use layerlock_seal::keys::SigningKey;
+mod receipts;
+
+use layerlock_seal::keys::{SigningKey, VerifyingKey};
 use layerlock_seal::statement::Statement;
 use layerlock_seal::trust::{Anchors, Endorsement, TrustedRoot};
 use layerlock_terms::digest::Digest;
@@ -33,6 +35,13 @@ const DEVICE: u8 = 3;
 const ROOT: u8 = 4;
 
 fn order() -> Order {
+    let (device, job, hold) =
+        (DeviceId::from_bytes([9; 16]), JobId::from_bytes([8; 16]), HoldId::from_bytes([7; 16]));
+    order_of(device, key(DEVICE).verifying_key(), job, hold)
+}
+
+/// An order for this job of this device, whose signing key this is.
+fn order_of(device: DeviceId, sign: VerifyingKey, job: JobId, hold: HoldId) -> Order {
     let terms = Terms {
         copies: 1,
         expires: Expiry::Never,
@@ -54,10 +63,10 @@ fn order() -> Order {
         terms,
     };
     let hold = Hold {
-        id: HoldId::from_bytes([7; 16]),
+        id: hold,
         license: license.id,
-        job: JobId::from_bytes([8; 16]),
-        device: DeviceId::from_bytes([9; 16]),
+        job,
+        device,
         issued: NOW,
         admit_by: Timestamp(2000),
         settle_by: Timestamp(9000),
@@ -65,7 +74,7 @@ fn order() -> Order {
     let opening = layerlock_seal::keys::OpeningKey::from_seed(&[DEVICE; 32]);
     let certificate = DeviceCertificate {
         device: hold.device,
-        sign: key(DEVICE).verifying_key().into(),
+        sign: sign.into(),
         open: opening.wrapping_key().into(),
         machine: "prusa-mk3s".into(),
         expires: Timestamp(9000),
