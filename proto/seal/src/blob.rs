@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::CannotOpen;
 use crate::keys::{KekId, KeyEncryptionKey};
 use crate::labels;
-use crate::primitives::{self, Secret, TAG};
+use crate::primitives::{self, Cipher, Secret, TAG};
 
 /// Plaintext bytes in every chunk but the last.
 pub const CHUNK: usize = 64 * 1024;
@@ -73,7 +73,7 @@ pub struct Opener {
 
 /// Which chunk comes next under which key; one formula for both directions.
 struct Chunks {
-    key: Secret,
+    cipher: Cipher,
     next: u64,
 }
 
@@ -246,13 +246,13 @@ pub fn open(kek: &KeyEncryptionKey, place: &Place, blob: &[u8]) -> Result<Zeroiz
 impl Chunks {
     fn new(data_key: &Secret, place: &Place) -> Self {
         let key = primitives::derive(data_key, &[], &[labels::BLOB_CHUNK.as_bytes(), &place.emit()]);
-        Self { key, next: 0 }
+        Self { cipher: Cipher::new(&key), next: 0 }
     }
 
     /// Seals `chunk`, appends it to `sealed` and leaves `chunk` empty.
     fn seal(&mut self, chunk: &mut Zeroizing<Vec<u8>>, position: Position, sealed: &mut Vec<u8>) {
         let nonce = self.nonce(position);
-        let tag = primitives::encrypt(&self.key, &nonce, &[], chunk);
+        let tag = self.cipher.encrypt(nonce, &[], chunk);
         sealed.extend_from_slice(chunk);
         sealed.extend_from_slice(&tag);
         chunk.clear();
@@ -265,18 +265,12 @@ impl Chunks {
         position: Position,
         text: &mut Vec<u8>,
     ) -> Result<(), CannotOpen> {
-        let length = chunk.len().checked_sub(TAG).ok_or(CannotOpen)?;
-        let (body, tag) = chunk.split_at_mut(length);
-        let tag = (&*tag).try_into().expect("a tag was split off");
         let from = text.len();
-        text.extend_from_slice(body);
+        text.append(chunk);
         let nonce = self.nonce(position);
-        let opened = primitives::decrypt(&self.key, &nonce, &[], &mut text[from..], tag);
-        if opened.is_err() {
-            text.truncate(from);
-        }
-        chunk.clear();
-        opened
+        let opened = self.cipher.decrypt(nonce, &[], &mut text[from..]).map(|chunk| chunk.len());
+        text.truncate(from + opened.unwrap_or(0));
+        opened.map(drop)
     }
 
     /// The next chunk's nonce: three zero bytes, the chunk's number, 1 for the last chunk.
