@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, NamedTuple
 
-from . import blob, enrolment, envelope, keys, receipt, release, statement, trust
+from . import blob, endorsement, enrolment, envelope, keys, receipt, release, root, statement, trust
 from .envelope import Checker
-from .keys import key_id
 from .outcome import Refused
 from .primitives import sha256
 from .vectors import SUCCESS, Unreadable, Vector
@@ -69,53 +68,6 @@ def _stated(vector: Vector, received: bytes, noun_type: str, key: str = "key") -
     """The noun a statement of the file holds: the statement is parsed, then the key."""
     parsed = statement.parse(received)
     return statement.verify(parsed, noun_type, keys.verifying_key(vector.bytes(key)), NOUNS[noun_type])
-
-
-def _endorsement(vector: Vector) -> None:
-    trust.parse(vector.bytes("endorsement"))
-
-
-def _root(vector: Vector) -> None:
-    """The first root is kept and the others are offered, or all are a newcomer's that was told a digest."""
-    chain = [trust.parse(root) for root in vector.all_bytes("root")]
-    told = vector.bytes("told") if vector.all("told") else None
-    trust.must_last(trust.walk(chain, told).end, _now(vector))
-
-
-def _standing(vector: Vector) -> trust.Standing:
-    root = trust.begin(trust.parse(vector.bytes("root")))
-    certificates = [trust.certify(root, trust.parse(each)) for each in vector.all_bytes("certificate")]
-    return trust.Standing(root, certificates, _now(vector))
-
-
-def _now(vector: Vector) -> int:
-    return int.from_bytes(vector.bytes("now"), "big")
-
-
-def _service(vector: Vector) -> None:
-    """What a service states; certificates and lists of the licensor must also last."""
-    standing, stated = _standing(vector), statement.parse(vector.bytes("statement"))
-    noun_type, role = vector.one("type"), vector.bytes("role")[0]
-    if noun_type not in STATED_BY_SERVICES:
-        raise Unreadable(f"{vector.name}: this reader does not know the noun `{noun_type}` of a service")
-    known = None
-    if vector.all("known"):
-        received = vector.bytes("known")
-        key = keys.verifying_key(vector.bytes("known-key"))
-        known = statement.verify(statement.parse(received), noun_type, key, trust.read_revocations)
-        known = known if key_id(key) == stated.key_id else None
-    noun = standing.verify(stated, noun_type, role, STATED_BY_SERVICES[noun_type])
-    if noun_type == trust.REVOCATIONS_TYPE:
-        trust.must_last(noun.end, standing.now)
-        if known:
-            trust.must_succeed(noun, known)
-    elif noun is not None:
-        trust.must_last(noun, standing.now)
-
-
-def _attestation(vector: Vector) -> None:
-    standing, stated = _standing(vector), statement.parse(vector.bytes("statement"))
-    standing.attested(stated, vector.bytes("sign"), vector.bytes("open"))
 
 
 def _enrolment_code(vector: Vector) -> dict[str, str]:
@@ -209,6 +161,52 @@ def _live(vector: Vector) -> dict[str, str]:
     return {"text": text.hex()}
 
 
+def _endorsement(vector: Vector) -> None:
+    endorsement.parse(vector.bytes("endorsement"))
+
+
+def _root(vector: Vector) -> None:
+    told = vector.bytes("told") if vector.all("told") else None
+    root.must_last(root.walk(vector.all_bytes("root"), told).end, _now(vector))
+
+
+def _service(vector: Vector) -> None:
+    """A statement of a service, and what follows from what it says."""
+    newest, services = _served(vector)
+    stated = statement.parse(vector.bytes("statement"))
+    known = _known(vector) if vector.all("known") else None
+    root.must_last(newest.end, _now(vector))
+    role, noun_type = int(vector.one("role"), 16), vector.one("type")
+    noun = trust.hear(services, role, stated, noun_type, NOUNS[noun_type], _now(vector))
+    if noun_type in (trust.DEVICE_TYPE, trust.SELLER_TYPE, trust.REVOCATIONS_TYPE):
+        root.must_last(noun.end, _now(vector))
+    if known is not None and known.key_id == stated.key_id:
+        trust.must_be_newer(noun, statement.parse_payload(known.payload, trust.read_revocations))
+
+
+def _served(vector: Vector) -> tuple[root.Root, list[trust.Service]]:
+    newest = root.walk([vector.bytes("root")])
+    return newest, [trust.certify(newest, received) for received in vector.all_bytes("certificate")]
+
+
+def _known(vector: Vector) -> statement.Statement:
+    """The list of revocations that is kept already, verified with its own key."""
+    key, kept = keys.verifying_key(vector.bytes("known-key")), statement.parse(vector.bytes("known"))
+    statement.verify(kept, trust.REVOCATIONS_TYPE, key, trust.read_revocations)
+    return kept
+
+
+def _attestation(vector: Vector) -> None:
+    newest, _ = _served(vector)
+    stated = statement.parse(vector.bytes("statement"))
+    root.must_last(newest.end, _now(vector))
+    trust.attest(newest, stated, vector.bytes("sign"), vector.bytes("open"), _now(vector))
+
+
+def _now(vector: Vector) -> int:
+    return int(vector.one("now"), 16)
+
+
 # Every noun that a `statement` file may ask for, by its type.
 NOUNS = {
     envelope.HEADER_TYPE: envelope.read_header,
@@ -218,12 +216,8 @@ NOUNS = {
     receipt.REPORT_TYPE: receipt.read_report,
     receipt.SETTLEMENT_TYPE: receipt.read_settlement,
     release.RELEASE_TYPE: release.read_release,
-}
-
-# What a `service` file may have stated; the reader gives when it ends, or a whole list.
-STATED_BY_SERVICES = {
-    trust.DEVICE_TYPE: trust.read_device_end,
-    trust.SELLER_TYPE: trust.read_seller_end,
+    trust.DEVICE_TYPE: trust.read_device,
+    trust.SELLER_TYPE: trust.read_seller,
     trust.REVOCATIONS_TYPE: trust.read_revocations,
     trust.WELCOME_TYPE: trust.read_welcome,
 }
@@ -232,16 +226,16 @@ KINDS = {
     "verifying-key": Kind(_verifying_key, ("bytes",)),
     "wrapping-key": Kind(_wrapping_key, ("bytes",)),
     "statement": Kind(_statement, ("key", "statement")),
-    "endorsement": Kind(_endorsement, ("endorsement",)),
-    "root": Kind(_root, ("now", "told", "root")),
-    "service": Kind(_service, ("now", "root", "certificate", "statement", "known-key", "known")),
-    "attestation": Kind(_attestation, ("now", "root", "sign", "open", "statement")),
     "enrolment-code": Kind(_enrolment_code, ("code",)),
     "enrolment": Kind(_enrolment, ("opening-key", "request-digest", "encapsulated", "ciphertext")),
     "receipts": Kind(_receipts, ("key", "vault-key", "device", "job", "hold", "manifest", "receipt")),
     "evidence": Kind(
         _evidence, ("key", "vault-key", "device", "job", "hold", "receipt", "countersignature", "report")
     ),
+    "endorsement": Kind(_endorsement, ("endorsement",)),
+    "root": Kind(_root, ("now", "root", "told")),
+    "service": Kind(_service, ("now", "root", "certificate", "statement", "known-key", "known")),
+    "attestation": Kind(_attestation, ("now", "root", "sign", "open", "statement")),
     "blob": Kind(_blob, ("kek", "place", "blob")),
     "release": Kind(_release, ("key", "opening-key", "header", "release")),
     "envelope": Kind(_buffered, ("key", "opening-key", "header", "segment", "release", "manifest")),

@@ -15,6 +15,7 @@ from typing import Iterator
 from . import kinds, statement, vectors
 from .forge import forge
 from .forge_job import forge_evidence, forge_run, forge_settlement
+from .forge_trust import forge_attestation, forge_roots, forge_service
 from .keys import SigningKey
 from .outcome import Refused
 from .statement import Statement
@@ -24,7 +25,15 @@ from .vectors import Vector
 STATED = ("statement", "header", "manifest", "release", "receipt", "countersignature", "report")
 SIGNERS = ("key", "vault-key")
 
-FORGERS = (forge, forge_run, forge_evidence, forge_settlement)
+FORGERS = (
+    forge,
+    forge_run,
+    forge_evidence,
+    forge_settlement,
+    forge_roots,
+    forge_service,
+    forge_attestation,
+)
 
 
 def mutate(files: list[Vector], count: int, seed: int) -> Iterator[Vector]:

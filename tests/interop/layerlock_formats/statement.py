@@ -58,20 +58,26 @@ def verify(statement: Statement, noun_type: str, key: bytes, read: Callable[[Cur
 
 def parse_payload(payload: bytes, read: Callable[[Cursor], Noun]) -> Noun:
     """ST-9: the payload is one noun, to its last byte; whatever is wrong inside is one refusal."""
-    cursor = Cursor(payload)
     try:
-        noun = read(cursor)
-        cursor.end()
+        return read_whole(payload, read)
     except Refused:
         raise Refused("refused-payload") from None
+
+
+def read_whole(payload: bytes, read: Callable[[Cursor], Noun]) -> Noun:
+    """A noun and nothing after it."""
+    cursor = Cursor(payload)
+    noun = read(cursor)
+    cursor.end()
     return noun
 
 
 def state(noun_type: str, payload: bytes, key: SigningKey) -> bytes:
     """A statement by a key of ours; only `mutations` states anything."""
-    parts = b"".join((_part(noun_type.encode()), key_id(key.public), _part(payload)))
+    parts = b"".join((part(noun_type.encode()), key_id(key.public), part(payload)))
     return b"\x01" + parts + key.sign(labels.STATEMENT + parts)
 
 
-def _part(data: bytes) -> bytes:
+def part(data: bytes) -> bytes:
+    """A part of variable length, as it is written."""
     return len(data).to_bytes(4, "big") + data
