@@ -24,12 +24,19 @@ class Point(NamedTuple):
     t: int
 
     def __add__(self, other: Point) -> Point:
-        """RFC 8032, 5.1.4; complete, so it doubles too."""
+        """RFC 8032, 5.1.4; complete, for any two points."""
         a = (self.y - self.x) * (other.y - other.x) % P
         b = (self.y + self.x) * (other.y + other.x) % P
         c = 2 * self.t * other.t * D % P
         d = 2 * self.z * other.z % P
         e, f, g, h = b - a, d - c, d + c, b + a
+        return Point(e * f % P, g * h % P, f * g % P, e * h % P)
+
+    def doubled(self) -> Point:
+        """RFC 8032, 5.1.4; the same as adding it to itself, in half the time."""
+        a, b, c = self.x * self.x % P, self.y * self.y % P, 2 * self.z * self.z % P
+        e, g = (a + b - (self.x + self.y) ** 2) % P, a - b
+        f, h = c + g, a + b
         return Point(e * f % P, g * h % P, f * g % P, e * h % P)
 
     def negated(self) -> Point:
@@ -43,9 +50,7 @@ class Point(NamedTuple):
 
     def has_low_order(self) -> bool:
         """Whether eight of it are nothing: the curve has eight times a prime many points."""
-        twice = self + self
-        four = twice + twice
-        eight = four + four
+        eight = self.doubled().doubled().doubled()
         return eight.x == 0 and eight.y == eight.z
 
 
@@ -78,7 +83,7 @@ def combine(first: int, point: Point, second: int, other: Point) -> Point:
     choices = (None, point, other, point + other)
     total = NEUTRAL
     for bit in range(max(first.bit_length(), second.bit_length()) - 1, -1, -1):
-        total = total + total
+        total = total.doubled()
         chosen = choices[(first >> bit & 1) | (second >> bit & 1) << 1]
         if chosen is not None:
             total = total + chosen

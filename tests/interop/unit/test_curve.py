@@ -56,6 +56,10 @@ class Points(unittest.TestCase):
         product = curve.combine(curve.ORDER, curve.BASE, 0, curve.BASE)
         self.assertEqual(product.encode(), curve.NEUTRAL.encode())
 
+    def test_doubling_is_adding_to_itself(self):
+        for point in [curve.NEUTRAL, curve.BASE, *low_order_points()]:
+            self.assertEqual(point.doubled().encode(), (point + point).encode())
+
     def test_a_public_key_is_the_base_times_the_secret_as_the_package_has_it(self):
         dice = random.Random(5)
         for seed in (dice.randbytes(32) for _ in range(5)):

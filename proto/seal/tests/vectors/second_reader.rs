@@ -10,6 +10,7 @@ use std::process::{Command, Output};
 use crate::file::Vector;
 use crate::outcome;
 
+/// How many mutations are compared where `LAYERLOCK_MUTATIONS` doesn't say.
 const MUTATIONS: usize = 3000;
 
 fn folder() -> PathBuf {
@@ -54,15 +55,19 @@ fn the_second_reader_ends_as_every_vector_says() {
     );
 }
 
+fn count() -> usize {
+    env::var("LAYERLOCK_MUTATIONS").map_or(MUTATIONS, |count| count.parse().expect("a number of mutations"))
+}
+
 #[test]
 fn both_readers_end_alike_on_every_mutation() {
-    let seed = seed();
-    let mutated = second_reader(&["read_vectors.py", "--mutate", &MUTATIONS.to_string(), "--seed", &seed]);
+    let (seed, count) = (seed(), count());
+    let mutated = second_reader(&["read_vectors.py", "--mutate", &count.to_string(), "--seed", &seed]);
     let vectors: Vec<_> = mutated
         .split_terminator("\n\n")
         .map(|file| Vector::parse(format!("LAYERLOCK_SEED={seed}"), file))
         .collect();
-    assert_eq!(vectors.len(), MUTATIONS);
+    assert_eq!(vectors.len(), count);
     let differing: Vec<_> = vectors.iter().filter_map(difference).collect();
     assert!(differing.is_empty(), "with LAYERLOCK_SEED={seed}:\n{}", differing.join("\n"));
 }
