@@ -23,9 +23,10 @@ const MESSAGE: usize = 400;
 
 fn terms(bytes: &[u8]) {
     let Ok(message) = wire::Terms::decode(bytes) else { return };
-    match bounded(bytes.len(), || Terms::try_from(message)) {
+    match bounded(bytes.len(), || Terms::try_from(message.clone())) {
         Ok(terms) => {
             terms.validate().expect("what was converted was judged");
+            assert_eq!(wire::Terms::from(&terms), message, "a field was bent on the way in");
             assert_eq!(Terms::try_from(wire::Terms::from(&terms)), Ok(terms));
         }
         Err(error) => refused(error),

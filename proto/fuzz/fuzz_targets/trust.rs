@@ -109,11 +109,11 @@ fn successor(bytes: &[u8]) {
     let well_formed = version >= 1 && (1..=keys.count_ones()).contains(&threshold.into());
     let handed_over = (signers & 0b111).count_ones() >= 2;
     let takes_over = (signers & keys).count_ones() >= threshold.into();
-    let same = &offered == &**RIGHT.endorsed();
+    let same = offered == **RIGHT.endorsed();
     let right = well_formed && ((version == 2 && handed_over && takes_over) || same);
 
     let Ok(read) = Endorsement::parse(&changed) else { return assert!(xor != 0) };
-    let taken = RIGHT.clone().walk(&[read.clone()]);
+    let taken = RIGHT.clone().walk(std::slice::from_ref(&read));
     match xor {
         0 => assert_eq!(taken.is_ok(), right),
         // A changed signature can be one too many; a changed payload fits none of them.
