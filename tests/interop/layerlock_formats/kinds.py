@@ -58,10 +58,14 @@ def _wrapping_key(vector: Vector) -> None:
 
 
 def _statement(vector: Vector) -> None:
+    _stated(vector, vector.bytes("statement"), _type(vector))
+
+
+def _type(vector: Vector) -> str:
     noun_type = vector.one("type")
     if noun_type not in NOUNS:
         raise Unreadable(f"{vector.name}: this reader does not know the noun `{noun_type}`")
-    _stated(vector, vector.bytes("statement"), noun_type)
+    return noun_type
 
 
 def _stated(vector: Vector, received: bytes, noun_type: str, key: str = "key") -> Any:
@@ -176,7 +180,7 @@ def _service(vector: Vector) -> None:
     stated = statement.parse(vector.bytes("statement"))
     known = _known(vector) if vector.all("known") else None
     root.must_last(newest.end, _now(vector))
-    role, noun_type = int(vector.one("role"), 16), vector.one("type")
+    role, noun_type = int(vector.one("role"), 16), _type(vector)
     noun = trust.hear(services, role, stated, noun_type, NOUNS[noun_type], _now(vector))
     if noun_type in (trust.DEVICE_TYPE, trust.SELLER_TYPE, trust.REVOCATIONS_TYPE):
         root.must_last(noun.end, _now(vector))
@@ -244,7 +248,7 @@ KINDS = {
 
 # Fields whose length the reader judges; the others are of one length by the vectors' own form.
 RESIZABLE = frozenset((
-    "statement", "blob", "header", "segment", "release", "manifest",
+    "bytes", "statement", "blob", "header", "segment", "release", "manifest",
     "endorsement", "root", "certificate", "known",
     "code", "encapsulated", "ciphertext", "receipt", "countersignature", "report",
 ))

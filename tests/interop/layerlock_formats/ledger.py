@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import NamedTuple
 
 from . import labels
@@ -13,6 +14,7 @@ from .outcome import Refused
 from .primitives import hmac_sha256, sha256
 
 ED25519 = b"\x01"
+SIZE = re.compile("0|[1-9][0-9]*")
 
 
 class Checkpoint(NamedTuple):
@@ -42,12 +44,10 @@ def leaf(blinding: bytes, entry: bytes) -> bytes:
 
 
 def parse_verifier(text: str) -> Verifier:
-    name, key_id, key = text.split("+", 2)
+    name, shown_id, key = (text.split("+", 2) + ["", ""])[:3]
     decoded = _base64(key)
-    if decoded[:1] != ED25519:
-        raise Refused("refused-key")
     verifier = Verifier(name, verifying_key(decoded[1:]))
-    if bytes.fromhex(key_id) != verifier.key_id():
+    if decoded[:1] != ED25519 or shown_id != verifier.key_id().hex():
         raise Refused("refused-key")
     return verifier
 
@@ -77,7 +77,7 @@ def _signature(line: str) -> bytes:
 def _parse_checkpoint(text: str, verifier: Verifier) -> Checkpoint:
     """LOG-5, LOG-6: three lines, the first its own origin."""
     lines = text.split("\n")
-    if len(lines) != 3 or lines[0] != verifier.name or str(int(lines[1])) != lines[1]:
+    if len(lines) != 3 or lines[0] != verifier.name or not SIZE.fullmatch(lines[1]):
         raise Refused("refused-value")
     return Checkpoint(lines[0], int(lines[1]), _base64(lines[2]))
 

@@ -1,8 +1,10 @@
 """The worked example of `proto/spec/ledger.md`, read from the page itself."""
 
+import base64
 import unittest
 
 from layerlock_formats import ledger, merkle
+from layerlock_formats.keys import SigningKey
 from layerlock_formats.outcome import Refused
 from layerlock_formats.primitives import sha256
 
@@ -41,6 +43,51 @@ class Ledger(unittest.TestCase):
         _, note, verifier = example()
         with self.assertRaises(Refused):
             ledger.open_checkpoint(note.replace("— layerlock.example", "— other.example"), verifier)
+
+
+class Notes(unittest.TestCase):
+    """Notes by a key of ours: rightly signed, and no checkpoint of this log."""
+
+    KEY = SigningKey(bytes([6]) * 32)
+    VERIFIER = ledger.Verifier("log.example", KEY.public)
+    ROOT = base64.b64encode(bytes(32)).decode()
+
+    def note(self, *lines: str) -> str:
+        text = "".join(line + "\n" for line in lines)
+        signature = base64.b64encode(self.VERIFIER.key_id() + self.KEY.sign(text.encode())).decode()
+        return f"{text}\n— {self.VERIFIER.name} {signature}\n"
+
+    def refusal(self, note: str) -> str:
+        with self.assertRaises(Refused) as refused:
+            ledger.open_checkpoint(note, self.VERIFIER)
+        return refused.exception.outcome
+
+    def test_three_lines_of_its_own_origin_are_a_checkpoint(self):
+        note = self.note("log.example", "0", self.ROOT)
+        self.assertEqual(ledger.open_checkpoint(note, self.VERIFIER), ("log.example", 0, bytes(32)))
+
+    def test_extension_lines_other_origins_and_odd_sizes_are_refused(self):
+        for lines in (
+            ("log.example", "1", self.ROOT, "extension"),
+            ("log.example", "1"),
+            ("other.example", "1", self.ROOT),
+            ("log.example", "01", self.ROOT),
+            ("log.example", "-1", self.ROOT),
+            ("log.example", "1", "no base64!"),
+        ):
+            self.assertEqual(self.refusal(self.note(*lines)), "refused-value", lines)
+
+    def test_a_text_without_signatures_is_refused(self):
+        self.assertEqual(self.refusal(f"log.example\n1\n{self.ROOT}\n"), "refused-truncated")
+
+    def test_a_verifier_of_another_type_or_id_is_refused(self):
+        shown_id, key = self.VERIFIER.key_id().hex(), self.VERIFIER.key
+        right = f"log.example+{shown_id}+{base64.b64encode(ledger.ED25519 + key).decode()}"
+        self.assertEqual(ledger.parse_verifier(right), self.VERIFIER)
+        other_type = f"log.example+{shown_id}+{base64.b64encode(bytes([4]) + key).decode()}"
+        for wrong in (other_type, right.replace(shown_id, "00000000"), right.replace("log.", "lag."), "log.example"):
+            with self.assertRaises(Refused):
+                ledger.parse_verifier(wrong)
 
 
 class Trees(unittest.TestCase):
