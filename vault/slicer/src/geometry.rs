@@ -10,7 +10,7 @@ mod simplify;
 
 pub(crate) use distance::{distance, length_along, midpoint, towards};
 pub(crate) use i_overlay::i_float::int::point::IntPoint;
-pub(crate) use region::{Bounds, Region, inside};
+pub(crate) use region::{Bounds, Region, encloses, inside};
 pub(crate) use simplify::{simplify_closed, simplify_open};
 
 /// A point on the bed, in micrometres.

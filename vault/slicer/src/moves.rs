@@ -2,10 +2,11 @@
 //!
 //! Every layer begins with the nozzle retracted and ends wherever its last line does, so that layers don't
 //! depend on each other. A travel retracts only if it is long enough to ooze and leaves the part: inside, what
-//! oozes is never seen.
+//! oozes is never seen. So within an island a travel that would leave the part is led around, if there is a way.
 
 mod cooling;
 mod crossing;
+mod rails;
 
 use layerlock_terms::profile::{Key, Profile};
 use layerlock_terms::toolpath::{Feature, Layer, Path, Point, Step};
@@ -17,15 +18,25 @@ use crate::geometry::{IntPoint, Region, distance};
 use crate::layers::Slab;
 use crate::trace::{Trace, TraceShape};
 use crossing::Fence;
+use rails::Rails;
 
 /// The layer's steps, and how long they take in seconds.
-pub(crate) fn lay_out(traces: &[Trace], outline: &Region, slab: Slab, profile: &Profile) -> (Layer, f64) {
+pub(crate) fn lay_out(
+    islands: &[Vec<Trace>],
+    outline: &Region,
+    slab: Slab,
+    profile: &Profile,
+) -> (Layer, f64) {
     let fence = Fence::new(outline);
     let mut pen = Pen { profile, slab, fence, at: None, steps: Vec::new() };
     pen.begin();
-    for trace in traces {
-        pen.travel_to(trace.points[0]);
-        pen.draw(trace);
+    for island in islands {
+        let rails = pen.rails(island);
+        for (nth, trace) in island.iter().enumerate() {
+            // Rails lead from one of the island's lines to another, not from elsewhere to its first.
+            pen.travel_to(trace.points[0], rails.as_ref().filter(|_| nth > 0));
+            pen.draw(trace);
+        }
     }
     let pace = Pace::of(profile);
     let fan = cooling::cool(&mut pen.steps, slab.index, &pace, profile);
@@ -62,9 +73,15 @@ impl Pen<'_> {
         self.lift(self.slab.top);
     }
 
-    fn travel_to(&mut self, to: IntPoint<i32>) {
+    /// What leads travels around inside this island, if the profile wants that.
+    fn rails<'t>(&self, island: &'t [Trace]) -> Option<Rails<'t>> {
+        let wanted = self.profile.on(Key::AvoidCrossing);
+        wanted.then(|| Rails::new(island, self.profile.count(Key::Perimeters)))
+    }
+
+    fn travel_to(&mut self, to: IntPoint<i32>, rails: Option<&Rails<'_>>) {
         let Some(from) = self.at else {
-            self.travel(to);
+            self.travel(&[to]);
             self.prime();
             return;
         };
@@ -73,7 +90,11 @@ impl Pen<'_> {
         }
         let long = distance(from, to) > f64::from(self.profile.length(Key::RetractTravel).0);
         if !long || self.fence.clear(from, to) {
-            self.travel(to);
+            self.travel(&[to]);
+            return;
+        }
+        if let Some(way) = rails.and_then(|rails| rails.way(from, to, &self.fence)) {
+            self.travel(&way);
             return;
         }
         let hop = self.profile.length(Key::ZHop).0;
@@ -81,17 +102,17 @@ impl Pen<'_> {
         if hop > 0 {
             self.lift(self.slab.top + hop);
         }
-        self.travel(to);
+        self.travel(&[to]);
         if hop > 0 {
             self.lift(self.slab.top);
         }
         self.prime();
     }
 
-    fn travel(&mut self, to: IntPoint<i32>) {
-        self.steps
-            .push(Step::Travel { to: vec![step_point(to)], speed: self.profile.speed(Key::TravelSpeed) });
-        self.at = Some(to);
+    fn travel(&mut self, way: &[IntPoint<i32>]) {
+        let to = way.iter().copied().map(step_point).collect();
+        self.steps.push(Step::Travel { to, speed: self.profile.speed(Key::TravelSpeed) });
+        self.at = way.last().copied().or(self.at);
     }
 
     fn retract(&mut self) {

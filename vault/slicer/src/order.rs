@@ -9,13 +9,13 @@ use layerlock_terms::toolpath::Feature;
 use crate::geometry::{Bounds, IntPoint, Region, distance, inside, point};
 use crate::trace::{Trace, TraceShape};
 
-/// The traces in printing order, each as it will be run.
+/// The traces in printing order, each as it will be run, island by island.
 pub(crate) fn arrange(
     traces: Vec<Trace>,
     outline: &Region,
     supports: &Region,
     profile: &Profile,
-) -> Vec<Trace> {
+) -> Vec<Vec<Trace>> {
     let mut at = outline.bounds().map_or(point(0, 0), |bounds| point(bounds.min.x, bounds.max.y));
     let mut arranged = Vec::new();
     let (around, traces): (Vec<_>, Vec<_>) =
@@ -23,14 +23,14 @@ pub(crate) fn arrange(
     for ring in around {
         let ring = begin(ring, at, Seam::Nearest);
         at = end(&ring);
-        arranged.push(ring);
+        arranged.push(vec![ring]);
     }
     let (held, traces): (Vec<_>, Vec<_>) = traces.into_iter().partition(is_support);
     let mut islands = split(traces, outline);
     islands.extend(split(held, supports));
     while !islands.is_empty() {
         let nearest = nearest_index(islands.iter().map(|island| approach(island, at)));
-        arrange_island(&mut arranged, islands.swap_remove(nearest), &mut at, profile);
+        arranged.push(arrange_island(islands.swap_remove(nearest), &mut at, profile));
     }
     arranged
 }
@@ -69,12 +69,8 @@ fn nearest_index(distances: impl Iterator<Item = f64>) -> usize {
     best.1
 }
 
-fn arrange_island(
-    arranged: &mut Vec<Trace>,
-    mut island: Vec<Trace>,
-    at: &mut IntPoint<i32>,
-    profile: &Profile,
-) {
+fn arrange_island(mut island: Vec<Trace>, at: &mut IntPoint<i32>, profile: &Profile) -> Vec<Trace> {
+    let mut arranged = Vec::with_capacity(island.len());
     let outer_first = profile.order() == Order::OuterFirst;
     island.sort_by_key(|trace| rank(trace, outer_first));
     let mut rest = island.into_iter().peekable();
@@ -93,6 +89,7 @@ fn arrange_island(
             arranged.push(trace);
         }
     }
+    arranged
 }
 
 /// Groups of equals: deeper walls before the visible one unless the profile turns that round, then the rest.

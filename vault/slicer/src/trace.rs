@@ -32,6 +32,10 @@ impl Trace {
         Self { feature, width, points, shape: TraceShape::Loop, depth }
     }
 
+    pub(crate) fn is_wall(&self) -> bool {
+        matches!(self.feature, Feature::OuterPerimeter | Feature::InnerPerimeter)
+    }
+
     pub(crate) fn ring(feature: Feature, width: i32, points: Vec<IntPoint<i32>>) -> Self {
         Self { feature, width, points, shape: TraceShape::Loop, depth: 0 }
     }

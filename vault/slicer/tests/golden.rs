@@ -264,6 +264,30 @@ fn travels_inside_the_part_do_not_retract_and_those_between_parts_do() {
 }
 
 #[test]
+fn travels_go_around_holes_and_never_across_them() {
+    // Three bars each way, 4 mm wide and 18 mm apart: a window of four panes, 40 mm wide around (125, 105).
+    let bars = [0.0, 18.0, 36.0].map(|at| {
+        [block([at, 0.0, 0.0], [at + 4.0, 40.0, 3.0]), block([0.0, at, 0.0], [40.0, at + 4.0, 3.0])]
+    });
+    let window = join(&bars.concat());
+    let on_bar = |at: f64| [0.0, 18.0, 36.0].iter().any(|bar| (bar - 0.1..bar + 4.1).contains(&at));
+    let crossing = |print: &Print| {
+        let legs = print.layers.iter().flat_map(|layer| layer.travels());
+        let pane = |at: [f64; 2]| !on_bar(at[0] - 105.0) && !on_bar(at[1] - 85.0);
+        let along = |a: [f64; 2], b: [f64; 2], n: u32| {
+            [0, 1].map(|axis| a[axis] + (b[axis] - a[axis]) * f64::from(n) / 16.0)
+        };
+        legs.filter(|(a, b)| (0..=16).any(|n| pane(along(*a, *b, n)))).count()
+    };
+    let straight = Print::with(&window, &[("avoid-crossing", "off")]);
+    let around = Print::of(&window);
+    assert!(crossing(&straight) > 10, "{}", crossing(&straight));
+    assert_eq!(crossing(&around), 0);
+    assert!(around.layers.iter().all(|layer| layer.retractions() == 1), "only on the way to the layer");
+    assert_eq!(around.epilogue.filament_um, straight.epilogue.filament_um);
+}
+
+#[test]
 fn settings_change_what_they_name() {
     let part = block([0.0; 3], [30.0, 30.0, 4.0]);
     let walls = Print::with(&part, &[("perimeters", "4")]);

@@ -81,7 +81,7 @@ fn pace(preset: Preset, material: Material) -> i32 {
 fn constant(key: Key) -> i32 {
     match key {
         Key::InfillOverlap => 15,
-        Key::ThinWalls | Key::GapFill => 1,
+        Key::ThinWalls | Key::GapFill | Key::AvoidCrossing => 1,
         Key::Scale | Key::Flow => 100,
         Key::SkirtDistance => 3_000,
         Key::FirstLayerSpeed => 20,

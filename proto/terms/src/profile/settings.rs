@@ -225,6 +225,8 @@ pub enum Key {
     RetractTravel,
     /// How far the nozzle lifts while retracted.
     ZHop,
+    /// Moves inside the part go around its holes and bays rather than across them.
+    AvoidCrossing,
     /// Plastic laid against what the lines' size asks for.
     Flow,
     /// What holds up places that hang over.
@@ -253,7 +255,7 @@ const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), do
 
 /// Every setting, in the order of its key.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 54] = [
+pub const SETTINGS: [Setting; 55] = [
     row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
         "Thickness of every layer but the first."),
     row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
@@ -342,6 +344,8 @@ pub const SETTINGS: [Setting; 54] = [
         "Moves shorter than this don't retract."),
     row(Key::ZHop, "z-hop", Unit::Length, (Bound::Fixed(0), Bound::Fixed(5_000)),
         "How far the nozzle lifts while retracted."),
+    row(Key::AvoidCrossing, "avoid-crossing", Unit::Switch, (Bound::Fixed(0), Bound::Fixed(1)),
+        "Moves inside the part go around its holes and bays rather than across them."),
     row(Key::Flow, "flow", Unit::Percent, (Bound::Fixed(50), Bound::Fixed(150)),
         "Plastic laid against what the lines' size asks for."),
     row(Key::Support, "support", Unit::Choice(&["off", "grid"]), (Bound::Fixed(0), Bound::Fixed(1)),

@@ -195,19 +195,21 @@ fn signed_area(contour: &[IntPoint<i32>]) -> f64 {
 
 /// Whether `p` lies within the shape; on its edge either answer may come.
 pub(crate) fn inside(shape: &[Vec<IntPoint<i32>>], p: IntPoint<i32>) -> bool {
-    let mut within = false;
-    for contour in shape {
-        let Some(last) = contour.last() else { continue };
-        let mut a = *last;
-        for b in contour {
-            if (a.y > p.y) != (b.y > p.y) {
-                let (ax, ay) = (i64::from(a.x) - i64::from(p.x), i64::from(a.y) - i64::from(p.y));
-                let (bx, by) = (i64::from(b.x) - i64::from(p.x), i64::from(b.y) - i64::from(p.y));
-                let cross = ax * by - bx * ay;
-                within ^= (cross > 0) == (by > ay);
-            }
-            a = *b;
+    shape.iter().fold(false, |within, contour| within ^ encloses(contour, p))
+}
+
+/// Whether `p` lies within one contour, whichever way it winds; on its edge either answer may come.
+pub(crate) fn encloses(contour: &[IntPoint<i32>], p: IntPoint<i32>) -> bool {
+    let Some(last) = contour.last() else { return false };
+    let (mut a, mut within) = (*last, false);
+    for b in contour {
+        if (a.y > p.y) != (b.y > p.y) {
+            let (ax, ay) = (i64::from(a.x) - i64::from(p.x), i64::from(a.y) - i64::from(p.y));
+            let (bx, by) = (i64::from(b.x) - i64::from(p.x), i64::from(b.y) - i64::from(p.y));
+            let cross = ax * by - bx * ay;
+            within ^= (cross > 0) == (by > ay);
         }
+        a = *b;
     }
     within
 }
@@ -229,6 +231,14 @@ impl Bounds {
             min: IntPoint::new(self.min.x.min(other.min.x), self.min.y.min(other.min.y)),
             max: IntPoint::new(self.max.x.max(other.max.x), self.max.y.max(other.max.y)),
         }
+    }
+
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        let apart = other.min.x > self.max.x
+            || other.max.x < self.min.x
+            || other.min.y > self.max.y
+            || other.max.y < self.min.y;
+        !apart
     }
 
     pub(crate) fn holds(&self, p: IntPoint<i32>) -> bool {

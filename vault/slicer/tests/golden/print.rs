@@ -162,6 +162,24 @@ impl Laid {
         (low, high)
     }
 
+    /// Every straight move without plastic between two lines of the layer, in millimetres.
+    pub(crate) fn travels(&self) -> Vec<([f64; 2], [f64; 2])> {
+        let millimetres = |p: Point| [f64::from(p.x) / 1000.0, f64::from(p.y) / 1000.0];
+        let (mut at, mut legs) = (None, Vec::new());
+        for step in &self.layer.steps {
+            match step {
+                Step::Travel { to, .. } => {
+                    for to in to.iter().copied().map(millimetres) {
+                        legs.extend(at.replace(to).map(|from| (from, to)));
+                    }
+                }
+                Step::Extrude(path) => at = path.points.last().map(|(p, _)| millimetres(*p)).or(at),
+                _ => {}
+            }
+        }
+        legs
+    }
+
     pub(crate) fn retractions(&self) -> usize {
         self.layer.steps.iter().filter(|step| matches!(step, Step::Retract { .. })).count()
     }
