@@ -2,6 +2,7 @@
 
 mod copies;
 mod envelopes;
+mod trust;
 
 /// The vault's worker, built beside these tests.
 const WORKER: &str = env!("CARGO_BIN_EXE_vault-worker");

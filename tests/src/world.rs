@@ -58,6 +58,7 @@ pub struct Licensed {
     pub buyer: Buyer,
     /// Its id.
     pub license: String,
+    key: Zeroizing<String>,
 }
 
 /// One print, and what a thief would have of it.
@@ -174,8 +175,17 @@ impl World {
         let offer = seller.offer(&uploaded.manifest.emit(), &terms).await.expect("an offer is made");
         let joined = seller.create_buyer().await.expect("a buyer is made");
         let license = seller.license(&offer.offer, &joined.buyer).await.expect("a license is issued").license;
-        let key = Zeroizing::new(joined.api_key);
-        Licensed { buyer: Buyer::new(self.licensor().await, self.vault().await, key), license }
+        self.held(license, Zeroizing::new(joined.api_key)).await
+    }
+
+    /// The same license and buyer after a restart, at the new addresses.
+    pub async fn again(&self, licensed: &Licensed) -> Licensed {
+        self.held(licensed.license.clone(), licensed.key.clone()).await
+    }
+
+    async fn held(&self, license: String, key: Zeroizing<String>) -> Licensed {
+        let buyer = Buyer::new(self.licensor().await, self.vault().await, key.clone());
+        Licensed { buyer, license, key }
     }
 
     /// Prints one copy from hold to settlement, and keeps what a thief would have.

@@ -52,6 +52,10 @@ pub struct House {
     pub clock: Arc<AtomicU64>,
     pub limits: Limits,
     pub worker: WorkerCommand,
+    /// Licensor keys the root certifies.
+    pub licensors: Vec<u8>,
+    /// Keys the root withdraws.
+    pub withdrawn: Vec<u8>,
 }
 
 /// A licensor in memory: signs what a real one would, and can be told to fail.
@@ -62,6 +66,10 @@ pub struct Licensor {
     pub settled: Mutex<Vec<(HoldId, Evidence)>>,
     pub revoked: Mutex<Vec<DeviceId>>,
     pub trouble: Mutex<Option<LinkError>>,
+    /// What somebody on the line answers instead of the list of now.
+    pub replayed: Mutex<Option<Statement>>,
+    /// The key it states its lists with.
+    pub signs_with: Mutex<u8>,
     pub asked: AtomicU32,
 }
 
@@ -70,7 +78,7 @@ pub fn key(number: u8) -> SigningKey {
 }
 
 const ROOT: u8 = 1;
-const LICENSOR: u8 = 2;
+pub const LICENSOR: u8 = 2;
 const VAULT: u8 = 3;
 pub const SELLER: u8 = 4;
 
@@ -95,6 +103,8 @@ impl House {
                 program: PathBuf::from(env!("CARGO_BIN_EXE_layerlock-vault-worker")),
                 args: Vec::new(),
             },
+            licensors: vec![LICENSOR],
+            withdrawn: Vec::new(),
         }
     }
 
@@ -108,8 +118,8 @@ impl House {
             delivery: key(VAULT),
             certificate: service(Role::Vault, VAULT),
             kek: KeyEncryptionKey::from_bytes(&[9; 32]),
-            root: root(),
-            licensor_certificates: vec![service(Role::Licensor, LICENSOR)],
+            root: self.root(),
+            licensor_certificates: self.licensors.iter().map(|key| service(Role::Licensor, *key)).collect(),
             licensor: self.licensor.clone(),
             store: self.store.clone(),
             directory: self.dir.path().to_owned(),
@@ -119,6 +129,12 @@ impl House {
             limits: self.limits,
         })
         .await
+    }
+
+    fn root(&self) -> Endorsement {
+        let mut root = Root::new(1, never(), 1, vec![key(ROOT).verifying_key().into()]);
+        root.withdrawn = self.withdrawn.iter().map(|number| key(*number).verifying_key().into()).collect();
+        Endorsement::signed(&root, &[&key(ROOT)])
     }
 
     pub fn turn_clock(&self, by: u64) {
@@ -131,11 +147,6 @@ impl House {
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.filter(|name| name != "LOCK").collect()
     }
-}
-
-fn root() -> Endorsement {
-    let root = Root::new(1, never(), 1, vec![key(ROOT).verifying_key().into()]);
-    Endorsement::signed(&root, &[&key(ROOT)])
 }
 
 pub fn service(role: Role, number: u8) -> Endorsement {
@@ -152,6 +163,8 @@ impl Licensor {
             settled: Mutex::default(),
             revoked: Mutex::default(),
             trouble: Mutex::default(),
+            replayed: Mutex::default(),
+            signs_with: Mutex::new(LICENSOR),
             asked: AtomicU32::new(0),
         }
     }
@@ -173,12 +186,15 @@ impl Licensor {
         *self.trouble.lock().unwrap() = None;
     }
 
-    fn list(&self) -> Statement {
+    pub fn list(&self) -> Statement {
+        if let Some(replayed) = self.replayed.lock().unwrap().clone() {
+            return replayed;
+        }
         let mut devices = self.revoked.lock().unwrap().clone();
         devices.sort();
         let now = self.clock.load(Ordering::SeqCst);
         let list = Revocations { version: now, expires: Timestamp(now + LEASE), devices };
-        Statement::sign(&list, &self.key)
+        Statement::sign(&list, &key(*self.signs_with.lock().unwrap()))
     }
 }
 
@@ -322,11 +338,18 @@ pub fn jobs(vault: &Arc<Vault>) -> JobsClient<Routes> {
 pub struct Printer {
     pub id: DeviceId,
     number: u8,
+    /// The licensor's key that certified it.
+    by: u8,
 }
 
 impl Printer {
     pub fn new(number: u8) -> Self {
-        Self { id: DeviceId::from_bytes([number; 16]), number }
+        Self { id: DeviceId::from_bytes([number; 16]), number, by: LICENSOR }
+    }
+
+    /// The same device, certified by another of the licensor's keys.
+    pub fn certified_by(self, by: u8) -> Self {
+        Self { by, ..self }
     }
 
     pub fn sign(&self) -> SigningKey {
@@ -345,7 +368,7 @@ impl Printer {
             machine: "prusa-mk3s".into(),
             expires: never(),
         };
-        Statement::sign(&certificate, &key(LICENSOR))
+        Statement::sign(&certificate, &key(self.by))
     }
 
     pub fn receipt(&self, job: &Order, sequence: u32, event: layerlock_terms::receipt::Event) -> Statement {
