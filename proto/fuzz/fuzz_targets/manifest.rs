@@ -2,27 +2,12 @@
 //! envelope's ends a check well, no release but the envelope's opens.
 #![no_main]
 
-use std::sync::LazyLock;
-
-use layerlock_proto_fuzz::{ENVELOPE, is_one_noun, is_stated, key};
+use layerlock_proto_fuzz::{CHECKED, ENVELOPE, checker, is_one_noun, is_stated, key};
 use layerlock_seal::statement::{Statement, Verified};
-use layerlock_seal::toolpath::{Checked, Checker, Opener};
+use layerlock_seal::toolpath::Opener;
 use layerlock_terms::envelope::{EPOCH_LIMIT, Manifest};
 use layerlock_terms::release::{KeyRelease, RELEASE_LIMIT};
 use layerlock_terms::wire::Noun;
-
-/// The right envelope, checked.
-static CHECKED: LazyLock<Checked> =
-    LazyLock::new(|| checker().finish(&ENVELOPE.manifest).expect("the right manifest"));
-
-/// A checker that has seen all the right segments.
-fn checker() -> Checker {
-    let mut checker = Checker::new(ENVELOPE.header.clone());
-    for segment in &ENVELOPE.segments {
-        checker.segment(segment).expect("the right one");
-    }
-    checker
-}
 
 fn stated<T: Noun>(noun: &T) -> Verified<T> {
     Statement::sign(noun, &ENVELOPE.vault).verify(&key()).expect("it was just signed")

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use layerlock_seal::keys::{OpeningKey, SigningKey, VerifyingKey};
 use layerlock_seal::statement::{Statement, Verified};
-use layerlock_seal::toolpath::{Ends, EpochSecret, Sealer};
+use layerlock_seal::toolpath::{Checked, Checker, Ends, EpochSecret, Sealer};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EnvelopeHeader, Manifest, Summary};
 use layerlock_terms::ids::{DeviceId, HoldId, JobId, LicenseId};
@@ -57,6 +57,10 @@ pub static ENVELOPE: LazyLock<Envelope> = LazyLock::new(|| {
     sealed
 });
 
+/// That envelope, checked.
+pub static CHECKED: LazyLock<Checked> =
+    LazyLock::new(|| checker().finish(&ENVELOPE.manifest).expect("the right manifest"));
+
 /// The vector of that envelope; the seeds begin with its very bytes.
 const RIGHT: &str = include_str!("../../vectors/envelope/right.txt");
 
@@ -84,6 +88,15 @@ pub fn is_stated<T: Noun + PartialEq + Debug>(bytes: &[u8]) {
     let stated = Statement::sign(&noun, &ENVELOPE.vault);
     let verified = stated.verify::<T>(&key()).expect("it was just signed");
     assert_eq!(*verified, noun);
+}
+
+/// A checker that has seen all the right segments.
+pub fn checker() -> Checker {
+    let mut checker = Checker::new(ENVELOPE.header.clone());
+    for segment in &ENVELOPE.segments {
+        checker.segment(segment).expect("the right one");
+    }
+    checker
 }
 
 /// The key everything right is signed with.
