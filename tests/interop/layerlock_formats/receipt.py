@@ -140,7 +140,7 @@ class Ear:
         self._layers = layers
         self._taken = 0
         self._newest: Receipt | None = None
-        self._is_over = False
+        self._last: Receipt | None = None
 
     def refused(self, reason: str) -> RefusedAt:
         return RefusedAt(self._taken, reason)
@@ -149,9 +149,11 @@ class Ear:
         """The rules in their order; refuses by the first that is broken."""
         if receipt.of != self._of:
             raise self.refused("other-job")
-        if self._is_over or (self._newest is None and receipt.event == PROGRESS):
+        if self._last not in (None, receipt) or (self._newest is None and receipt.event == PROGRESS):
             raise self.refused("out-of-place")
-        if receipt.event == CHECKED:
+        if receipt == self._last:
+            pass
+        elif receipt.event == CHECKED:
             self._check(receipt)
         elif receipt.event == OVER:
             self._end(receipt)
@@ -177,7 +179,7 @@ class Ear:
             wrong = printed and receipt.extent.layers < self._layers
         if wrong:
             raise self.refused("not-printed")
-        self._is_over = True
+        self._last = receipt
 
     def _must_go_on(self, now: Extent, before: Extent) -> None:
         """RC-11, RC-12."""

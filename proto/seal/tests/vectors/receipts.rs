@@ -3,6 +3,7 @@
 
 use layerlock_seal::keys::VerifyingKey;
 use layerlock_seal::statement::{Statement, Verified};
+use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::Manifest;
 use layerlock_terms::receipt::{Countersignature, Event, Extent, JobEvent, JobReport, Outcome, Receipt};
 use layerlock_terms::wire::Noun;
@@ -14,7 +15,7 @@ use super::file::Vector;
 enum Stage {
     Unchecked,
     Printing { sequence: u32, extent: Extent },
-    Ended,
+    Ended(Digest),
 }
 
 pub fn run_receipts(vector: &Vector) -> Result<(), End> {
@@ -38,9 +39,15 @@ fn is_of_the_job(vector: &Vector, receipt: &Receipt) -> bool {
     named.map(|id| id.to_vec()) == ["device", "job", "hold"].map(|field| vector.unhex(field))
 }
 
-fn hear(stage: Stage, receipt: &Receipt, manifest: &Verified<Manifest>) -> Result<Stage, &'static str> {
+fn hear(
+    stage: Stage,
+    receipt: &Verified<Receipt>,
+    manifest: &Verified<Manifest>,
+) -> Result<Stage, &'static str> {
+    let ended = Stage::Ended(receipt.statement().digest());
     match (stage, receipt.event) {
-        (Stage::Ended, _) | (Stage::Unchecked, Event::Progress(_)) => Err("out-of-place"),
+        (Stage::Ended(digest), _) if digest == receipt.statement().digest() => Ok(Stage::Ended(digest)),
+        (Stage::Ended(_), _) | (Stage::Unchecked, Event::Progress(_)) => Err("out-of-place"),
         (_, Event::Checked(digest)) if digest != manifest.statement().digest() => Err("other-manifest"),
         (Stage::Unchecked, Event::Checked(_)) => {
             Ok(Stage::Printing { sequence: receipt.sequence, extent: Extent::default() })
@@ -50,7 +57,7 @@ fn hear(stage: Stage, receipt: &Receipt, manifest: &Verified<Manifest>) -> Resul
         }
         (Stage::Unchecked, Event::Ended(outcome, extent)) => {
             let unprinted = outcome != Outcome::Printed && extent.layers == 0;
-            if unprinted { Ok(Stage::Ended) } else { Err("not-printed") }
+            if unprinted { Ok(ended) } else { Err("not-printed") }
         }
         (Stage::Printing { sequence, extent }, Event::Progress(_)) if receipt.sequence <= sequence => {
             Ok(Stage::Printing { sequence, extent })
@@ -62,7 +69,7 @@ fn hear(stage: Stage, receipt: &Receipt, manifest: &Verified<Manifest>) -> Resul
         (Stage::Printing { extent, .. }, Event::Ended(outcome, last)) => {
             forward(extent, last, manifest)?;
             let whole = last.layers == manifest.layers;
-            if outcome == Outcome::Printed && !whole { Err("not-printed") } else { Ok(Stage::Ended) }
+            if outcome == Outcome::Printed && !whole { Err("not-printed") } else { Ok(ended) }
         }
     }
 }

@@ -80,5 +80,5 @@ fn every_run_of_receipts_ends_where_it_says() {
             ran += 1;
         }
     }
-    assert_eq!(ran, 18, "runs of receipts");
+    assert_eq!(ran, 20, "runs of receipts");
 }

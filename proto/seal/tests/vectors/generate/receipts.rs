@@ -167,6 +167,7 @@ fn runs() -> Vec<Vector> {
     let ended = |sequence, outcome, layers| say(sequence, Event::Ended(outcome, extent(layers)));
     let begun = [say(0, checked()), progress(1, 2)];
     let then = |last: Vec<u8>| [&begun[..], &[last]].concat();
+    let then_twice = |last: Vec<u8>| [&begun[..], &[last.clone(), last]].concat();
     let of = |changed: Receipt| state(&changed, &device_key());
     let printed = Event::Ended(Outcome::Printed, extent(3));
     let elsewhere = |name: &str, comment, changed: Receipt| {
@@ -196,6 +197,13 @@ fn runs() -> Vec<Vector> {
             "",
             "a device that lost its keys proves itself again; progress numbered below that was said before",
             &[&begun[..], &[say(5, checked()), progress(4, 1), ended(6, Outcome::Printed, 3)]].concat(),
+        ),
+        run(
+            "over-again",
+            "success",
+            "",
+            "the answer to the last receipt was lost: the same again, byte for byte",
+            &then_twice(ended(2, Outcome::Failed, 2)),
         ),
         run(
             "stopped",
@@ -235,6 +243,13 @@ fn runs() -> Vec<Vector> {
             "RC-9",
             "progress after the end",
             &[&then(ended(2, Outcome::Failed, 2))[..], &[progress(3, 3)]].concat(),
+        ),
+        run(
+            "over-otherwise",
+            "refused-at 3 out-of-place",
+            "RC-9",
+            "failed, and then printed after all",
+            &[&then(ended(2, Outcome::Failed, 2))[..], &[ended(3, Outcome::Printed, 3)]].concat(),
         ),
         run(
             "manifest",
