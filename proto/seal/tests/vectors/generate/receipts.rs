@@ -21,7 +21,7 @@ const LAYERS: u32 = 3;
 const AT: Timestamp = Timestamp(1_700_000_900_000);
 
 pub fn all() -> Vec<Vector> {
-    [nouns(), runs(), evidence()].concat()
+    [nouns(), taken(), strangers(), moments(), extents(), receipts(), closings(), withdrawals()].concat()
 }
 
 fn device_key() -> ed25519_dalek::SigningKey {
@@ -160,133 +160,115 @@ fn run(name: &str, expect: &str, rule: &str, comment: &str, receipts: &[Vec<u8>]
     vector
 }
 
-/// Runs whose last receipt isn't taken: RC-7 to RC-13.
-fn runs() -> Vec<Vector> {
-    let say = |sequence, event| state(&receipt(sequence, event), &device_key());
-    let progress = |sequence, layers| say(sequence, Event::Progress(extent(layers)));
-    let ended = |sequence, outcome, layers| say(sequence, Event::Ended(outcome, extent(layers)));
-    let begun = [say(0, checked()), progress(1, 2)];
-    let then = |last: Vec<u8>| [&begun[..], &[last]].concat();
-    let then_twice = |last: Vec<u8>| [&begun[..], &[last.clone(), last]].concat();
-    let of = |changed: Receipt| state(&changed, &device_key());
-    let printed = Event::Ended(Outcome::Printed, extent(3));
-    let elsewhere = |name: &str, comment, changed: Receipt| {
-        run(name, "refused-at 2 other-job", "RC-8", comment, &then(of(changed)))
-    };
-    let layers_of = |total_layers, layers| Event::Progress(Extent { total_layers, ..extent(layers) });
-    let less = Extent { filament_um: 0, ..extent(2) };
+/// A receipt of the job, by its device.
+fn say(sequence: u32, event: Event) -> Vec<u8> {
+    state(&receipt(sequence, event), &device_key())
+}
+
+fn progress(sequence: u32, layers: u32) -> Vec<u8> {
+    say(sequence, Event::Progress(extent(layers)))
+}
+
+fn over(sequence: u32, outcome: Outcome, layers: u32) -> Vec<u8> {
+    say(sequence, Event::Ended(outcome, extent(layers)))
+}
+
+/// What every run begins with, unless its beginning is the matter, and then the others.
+fn begun(then: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    [&[say(0, checked()), progress(1, 2)], then].concat()
+}
+
+/// Runs that end well: what a device may say.
+fn taken() -> Vec<Vector> {
+    let taken = |name, comment, receipts: &[Vec<u8>]| run(name, "success", "", comment, receipts);
+    let (printed, failed) = (over(2, Outcome::Printed, 3), over(2, Outcome::Failed, 2));
+    let proven = [say(5, checked()), progress(4, 1), over(6, Outcome::Printed, 3)];
     vec![
-        run("right", "success", "", "checked, two layers, printed", &then(ended(2, Outcome::Printed, 3))),
-        run(
-            "gap",
-            "success",
-            "",
-            "a receipt that never came leaves a gap",
-            &then(ended(7, Outcome::Printed, 3)),
-        ),
-        run(
+        taken("right", "checked, two layers, printed", &begun(std::slice::from_ref(&printed))),
+        taken("gap", "a receipt that never came leaves a gap", &begun(&[over(7, Outcome::Printed, 3)])),
+        taken(
             "again",
-            "success",
-            "",
             "a lost answer: receipt 1 again, which changes nothing",
-            &[&begun[..], &[begun[1].clone(), ended(2, Outcome::Printed, 3)]].concat(),
+            &begun(&[progress(1, 2), printed]),
         ),
-        run(
+        taken(
             "checked-again",
-            "success",
-            "",
             "a device that lost its keys proves itself again; progress numbered below that was said before",
-            &[&begun[..], &[say(5, checked()), progress(4, 1), ended(6, Outcome::Printed, 3)]].concat(),
+            &begun(&proven),
         ),
-        run(
+        taken(
             "over-again",
-            "success",
-            "",
             "the answer to the last receipt was lost: the same again, byte for byte",
-            &then_twice(ended(2, Outcome::Failed, 2)),
+            &begun(&[failed.clone(), failed]),
         ),
-        run(
-            "stopped",
-            "success",
-            "",
-            "cancelled before anything was checked",
-            &[ended(0, Outcome::Cancelled, 0)],
-        ),
-        run(
-            "signer",
-            "refused-at 2 signer",
-            "RC-7",
-            "the final receipt is by another key",
-            &then(state(&receipt(2, printed), &stranger())),
-        ),
-        elsewhere(
-            "device",
-            "another device",
-            Receipt { device: DeviceId::from_bytes([9; 16]), ..receipt(2, printed) },
-        ),
-        elsewhere("job", "another job", Receipt { job: JobId::from_bytes([9; 16]), ..receipt(2, printed) }),
-        elsewhere(
-            "hold",
-            "another hold",
-            Receipt { hold: HoldId::from_bytes([9; 16]), ..receipt(2, printed) },
-        ),
+        taken("stopped", "cancelled before anything was checked", &[over(0, Outcome::Cancelled, 0)]),
+    ]
+}
+
+/// Whose receipts: RC-7, RC-8.
+fn strangers() -> Vec<Vector> {
+    let last = receipt(2, Event::Ended(Outcome::Printed, extent(3)));
+    let signed = begun(&[state(&last, &stranger())]);
+    let elsewhere = |name, comment, changed: Receipt| {
+        let receipts = begun(&[state(&changed, &device_key())]);
+        run(name, "refused-at 2 other-job", "RC-8", comment, &receipts)
+    };
+    let (device, job) = (DeviceId::from_bytes([9; 16]), JobId::from_bytes([9; 16]));
+    let hold = HoldId::from_bytes([9; 16]);
+    vec![
+        run("signer", "refused-at 2 signer", "RC-7", "the final receipt is by another key", &signed),
+        elsewhere("device", "another device", Receipt { device, ..last.clone() }),
+        elsewhere("job", "another job", Receipt { job, ..last.clone() }),
+        elsewhere("hold", "another hold", Receipt { hold, ..last.clone() }),
+    ]
+}
+
+/// When: RC-9, RC-10.
+fn moments() -> Vec<Vector> {
+    let late = |name, comment, last: Vec<u8>| {
+        let receipts = begun(&[over(2, Outcome::Failed, 2), last]);
+        run(name, "refused-at 3 out-of-place", "RC-9", comment, &receipts)
+    };
+    let unproven = say(0, Event::Checked(Digest([9; 32])));
+    vec![
         run(
             "unchecked",
             "refused-at 0 out-of-place",
             "RC-9",
             "progress of an envelope nobody checked",
-            &begun[1..],
+            &[progress(1, 2)],
         ),
-        run(
-            "after-end",
-            "refused-at 3 out-of-place",
-            "RC-9",
-            "progress after the end",
-            &[&then(ended(2, Outcome::Failed, 2))[..], &[progress(3, 3)]].concat(),
-        ),
-        run(
-            "over-otherwise",
-            "refused-at 3 out-of-place",
-            "RC-9",
-            "failed, and then printed after all",
-            &[&then(ended(2, Outcome::Failed, 2))[..], &[ended(3, Outcome::Printed, 3)]].concat(),
-        ),
-        run(
-            "manifest",
-            "refused-at 0 other-manifest",
-            "RC-10",
-            "checked, but another manifest",
-            &[say(0, Event::Checked(Digest([9; 32])))],
-        ),
-        run("backwards", "refused-at 2 backwards", "RC-11", "one layer after two", &then(progress(2, 1))),
-        run(
-            "unfed",
-            "refused-at 2 backwards",
-            "RC-11",
-            "less filament than before",
-            &then(say(2, Event::Progress(less))),
-        ),
-        run(
-            "total",
-            "refused-at 2 other-total",
-            "RC-12",
-            "three layers of four",
-            &then(say(2, layers_of(4, 3))),
-        ),
-        run("too-many", "refused-at 2 other-total", "RC-12", "four layers of three", &then(progress(2, 4))),
-        run(
+        late("after-end", "progress after the end", progress(3, 3)),
+        late("over-otherwise", "failed, and then printed after all", over(3, Outcome::Printed, 3)),
+        run("manifest", "refused-at 0 other-manifest", "RC-10", "checked, but another manifest", &[unproven]),
+    ]
+}
+
+/// How much: RC-11 to RC-13.
+fn extents() -> Vec<Vector> {
+    let wrong = |name, (word, rule): (&str, &str), comment, last: Vec<u8>| {
+        run(name, &format!("refused-at 2 {word}"), rule, comment, &begun(&[last]))
+    };
+    let (backwards, other_total) = (("backwards", "RC-11"), ("other-total", "RC-12"));
+    let unfed = Event::Progress(Extent { filament_um: 0, ..extent(2) });
+    let of_four = Event::Progress(Extent { total_layers: 4, ..extent(3) });
+    vec![
+        wrong("backwards", backwards, "one layer after two", progress(2, 1)),
+        wrong("unfed", backwards, "less filament than before", say(2, unfed)),
+        wrong("total", other_total, "three layers of four", say(2, of_four)),
+        wrong("too-many", other_total, "four layers of three", progress(2, 4)),
+        wrong(
             "not-all",
-            "refused-at 2 not-printed",
-            "RC-13",
+            ("not-printed", "RC-13"),
             "printed, it says, and two layers of three",
-            &then(ended(2, Outcome::Printed, 2)),
+            over(2, Outcome::Printed, 2),
         ),
         run(
             "too-early",
             "refused-at 0 not-printed",
             "RC-13",
             "failed at layer one, and no key was released yet",
-            &[ended(0, Outcome::Failed, 1)],
+            &[over(0, Outcome::Failed, 1)],
         ),
     ]
 }
@@ -301,79 +283,102 @@ fn evidence_vector(name: &str, (expect, rule): (&str, &str), comment: &str) -> V
         .bytes("hold", header().hold.as_bytes())
 }
 
-/// What a hold is settled by: RC-17 to RC-20, RC-22.
-fn evidence() -> Vec<Vector> {
-    let last = receipt(9, Event::Ended(Outcome::Printed, extent(3)));
-    let right = state(&last, &device_key());
-    let closed = countersignature(&right);
-    let both = |name, ends, comment, receipt: &[u8], said: &[u8]| {
-        evidence_vector(name, ends, comment).bytes("receipt", receipt).bytes("countersignature", said)
-    };
-    let receipt_of = |name, ends, comment, changed: Receipt, key| {
+/// Evidence of a receipt and a countersignature.
+fn pair(name: &str, ends: (&str, &str), comment: &str, receipt: &[u8], said: &[u8]) -> Vector {
+    evidence_vector(name, ends, comment).bytes("receipt", receipt).bytes("countersignature", said)
+}
+
+fn last() -> Receipt {
+    receipt(9, Event::Ended(Outcome::Printed, extent(3)))
+}
+
+/// A device's final receipt: RC-17 to RC-19. Each is rightly countersigned.
+fn receipts() -> Vec<Vector> {
+    let receipt_of = |name, ends, comment, changed: Receipt, key: &ed25519_dalek::SigningKey| {
         let stated = state(&changed, key);
-        both(name, ends, comment, &stated, &state(&countersignature(&stated), &delivery()))
+        pair(name, ends, comment, &stated, &state(&countersignature(&stated), &delivery()))
     };
-    let closing = |name, ends, comment, said: Countersignature, key| {
-        both(name, ends, comment, &right, &state(&said, key))
-    };
-    let withdrawn = |name, ends, comment, report: JobReport, key| {
-        evidence_vector(name, ends, comment).bytes("report", &state(&report, key))
-    };
-    let (device, vault, other) = (&device_key(), &delivery(), &stranger());
-    let (yes, other_hold) = (("success", ""), "refused-other-hold");
-    let (hold, job) = (HoldId::from_bytes([9; 16]), JobId::from_bytes([9; 16]));
-    let other_device = Receipt { device: DeviceId::from_bytes([9; 16]), ..last.clone() };
+    let other_hold = ("refused-other-hold", "RC-18");
+    let key = &device_key();
+    let (device, job) = (DeviceId::from_bytes([9; 16]), JobId::from_bytes([9; 16]));
+    let hold = HoldId::from_bytes([9; 16]);
     let unfinished = receipt(9, Event::Progress(extent(3)));
-    let withdrawal = || report(JobEvent::Withdrawn);
     vec![
-        closing("receipt", yes, "a final receipt and its countersignature", closed.clone(), vault),
-        receipt_of("signer", ("refused-signer", "RC-17"), "by another key", last.clone(), other),
-        receipt_of("device", (other_hold, "RC-18"), "of another device", other_device, device),
-        receipt_of("job", (other_hold, "RC-18"), "of another job", Receipt { job, ..last.clone() }, device),
-        receipt_of(
-            "hold",
-            (other_hold, "RC-18"),
-            "of another hold",
-            Receipt { hold, ..last.clone() },
-            device,
-        ),
+        receipt_of("signer", ("refused-signer", "RC-17"), "by another key", last(), &stranger()),
+        receipt_of("device", other_hold, "of another device", Receipt { device, ..last() }, key),
+        receipt_of("job", other_hold, "of another job", Receipt { job, ..last() }, key),
+        receipt_of("hold", other_hold, "of another hold", Receipt { hold, ..last() }, key),
         receipt_of(
             "progress",
             ("refused-not-final", "RC-19"),
             "all layers, but not its last word",
             unfinished,
-            device,
+            key,
+        ),
+    ]
+}
+
+/// A vault's countersignature: RC-20.
+fn closings() -> Vec<Vector> {
+    let right = state(&last(), &device_key());
+    let closed = countersignature(&right);
+    let closing = |name, ends, comment, said: Countersignature, key: &ed25519_dalek::SigningKey| {
+        pair(name, ends, comment, &right, &state(&said, key))
+    };
+    let other = ("refused-other-receipt", "RC-20");
+    let vault = &delivery();
+    let (hold, job) = (HoldId::from_bytes([9; 16]), JobId::from_bytes([9; 16]));
+    let of_another = countersignature(b"another receipt");
+    vec![
+        closing(
+            "receipt",
+            ("success", ""),
+            "a final receipt and its countersignature",
+            closed.clone(),
+            vault,
         ),
         closing(
             "countersigner",
             ("refused-signer", "RC-20"),
             "countersigned by another key",
             closed.clone(),
-            other,
+            &stranger(),
         ),
-        closing(
-            "other-receipt",
-            ("refused-other-receipt", "RC-20"),
-            "the countersignature is of another receipt",
-            countersignature(b"another receipt"),
-            vault,
-        ),
+        closing("other-receipt", other, "the countersignature is of another receipt", of_another, vault),
         closing(
             "other-job",
-            ("refused-other-receipt", "RC-20"),
+            other,
             "the countersignature names another job",
             Countersignature { job, ..closed.clone() },
             vault,
         ),
         closing(
             "other-hold",
-            ("refused-other-receipt", "RC-20"),
+            other,
             "the countersignature names another hold",
-            Countersignature { hold, ..closed },
+            Countersignature { hold, ..closed.clone() },
             vault,
         ),
-        withdrawn("withdrawal", yes, "a vault withdraws the job", withdrawal(), vault),
-        withdrawn("withdrawer", ("refused-signer", "RC-22"), "withdrawn by another key", withdrawal(), other),
+    ]
+}
+
+/// A vault's withdrawal: RC-22.
+fn withdrawals() -> Vec<Vector> {
+    let withdrawn = |name, ends, comment, report: JobReport, key: &ed25519_dalek::SigningKey| {
+        evidence_vector(name, ends, comment).bytes("report", &state(&report, key))
+    };
+    let withdrawal = || report(JobEvent::Withdrawn);
+    let elsewhere = JobReport { job: JobId::from_bytes([9; 16]), ..withdrawal() };
+    let vault = &delivery();
+    vec![
+        withdrawn("withdrawal", ("success", ""), "a vault withdraws the job", withdrawal(), vault),
+        withdrawn(
+            "withdrawer",
+            ("refused-signer", "RC-22"),
+            "withdrawn by another key",
+            withdrawal(),
+            &stranger(),
+        ),
         withdrawn(
             "admission",
             ("refused-not-withdrawn", "RC-22"),
@@ -383,9 +388,9 @@ fn evidence() -> Vec<Vector> {
         ),
         withdrawn(
             "withdrawn-job",
-            (other_hold, "RC-22"),
+            ("refused-other-hold", "RC-22"),
             "another job is withdrawn",
-            JobReport { job, ..withdrawal() },
+            elsewhere,
             vault,
         ),
     ]
