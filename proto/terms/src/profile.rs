@@ -12,7 +12,7 @@ mod defaults;
 mod settings;
 mod value;
 
-pub use settings::{Bound, Infill, Key, Order, SETTINGS, Seam, Setting, Support, Unit, settings};
+pub use settings::{Bound, Brim, Infill, Key, Order, SETTINGS, Seam, Setting, Support, Unit, settings};
 
 /// A named choice of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -230,6 +230,14 @@ impl Profile {
             0 => Seam::Rear,
             1 => Seam::Nearest,
             _ => Seam::Corner,
+        }
+    }
+
+    /// Where a brim is laid.
+    pub fn brim(&self) -> Brim {
+        match self.value(Key::BrimShape) {
+            0 => Brim::Around,
+            _ => Brim::Ears,
         }
     }
 

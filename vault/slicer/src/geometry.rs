@@ -8,7 +8,7 @@ mod distance;
 mod region;
 mod simplify;
 
-pub(crate) use distance::{distance, length_along, midpoint, towards};
+pub(crate) use distance::{distance, length_along, midpoint, towards, turn};
 pub(crate) use i_overlay::i_float::int::point::IntPoint;
 pub(crate) use region::{Bounds, Region, encloses, inside};
 pub(crate) use simplify::{simplify_closed, simplify_open};

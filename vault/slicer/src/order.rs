@@ -6,7 +6,7 @@
 use layerlock_terms::profile::{Order, Profile, Seam};
 use layerlock_terms::toolpath::Feature;
 
-use crate::geometry::{Bounds, IntPoint, Region, distance, inside, point};
+use crate::geometry::{Bounds, IntPoint, Region, distance, inside, point, turn};
 use crate::trace::{Trace, TraceShape};
 
 /// The traces in printing order, each as it will be run, island by island.
@@ -150,13 +150,6 @@ fn corner(points: &[IntPoint<i32>]) -> usize {
         (sharpness * 10.0).round() as i64
     };
     (0..count).max_by_key(|at| (score(*at), points[*at].y, points[*at].x)).unwrap_or(0)
-}
-
-/// How far the way turns at `b`: from -π (sharp to the right) to π.
-fn turn(a: IntPoint<i32>, b: IntPoint<i32>, c: IntPoint<i32>) -> f64 {
-    let (ux, uy) = (f64::from(b.x) - f64::from(a.x), f64::from(b.y) - f64::from(a.y));
-    let (vx, vy) = (f64::from(c.x) - f64::from(b.x), f64::from(c.y) - f64::from(b.y));
-    (ux * vy - uy * vx).atan2(ux * vx + uy * vy)
 }
 
 /// Where the nozzle is when the trace is laid.

@@ -34,6 +34,15 @@ pub enum Support {
     Grid,
 }
 
+/// Where a brim is laid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Brim {
+    /// All around the part.
+    Around,
+    /// Round its sharp corners, which lift first.
+    Ears,
+}
+
 /// Which wall is printed first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -177,6 +186,8 @@ pub enum Key {
     SkirtDistance,
     /// Width of a flat rim that holds the part to the bed.
     BrimWidth,
+    /// Whether that rim goes all around the part or only round its sharp corners.
+    BrimShape,
     /// Nozzle temperature.
     NozzleTemperature,
     /// Nozzle temperature of the first layer.
@@ -255,7 +266,7 @@ const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), do
 
 /// Every setting, in the order of its key.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 55] = [
+pub const SETTINGS: [Setting; 56] = [
     row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
         "Thickness of every layer but the first."),
     row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
@@ -296,6 +307,8 @@ pub const SETTINGS: [Setting; 55] = [
         "Space between part and skirt."),
     row(Key::BrimWidth, "brim-width", Unit::Length, (Bound::Fixed(0), Bound::Fixed(30_000)),
         "Width of a flat rim that holds the part to the bed."),
+    row(Key::BrimShape, "brim-shape", Unit::Choice(&["around", "ears"]), (Bound::Fixed(0), Bound::Fixed(1)),
+        "Whether that rim goes all around the part or only round its sharp corners."),
     row(Key::NozzleTemperature, "nozzle-temperature", Unit::Celsius, (Bound::Fixed(150), Bound::NozzleHeat),
         "Nozzle temperature."),
     row(Key::FirstNozzleTemperature, "first-layer-nozzle-temperature", Unit::Celsius, (Bound::Fixed(150), Bound::NozzleHeat),

@@ -30,3 +30,10 @@ pub(crate) fn towards(a: IntPoint<i32>, b: IntPoint<i32>, length: f64) -> IntPoi
 pub(crate) fn midpoint(a: IntPoint<i32>, b: IntPoint<i32>) -> IntPoint<i32> {
     point(i32::midpoint(a.x, b.x), i32::midpoint(a.y, b.y))
 }
+
+/// How far the way turns at `b`: from -π (sharp to the right) to π.
+pub(crate) fn turn(a: IntPoint<i32>, b: IntPoint<i32>, c: IntPoint<i32>) -> f64 {
+    let (ux, uy) = (f64::from(b.x) - f64::from(a.x), f64::from(b.y) - f64::from(a.y));
+    let (vx, vy) = (f64::from(c.x) - f64::from(b.x), f64::from(c.y) - f64::from(b.y));
+    (ux * vy - uy * vx).atan2(ux * vx + uy * vy)
+}
