@@ -15,6 +15,7 @@ from typing import Iterator
 from . import kinds, statement, vectors
 from .forge import forge
 from .forge_job import forge_evidence, forge_run, forge_settlement
+from .forge_signature import forge_signature
 from .forge_trust import forge_attestation, forge_roots, forge_service
 from .keys import SigningKey
 from .outcome import Refused
@@ -30,6 +31,7 @@ FORGERS = (
     forge_run,
     forge_evidence,
     forge_settlement,
+    forge_signature,
     forge_roots,
     forge_service,
     forge_attestation,

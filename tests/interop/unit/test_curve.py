@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from layerlock_formats import curve, keys
+from layerlock_formats.forge_signature import TORSION
 from layerlock_formats.outcome import Refused
 
 # RFC 8032, 7.1: public key, message, signature of tests 1, 2 and 3.
@@ -39,25 +40,13 @@ LOW_ORDER_U = [
 ]
 
 
-def low_order_points() -> list[curve.Point]:
-    """All eight, as multiples of one of order eight: ORDER times a point leaves its part of low order."""
-    for y in range(2, 100):
-        point = curve.decode(y.to_bytes(32, "little"))
-        if point is None:
-            continue
-        eighth = curve.combine(curve.ORDER, point, 0, point)
-        if (eighth + eighth + eighth + eighth).encode() != curve.NEUTRAL.encode():
-            return [curve.combine(times, eighth, 0, eighth) for times in range(8)]
-    raise AssertionError("one in two points has a part of order eight")
-
-
 class Points(unittest.TestCase):
     def test_the_base_times_the_order_is_neutral(self):
         product = curve.combine(curve.ORDER, curve.BASE, 0, curve.BASE)
         self.assertEqual(product.encode(), curve.NEUTRAL.encode())
 
     def test_doubling_is_adding_to_itself(self):
-        for point in [curve.NEUTRAL, curve.BASE, *low_order_points()]:
+        for point in [curve.NEUTRAL, curve.BASE, *TORSION]:
             self.assertEqual(point.doubled().encode(), (point + point).encode())
 
     def test_a_public_key_is_the_base_times_the_secret_as_the_package_has_it(self):
@@ -69,7 +58,7 @@ class Points(unittest.TestCase):
             self.assertEqual(curve.decode(public).encode(), public)
 
     def test_all_eight_points_of_low_order_are_found_and_refused_as_keys(self):
-        encodings = {point.encode() for point in low_order_points()}
+        encodings = {point.encode() for point in TORSION}
         self.assertEqual(len(encodings), 8)
         for encoded in encodings:
             self.assertTrue(curve.decode(encoded).has_low_order())
@@ -132,7 +121,7 @@ class Signatures(unittest.TestCase):
 def cofactored_only() -> tuple[bytes, bytes, bytes]:
     """S = r + h·a over R = r·B + T, where T has order eight."""
     secret, nonce, message = 11, 13, b"message"
-    torsion = low_order_points()[1]
+    torsion = TORSION[1]
     key = curve.combine(secret, curve.BASE, 0, curve.BASE).encode()
     point = (curve.combine(nonce, curve.BASE, 0, curve.BASE) + torsion).encode()
     challenge = int.from_bytes(sha512(point + key + message).digest(), "little")
