@@ -22,12 +22,13 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use support::{Repeatable, device, header, kek, signer, summary};
 
-/// One change to some bytes: a byte replaced, dropped or doubled.
+/// One change to some bytes: a byte replaced, dropped, doubled or added at the end.
 #[derive(Debug, Clone)]
 enum Change {
     Replace(Index, u8),
     Drop(Index),
     Double(Index),
+    Append(u8),
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -35,6 +36,7 @@ fn change() -> impl Strategy<Value = Change> {
         3 => (any::<Index>(), 1u8..).prop_map(|(at, xor)| Change::Replace(at, xor)),
         1 => any::<Index>().prop_map(Change::Drop),
         1 => any::<Index>().prop_map(Change::Double),
+        1 => any::<u8>().prop_map(Change::Append),
     ]
 }
 
@@ -45,6 +47,7 @@ impl Change {
             Self::Replace(at, xor) => changed[at.index(bytes.len())] ^= xor,
             Self::Drop(at) => drop(changed.remove(at.index(bytes.len()))),
             Self::Double(at) => changed.insert(at.index(bytes.len()), bytes[at.index(bytes.len())]),
+            Self::Append(byte) => changed.push(*byte),
         }
         changed
     }
