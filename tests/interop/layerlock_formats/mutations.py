@@ -14,6 +14,7 @@ from typing import Iterator
 
 from . import kinds, statement, vectors
 from .forge import forge
+from .forge_blob import forge_blob, forge_challenge, forge_code
 from .forge_job import forge_evidence, forge_run, forge_settlement
 from .forge_signature import forge_signature
 from .forge_trust import forge_attestation, forge_roots, forge_service
@@ -35,6 +36,9 @@ FORGERS = (
     forge_roots,
     forge_service,
     forge_attestation,
+    forge_blob,
+    forge_code,
+    forge_challenge,
 )
 
 
