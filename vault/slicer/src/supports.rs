@@ -34,7 +34,7 @@ pub(crate) const REACH: i32 = SPREAD + TAPER + FOOT;
 struct Rules {
     /// How far a layer may reach beyond the one below it with nothing else under it.
     lean: i32,
-    /// How far a tower may reach beyond the layer of it below.
+    /// How far a tower may reach beyond the layer of it below: its lines rest on half their width.
     flare: i32,
     /// Free layers between support and part, above and below the support.
     gap: usize,
@@ -60,17 +60,16 @@ impl Rules {
     fn of(profile: &Profile) -> Self {
         let height = profile.length(Key::LayerHeight).0;
         let slope = f64::from(profile.degrees(Key::SupportAngle)).to_radians().tan();
-        let flow = Flow::on(Slab { index: 1, top: 2 * height, height }, profile);
+        let [first, flow] = [0, 1].map(|index| Flow::on(Slab { index, top: height, height }, profile));
         let gap = (profile.length(Key::SupportZGap).0 + height - 1) / height;
-        let lean = (f64::from(height) * slope).round() as i32;
         Self {
-            lean,
-            flare: lean.max(flow.inner / 2),
+            lean: (f64::from(height) * slope).round() as i32,
+            flare: flow.inner / 2,
             gap: gap as usize,
             aside: profile.length(Key::SupportXyGap).0,
             interface: profile.count(Key::SupportInterfaceLayers) as usize,
             span: profile.length(Key::SupportBridgeSpan).0,
-            thinnest: lines::half_narrowest(&flow),
+            thinnest: lines::half_narrowest(&flow).max(lines::half_narrowest(&first)),
             footing: if profile.on(Key::SupportPlateOnly) { Footing::Bed } else { Footing::Anything },
         }
     }
