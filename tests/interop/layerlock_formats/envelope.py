@@ -115,13 +115,12 @@ class Checker:
         self.header = header
         self.header_hash = header_hash
         self._last: Frame | None = None
-        self._hasher = blake3()
-        self._count = 0
+        self._hashes: list[bytes] = []
         self._bytes = 0
 
     def due(self) -> int:
         """The index that comes next, which is how many came."""
-        return self._count
+        return len(self._hashes)
 
     def refused(self, reason: str) -> RefusedAt:
         return RefusedAt(self.due(), reason)
@@ -163,8 +162,7 @@ class Checker:
         return layer == self._last.layer or (layer == self._last.layer + 1 and self._last.flags == PIECE_ENDS)
 
     def _take(self, frame: Frame, segment: bytes) -> None:
-        self._hasher.update(blake3(segment).digest())
-        self._count += 1
+        self._hashes.append(blake3(segment).digest())
         self._bytes += len(segment)
         self._last = frame
 
@@ -175,11 +173,11 @@ class Checker:
         if manifest.header_hash != self.header_hash:
             raise self.refused("wrong-header")
         came = (
-            ("segments", manifest.segments, self._count),
+            ("segments", manifest.segments, len(self._hashes)),
             ("sealed_bytes", manifest.sealed_bytes, self._bytes),
             ("layers", manifest.layers, self._last.layer + 1),
             ("commitments", len(manifest.commitments), self._last.epoch + 1),
-            ("digest", manifest.digest, self._hasher.digest()),
+            ("digest", manifest.digest, blake3(b"".join(self._hashes)).digest()),
         )
         for field, stated, right in came:
             if stated != right:

@@ -28,7 +28,11 @@ def u64(number: int) -> bytes:
 
 
 class Envelope(NamedTuple):
-    """What an envelope is made from; a lie is a change to one of these before it is sealed and signed."""
+    """What an envelope is made from; a lie is a change to one of these before it is sealed and signed.
+
+    `off` says which field of manifest or release is off, and by how much; `released` and `committed` are the epochs the
+    release holds and the manifest commits to.
+    """
 
     kind: str
     signer: SigningKey

@@ -1,5 +1,5 @@
-"""Vault blobs and enrolments, forged: texts about the length of a chunk, chunks rightly sealed in the wrong place; codes
-as people type them. Only `mutations` may use this.
+"""Vault blobs and enrolments, forged: texts about the length of a chunk, chunks rightly sealed in the wrong place;
+codes as people type them. Only `mutations` may use this.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Trust, forged: chains of roots, services under a root, makers' attestations; most of it right, and where it is not, off
-by one signer, one version, one millisecond. Only `mutations` may use this.
+"""Trust, forged: chains of roots, services under a root, makers' attestations; most of it right, and where it is not,
+off by one signer, one version, one millisecond. Only `mutations` may use this.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ def forge_attestation(dice: random.Random) -> Vector:
     house, keys = House(dice), (dice.randbytes(32), dice.randbytes(32))
     said = part(perhaps(dice, b"maker-0", b"maker-1")) + part(perhaps(dice, b"saw", b"mill", b"lathe"))
     payload = said + b"".join(perhaps(dice, keys, keys[::-1]))
-    attested = statement.state(trust.ATTESTATION_TYPE, payload, perhaps(dice, house.makers[0], *house.makers, house.pool[0]))
+    maker = perhaps(dice, house.makers[0], *house.makers, house.pool[0])
+    attested = statement.state(trust.ATTESTATION_TYPE, payload, maker)
     fields = [("now", u64(NOW)), ("root", _right_root(dice, house)), ("sign", keys[0]), ("open", keys[1])]
     return _vector("an attestation", "attestation", fields + [("statement", attested)])
 

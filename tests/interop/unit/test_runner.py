@@ -1,4 +1,4 @@
-"""The runner is no rubber stamp: it notices a changed byte, a changed line, an empty folder and a kind it can't read."""
+"""The runner is no rubber stamp: it notices a changed byte, a changed line, an empty folder and an unknown kind."""
 
 import contextlib
 import io
