@@ -306,6 +306,9 @@ pub enum Device {
         /// The machine behind this device
         #[arg(long, value_name = "NAME", default_value = "prusa-mk3s")]
         machine: String,
+        /// What the device's maker says of its keys: a file of `operator oem attest`
+        #[arg(long, value_name = "FILE")]
+        attestation: Option<PathBuf>,
         /// Whose keys, and which server.
         #[command(flatten)]
         party: Party,
@@ -318,6 +321,12 @@ pub enum Device {
         /// Stop after one job
         #[arg(long)]
         once: bool,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Make this device's keys, if need be, and show their public halves: what its maker attests
+    Keys {
         /// Whose keys, and which server.
         #[command(flatten)]
         party: Party,
@@ -370,6 +379,9 @@ pub enum Operator {
     /// The ceremony of the offline keys: make, draft, sign, show, verify, install
     #[command(subcommand)]
     Root(root::Root),
+    /// What a maker does that the root lists: attest its devices
+    #[command(subcommand)]
+    Oem(root::Oem),
     /// Read the whole ledger and check it against its signed checkpoint
     Audit {
         /// Which server.

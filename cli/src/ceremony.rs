@@ -12,15 +12,17 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use layerlock_seal::keys::{KeyId, SigningKey, VerifyingKey};
+use layerlock_seal::keys::{KeyId, SigningKey, VerifyingKey, WrappingKey};
+use layerlock_seal::statement::Statement;
 use layerlock_seal::trust::{Endorsement, TrustError, TrustedRoot};
 use layerlock_terms::digest::SignKey;
-use layerlock_terms::trust::{Root, ServiceCertificate};
+use layerlock_terms::machine::{Machine, UnknownName};
+use layerlock_terms::trust::{DeviceAttestation, Role, Root, ServiceCertificate};
 use layerlock_terms::units::Timestamp;
 use layerlock_terms::wire::Noun;
 use zeroize::Zeroizing;
 
-use crate::args::root::{DryRun, Root as Args};
+use crate::args::root::{DryRun, Oem, Root as Args};
 use crate::files;
 use crate::keyring::{self, KeyringError, ServiceKeys};
 use crate::parties::home::server_dir;
@@ -48,6 +50,9 @@ pub enum CeremonyError {
     /// What was typed is no maker.
     #[error("--add-oem `{0}`: write NAME=KEY:DAYS:MACHINE[,MACHINE…]")]
     NotAnOem(String),
+    /// A machine that isn't in the catalogue.
+    #[error(transparent)]
+    Machine(#[from] UnknownName),
     /// A key to remove that isn't there.
     #[error("key {0} is not in the root: nothing to remove")]
     NoSuchKey(KeyId),
@@ -89,7 +94,7 @@ pub enum CeremonyError {
         /// The newest root.
         root: u32,
         /// What the key serves as.
-        role: layerlock_terms::trust::Role,
+        role: Role,
         /// The key.
         key: VerifyingKey,
     },
@@ -141,19 +146,48 @@ fn public_file(file: &Path) -> PathBuf {
     name.into()
 }
 
+/// Shows what a certificate is needed for, and leaves the public halves beside the keys, to be carried to the
+/// ceremony.
 fn services(server: &Path, dry: DryRun, out: &mut impl Write) -> Result<(), CeremonyError> {
     let folder = keyring::folder(server);
-    let there = layerlock_terms::trust::Role::ALL.map(|role| keyring::key_file(&folder, role));
-    if dry.on && there.iter().any(|file| !file.exists()) {
-        for file in there.iter().filter(|file| !file.exists()) {
+    let key_files = Role::ALL.map(|role| keyring::key_file(&folder, role));
+    if dry.on {
+        for file in key_files.iter().filter(|file| !file.exists()) {
             writeln!(out, "would write a new private key to {}", file.display())?;
+        }
+        for file in &key_files {
+            writeln!(out, "would write the public half to {}", public_file(file).display())?;
         }
         return Ok(());
     }
     for (role, key) in ServiceKeys::open(&folder, &mut Random)?.public() {
-        writeln!(out, "{:10}  {key}", role.name())?;
+        let public = public_file(&keyring::key_file(&folder, role));
+        files::write_public(&public, format!("{key}\n").as_bytes())?;
+        writeln!(out, "{:10}  {key}  {}", role.name(), public.display())?;
     }
     Ok(())
+}
+
+/// A maker's word for one device.
+///
+/// # Errors
+/// [`CeremonyError`]; nothing was written then.
+pub fn attest(args: &Oem, out: &mut impl Write) -> Result<(), CeremonyError> {
+    let Oem::Attest { key, name, machine, sign, open, output, dry } = args;
+    let key = signing_key(key)?;
+    let opening = WrappingKey::parse(&hex(open)?).map_err(|_| CeremonyError::NotAKey(open.clone()))?;
+    let machine = Machine::named(machine)?.name.to_owned();
+    let sign = public_key(sign)?.into();
+    let noun = DeviceAttestation { oem: name.clone(), machine, sign, open: opening.into() };
+    writeln!(out, "{} states that a {} of its own has", noun.oem, noun.machine)?;
+    writeln!(out, "  signing key  {}", noun.sign)?;
+    writeln!(out, "  opening key  {}", noun.open)?;
+    writeln!(out, "  by key       {}", key.verifying_key().key_id())?;
+    absent(output)?;
+    if !dry.on {
+        files::create_public(output, &Statement::sign(&noun, &key).emit())?;
+    }
+    say_write(output, *dry, out)
 }
 
 /// Says what is signed and what it changes, signs it, and says what is still missing.
@@ -245,11 +279,13 @@ fn public_key(typed: &str) -> Result<VerifyingKey, CeremonyError> {
     } else {
         typed.to_owned()
     };
-    let digits = text.trim();
+    VerifyingKey::parse(&hex(text.trim())?).map_err(|_| not())
+}
+
+fn hex(digits: &str) -> Result<Vec<u8>, CeremonyError> {
     let byte = |at: usize| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
     let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
-    let key: [u8; 32] = bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(not)?;
-    VerifyingKey::try_from(SignKey(key)).map_err(|_| not())
+    bytes.ok_or_else(|| CeremonyError::NotAKey(digits.chars().take(80).collect()))
 }
 
 fn absent(file: &Path) -> Result<(), CeremonyError> {

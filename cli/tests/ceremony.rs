@@ -93,8 +93,9 @@ impl Table {
     fn certify(&self, root: &str, by: &[&str]) -> String {
         let mut made = Vec::new();
         for line in self.root("services --data-dir house").lines() {
-            let (role, key) = line.split_once(' ').expect("a role and a key");
-            let (key, file) = (key.trim(), format!("{role}-under-{root}"));
+            let mut words = line.split_whitespace();
+            let (role, key) = (words.next().expect("a role"), words.next().expect("a key"));
+            let file = format!("{role}-under-{root}");
             self.root(&format!("certify --root {root} --role {role} --key {key} -o {file}"));
             for person in by {
                 self.root(&format!("sign {file} --root {root} --key {person}.key"));
@@ -266,9 +267,8 @@ fn what_clients_would_refuse_is_not_installed() {
     table.root("sign twin.trust --key ada.key");
     table.root("sign twin.trust --key ben.key");
     table.refuses("install twin.trust --data-dir house", "another root of version 1");
-    let vault = table.root("services --data-dir house");
-    let vault =
-        vault.lines().find_map(|line| line.strip_prefix("vault")).expect("it has one").trim().to_owned();
+    table.root("services --data-dir house");
+    let vault = "house/keys/vault.key.pub";
     table.root(&format!("draft --from root-1.trust --withdraw {vault} -o root-2.trust"));
     table.root("sign root-2.trust --root root-1.trust --key ada.key");
     table.root("sign root-2.trust --root root-1.trust --key ben.key");
@@ -306,15 +306,46 @@ fn a_maker_is_listed_with_its_machines_and_struck_by_its_name() {
 }
 
 #[test]
+fn a_device_its_maker_attests_is_enrolled_and_shown_as_such_and_a_forged_word_enrols_nobody() {
+    let table = Table::laid();
+    drop(table.serve());
+    fs::copy(table.path().join("house/keys/root-1.trust"), table.path().join("root-1.trust"))
+        .expect("a copy");
+    table.keys(&["maker", "forger"]);
+    table.root("draft --from root-1.trust --add-oem prusa=maker.key.pub:730:prusa-mk3s -o root-2.trust");
+    table.root("sign root-2.trust --root root-1.trust --key house/keys/root.key");
+    let certificates = table.certify("root-2.trust", &["house/keys/root"]);
+    table.root(&format!("install root-2.trust {certificates} --data-dir house"));
+    let _serving = table.serve();
+    let keys = table.says("device keys --home device");
+    let key_of =
+        |name: &str| keys.lines().find_map(|line| line.strip_prefix(name)).expect("it shows both").to_owned();
+    let device = format!("--machine prusa-mk3s --sign {} --open {}", key_of("sign "), key_of("open "));
+    table.says(&format!("operator oem attest --key maker.key --name prusa {device} -o right.statement"));
+    table.says(&format!("operator oem attest --key forger.key --name prusa {device} -o forged.statement"));
+
+    let enrol = |attestation: &str| {
+        let code = table.says("operator enrolment-code --data-dir house");
+        let party = "--home device --connect house/connect.toml";
+        table.layerlock(&format!("device enrol {} --attestation {attestation} {party}", code.trim()))
+    };
+    let refused = enrol("forged.statement");
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && words.contains("lists no OEM authority"), "{words}");
+    assert!(enrol("right.statement").status.success());
+    let listed = table.says("operator devices --data-dir house");
+    assert!(listed.contains("prusa-mk3s  enrolled  attested by prusa"), "{listed}");
+}
+
+#[test]
 fn a_dry_run_says_what_it_would_do_and_writes_nothing() {
     let table = Table::laid();
     table.first_root();
     let certificates = table.certify("root-1.trust", &["ada", "ben"]);
     fs::copy(table.path().join("root-1.trust"), table.path().join("copy.trust")).expect("a copy");
     table.keys(&["dora"]);
-    let vault = table.root("services --data-dir house");
-    let vault =
-        vault.lines().find_map(|line| line.strip_prefix("vault")).expect("it has one").trim().to_owned();
+    table.root("services --data-dir house");
+    let vault = "house/keys/vault.key.pub";
     let before = table.everything();
     for line in [
         "key eve.key".to_owned(),
@@ -330,6 +361,23 @@ fn a_dry_run_says_what_it_would_do_and_writes_nothing() {
         assert_eq!(table.everything(), before, "{line}");
     }
     table.refuses("key ada.key --dry-run", "is there already");
+}
+
+#[test]
+fn the_ceremony_of_the_operating_page_runs_as_it_is_written() {
+    let page =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operating.md")).expect("the page");
+    let section = page.split("## The ceremony of the offline keys").nth(1).expect("the section is there");
+    let section = section.split("\n## ").next().expect("a section");
+    let commands: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("$ layerlock ")).collect();
+    assert!(commands.len() > 15, "the section has {} commands", commands.len());
+    let table = Table::laid();
+    for command in commands {
+        let command = command.split(" #").next().expect("a command");
+        table.says(command);
+    }
+    assert_eq!(table.trusted("house/keys/root-2.trust").version(), 2);
+    let _serving = table.serve();
 }
 
 #[test]

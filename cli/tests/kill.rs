@@ -125,6 +125,7 @@ async fn print_through(moment: Moment) {
         machine: "prusa-mk3s",
         home: &dir.path().join("device"),
         root_digest: connection.root_digest(),
+        attestation: None,
         clock: Clock::system(),
     };
     let mut device = Device::enrol(licensor.clone(), wanted, &mut Random).await.expect("it enrols");

@@ -12,7 +12,7 @@ use layerlock_proto::licensor::v1::devices_client::DevicesClient;
 use layerlock_proto::licensor::v1::{BeginEnrolmentRequest, CompleteEnrolmentRequest};
 use layerlock_seal::enrolment::{EnrolmentCode, NotACode, WrappedAnswer};
 use layerlock_seal::statement::Statement;
-use layerlock_terms::digest::Digest;
+use layerlock_terms::digest::{Digest, OpenKey, SignKey};
 use layerlock_terms::machine::{Machine, UnknownName};
 use layerlock_terms::trust::EnrolmentRequest;
 use layerlock_terms::wire::Malformed;
@@ -36,6 +36,8 @@ pub struct Enrolment<'a> {
     pub home: &'a Path,
     /// The root's digest, as the person was told it. Without one, whoever answers first is believed.
     pub root_digest: Option<Digest>,
+    /// What the device's maker says of it, if anything.
+    pub attestation: Option<Statement>,
     /// Where the time is read.
     pub clock: Clock,
 }
@@ -102,7 +104,7 @@ pub(crate) async fn enrol(
         machine: machine.name.to_owned(),
     };
     let request = Statement::sign(&request, &keys.sign);
-    let certificate = certify(licensor, &request, &keys).await?;
+    let certificate = certify(licensor, &request, wanted.attestation.as_ref(), &keys).await?;
     let identity = Identity::verify(keys, &certificate, anchors, now)?;
     if identity.machine() != machine {
         return Err(IdentityError::OtherDevice("machine").into());
@@ -121,15 +123,33 @@ impl From<FetchError> for EnrolError {
     }
 }
 
-async fn certify(licensor: Channel, request: &Statement, keys: &DeviceKeys) -> Result<Statement, EnrolError> {
+async fn certify(
+    licensor: Channel,
+    request: &Statement,
+    attestation: Option<&Statement>,
+    keys: &DeviceKeys,
+) -> Result<Statement, EnrolError> {
     let mut devices = DevicesClient::new(licensor);
     let bytes = request.emit();
     let begun = devices.begin_enrolment(BeginEnrolmentRequest { request: bytes.clone() }).await?.into_inner();
     let wrapped = WrappedAnswer::parse(&begun.encapsulated, &begun.ciphertext)?;
     let answer = keys.open.open_enrolment(&wrapped, &request.digest()).map_err(|_| EnrolError::OtherKey)?;
-    let complete = CompleteEnrolmentRequest { request: bytes, answer: answer.to_bytes().to_vec() };
+    let attestation = attestation.map(Statement::emit).unwrap_or_default();
+    let complete =
+        CompleteEnrolmentRequest { request: bytes, answer: answer.to_bytes().to_vec(), attestation };
     let certified = devices.complete_enrolment(complete).await?.into_inner();
     Ok(Statement::parse(&certified.certificate)?)
+}
+
+/// The public halves of the keys a device will be enrolled with, made if they are not there yet: what its maker
+/// attests.
+///
+/// # Errors
+/// When the directory can't be used, holds an enrolled device, or holds no keys of this program's.
+pub fn public_keys(home: &Path, rng: &mut impl CryptoRng) -> Result<(SignKey, OpenKey), EnrolError> {
+    prepare(home)?;
+    let keys = keys_of(home, rng)?;
+    Ok((keys.sign.verifying_key().into(), keys.open.wrapping_key().into()))
 }
 
 /// The home directory, for its owner only, without an identity in it.

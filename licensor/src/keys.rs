@@ -9,7 +9,8 @@ use layerlock_seal::keys::{SigningKey, VerifyingKey};
 use layerlock_seal::note::NoteSigner;
 use layerlock_seal::statement::{Statement, Verified};
 use layerlock_seal::token::TokenSource;
-use layerlock_seal::trust::{self, Anchors, Endorsement, TrustedRoot};
+use layerlock_seal::trust::{self, Anchors, Attested, Endorsement, TrustedRoot};
+use layerlock_terms::digest::{OpenKey, SignKey};
 use layerlock_terms::trust::Role;
 use layerlock_terms::units::Timestamp;
 use layerlock_terms::wire::Noun;
@@ -105,6 +106,16 @@ impl Trust {
         }
         trust::fresh("service certificate", certificate.expires, now)?;
         VerifyingKey::try_from(certificate.key).map_err(|_| TrustError::NotCertified(role))
+    }
+
+    /// What a device's maker says of it, believed as the root lists the maker.
+    pub(crate) fn attested(
+        &self,
+        statement: &Statement,
+        device: (SignKey, OpenKey),
+        now: Timestamp,
+    ) -> Result<Attested, TrustError> {
+        Ok(self.anchors.attested(statement, device, now)?)
     }
 
     /// Every key we were told serves as `role`, whether or not its certificate has ended since: what it signed

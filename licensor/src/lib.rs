@@ -81,8 +81,11 @@ pub struct Lifetimes {
     pub hold_settle: Millis,
     /// Of an enrolment code.
     pub enrolment_code: Millis,
-    /// Of seller and device certificates.
+    /// Of seller certificates.
     pub certificate: Millis,
+    /// Of device certificates: a device that was off for years is no stranger. What stops a device is the list of
+    /// revocations.
+    pub device: Millis,
     /// Of a list of revocations: a device with an older list stops (L6, D6).
     pub revocations: Millis,
 }
@@ -119,8 +122,8 @@ pub enum OpenError {
 }
 
 impl Default for Lifetimes {
-    /// 15 minutes to admit, a week to settle, 15 minutes for a code, a year for certificates, a minute for
-    /// revocations.
+    /// 15 minutes to admit, a week to settle, 15 minutes for a code, a year for a seller's certificate, ten for a
+    /// device's, a minute for revocations.
     fn default() -> Self {
         const MINUTE: u64 = 60_000;
         const DAY: u64 = 24 * 60 * MINUTE;
@@ -129,6 +132,7 @@ impl Default for Lifetimes {
             hold_settle: Millis(7 * DAY),
             enrolment_code: Millis(15 * MINUTE),
             certificate: Millis(365 * DAY),
+            device: Millis(3650 * DAY),
             revocations: Millis(MINUTE),
         }
     }

@@ -134,6 +134,13 @@ pub(crate) struct Opening {
     pub(crate) index: u64,
 }
 
+/// What a maker said of a device, as it was believed when the device was enrolled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Attestation {
+    pub(crate) maker: String,
+    pub(crate) statement: Statement,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Device {
     pub(crate) certificate: Statement,
@@ -349,6 +356,18 @@ impl Stored for Device {
 
     fn write(&self, w: &mut Writer) {
         write_revocation(self.revocation, w.bytes(&self.certificate.emit()));
+    }
+}
+
+impl Stored for Attestation {
+    const WHAT: &'static str = "attestation";
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { maker: r.text("maker", 64)?, statement: read_statement(r, "attestation")? })
+    }
+
+    fn write(&self, w: &mut Writer) {
+        w.bytes(self.maker.as_bytes()).bytes(&self.statement.emit());
     }
 }
 

@@ -146,6 +146,7 @@ impl World {
             machine: MACHINE,
             home: &self.folder(name),
             root_digest: Some(self.house.root),
+            attestation: None,
             clock: self.time.clock(),
         };
         Device::enrol(self.licensor().await, wanted, &mut Random).await.expect("it enrols")

@@ -88,6 +88,35 @@ pub enum Root {
     },
 }
 
+/// `layerlock operator oem …`.
+#[derive(Debug, Subcommand)]
+pub enum Oem {
+    /// State that these two keys are those of a device of ours
+    Attest {
+        /// The maker's private key, made by `root key`
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// The maker's name, as the root lists it
+        #[arg(long, value_name = "NAME")]
+        name: String,
+        /// The machine, by its catalogue name
+        #[arg(long, value_name = "NAME")]
+        machine: String,
+        /// The device's signing key, as `device keys` shows it
+        #[arg(long, value_name = "KEY")]
+        sign: String,
+        /// The device's opening key, as `device keys` shows it
+        #[arg(long, value_name = "KEY")]
+        open: String,
+        /// Where the attestation goes; it must not be there yet
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        /// Whether anything is written.
+        #[command(flatten)]
+        dry: DryRun,
+    },
+}
+
 /// `layerlock operator root draft`.
 #[derive(Debug, Args)]
 pub struct Draft {

@@ -1,17 +1,20 @@
 //! `layerlock device …`: enrol once, then wait for jobs and print them.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use indicatif::ProgressBar;
-use layerlock_device::enrol::Enrolment;
+use layerlock_device::enrol::{self, Enrolment};
 use layerlock_device::{
     Clock, Device, DeviceError, EnrolError, Notice, OpenError, PrinterTarget, RenewError, Until,
 };
+use layerlock_seal::statement::Statement;
 
 use crate::args::{Device as Args, Party};
 use crate::commands::serve::interrupted;
 use crate::commands::show;
 use crate::connect::{ConnectError, Connection};
+use crate::files;
 use crate::parties::PartyError;
 use crate::random::Random;
 
@@ -47,7 +50,7 @@ pub enum DeviceCommandError {
 /// Runs one command.
 pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), DeviceCommandError> {
     match args {
-        Args::Enrol { code, machine, party } => {
+        Args::Enrol { code, machine, attestation, party } => {
             let connection = party.connection()?;
             let home = party.home("device")?;
             let wanted = Enrolment {
@@ -55,12 +58,17 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
                 machine: &machine,
                 home: home.path(),
                 root_digest: connection.root_digest(),
+                attestation: attestation.as_deref().map(read_attestation).transpose()?,
                 clock: Clock::system(),
             };
             let device = Device::enrol(connection.licensor().await?, wanted, &mut Random).await?;
             writeln!(out, "{}", device.id())?;
         }
         Args::Run { printer, once, party } => serve(&printer, once, &party, out).await?,
+        Args::Keys { party } => {
+            let (sign, open) = enrol::public_keys(party.home("device")?.path(), &mut Random)?;
+            writeln!(out, "sign {sign}\nopen {open}")?;
+        }
         Args::Renew { party } => {
             let connection = party.connection()?;
             let mut device = Device::open(party.home("device")?.path())?;
@@ -117,6 +125,11 @@ async fn serve(
     bar.finish_and_clear();
     served?;
     Ok(told?)
+}
+
+fn read_attestation(file: &Path) -> Result<Statement, PartyError> {
+    let not = |error| PartyError::Malformed(format!("{}: no attestation: {error}", file.display()));
+    Statement::parse(&files::read(file)?).map_err(not)
 }
 
 /// Walks on from the pinned root, so that a device that was off for years knows the services of today.

@@ -33,14 +33,23 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
                     DeviceState::Enrolled => "enrolled",
                     DeviceState::Revoked => "revoked",
                 };
-                writeln!(out, "{}  {}  {state}", device.device, device.machine)?;
+                let maker = match device.attested_by.as_str() {
+                    "" => String::new(),
+                    maker => format!("  attested by {maker}"),
+                };
+                writeln!(out, "{}  {}  {state}{maker}", device.device, device.machine)?;
             }
         }
         Args::RevokeDevice { device, server } => {
             let device = open(&server).await?.revoke_device(&device).await?;
             writeln!(out, "{} revoked", device.device)?;
         }
-        Args::Root(args) => ceremony::run(args, now, out).map_err(|error| PartyError::Ceremony(Box::new(error)))?,
+        Args::Oem(args) => {
+            ceremony::attest(&args, out).map_err(|error| PartyError::Ceremony(Box::new(error)))?;
+        }
+        Args::Root(args) => {
+            ceremony::run(args, now, out).map_err(|error| PartyError::Ceremony(Box::new(error)))?
+        }
         Args::Audit { server } => {
             let connection = connection(&server)?;
             let licensor = connection.licensor().await?;

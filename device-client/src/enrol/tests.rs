@@ -12,7 +12,8 @@ fn licensor() -> FakeLicensor {
 }
 
 fn wanted(home: &Path) -> Enrolment<'_> {
-    Enrolment { code: CODE, machine: MACHINE, home, root_digest: None, clock: Clock::of(|| NOW) }
+    let clock = Clock::of(|| NOW);
+    Enrolment { code: CODE, machine: MACHINE, home, root_digest: None, attestation: None, clock }
 }
 
 async fn enrol_with(licensor: &FakeLicensor, wanted: Enrolment<'_>) -> Result<Device, EnrolError> {

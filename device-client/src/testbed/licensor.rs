@@ -133,7 +133,7 @@ impl Devices for FakeLicensor {
         &self,
         request: Request<wire::CompleteEnrolmentRequest>,
     ) -> Result<Response<wire::CompleteEnrolmentResponse>, Status> {
-        let wire::CompleteEnrolmentRequest { request, answer } = request.into_inner();
+        let wire::CompleteEnrolmentRequest { request, answer, .. } = request.into_inner();
         let (request, _) = Self::verify(&request)?;
         assert_eq!(answer, Self::answer().to_bytes()[..], "the device opened the challenge");
         let certificate = DeviceCertificate {

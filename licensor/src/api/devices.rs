@@ -26,7 +26,7 @@ use crate::license::Revocation;
 use crate::once::{ATTEMPTS, Call, Draft};
 use crate::records::shelf::{expected, put};
 use crate::records::{
-    Challenge, Code, CodeStage, Device, Loaded, Pointer, REVOCATIONS_LIMIT, Revoked, tables,
+    Attestation, Challenge, Code, CodeStage, Device, Loaded, Pointer, REVOCATIONS_LIMIT, Revoked, tables,
 };
 use crate::refuse;
 
@@ -72,7 +72,8 @@ impl wire::devices_server::Devices for Door {
         let body = request.into_inner();
         let seen = Seen::parse(&body.request)?;
         let answer = EnrolmentAnswer::from_bytes(&convert::array(&body.answer, "answer")?);
-        let certificate = self.0.enrol(&seen, answer.digest()).await?.emit();
+        let attestation = self.0.attestation(&seen.request, &body.attestation)?;
+        let certificate = self.0.enrol(&seen, answer.digest(), attestation.as_ref()).await?.emit();
         Ok(Response::new(wire::CompleteEnrolmentResponse { certificate }))
     }
 
@@ -83,7 +84,7 @@ impl wire::devices_server::Devices for Door {
         let (_any, body) = self.0.opened(request).await?;
         let id: DeviceId = convert::id(&body.device)?;
         let device = self.0.shelf.find::<Device>(&tables::device(&id), id).await?;
-        Ok(Response::new(self.0.device_message(&device.value)?))
+        Ok(Response::new(self.0.device_message(&device.value).await?))
     }
 
     async fn list_devices(
@@ -95,8 +96,10 @@ impl wire::devices_server::Devices for Door {
         let page = listing::page(body.page_size, &body.page_token)?;
         let key_of = |id| tables::device(&DeviceId::from_bytes(id));
         let listed = self.0.shelf.listed::<Device>(&tables::devices_by_age(), page, key_of).await?;
-        let devices = listed.records.iter().map(|(_, device)| self.0.device_message(device));
-        let devices = devices.collect::<Result<_, _>>()?;
+        let mut devices = Vec::new();
+        for (_, device) in &listed.records {
+            devices.push(self.0.device_message(device).await?);
+        }
         Ok(Response::new(wire::ListDevicesResponse { devices, next_page_token: listed.next }))
     }
 
@@ -167,8 +170,30 @@ impl Licensor {
         if usable { Ok(code) } else { Err(bad_code()) }
     }
 
+    /// What came as an attestation, if anything did: of these keys and this machine, by a maker the root lists.
+    fn attestation(&self, request: &EnrolmentRequest, bytes: &[u8]) -> Result<Option<Attestation>, Status> {
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let statement = refuse::parse_statement(bytes, "attestation")?;
+        let device = (request.sign, request.open);
+        let attested = self.trust.attested(&statement, device, self.clock.now());
+        let attested = attested.map_err(|why| refuse::untrusted("attestation", why))?;
+        let said = attested.attestation();
+        if said.machine != request.machine {
+            let words = format!("it is of a {}, the request of a {}", said.machine, request.machine);
+            return Err(refuse::untrusted("attestation", words));
+        }
+        Ok(Some(Attestation { maker: said.oem.clone(), statement }))
+    }
+
     /// Certifies the device, or answers with the certificate it has.
-    async fn enrol(&self, seen: &Seen, answer: Digest) -> Result<Statement, Status> {
+    async fn enrol(
+        &self,
+        seen: &Seen,
+        answer: Digest,
+        attestation: Option<&Attestation>,
+    ) -> Result<Statement, Status> {
         let given = Challenge { request: seen.statement.digest(), answer };
         for _ in 0..ATTEMPTS {
             if let Some(certificate) = self.enrolled(&seen.request.code, given).await? {
@@ -179,7 +204,7 @@ impl Licensor {
                 return self.refuse_answer(&seen.request.code, code).await;
             }
             seen.verify()?;
-            let (commit, certificate) = self.enrolment(seen, given, &code).await?;
+            let (commit, certificate) = self.enrolment(seen, given, &code, attestation).await?;
             // If we crash before this commit the code is still good; if after, asking again reads the device.
             match self.shelf.0.commit(commit).await {
                 Ok(_) => return Ok(certificate),
@@ -214,6 +239,7 @@ impl Licensor {
         seen: &Seen,
         given: Challenge,
         code: &Loaded<Code>,
+        attestation: Option<&Attestation>,
     ) -> Result<(Commit, Statement), Status> {
         let known = tables::device_key(&seen.request.sign);
         if self.shelf.load::<Pointer>(&known).await?.is_some() {
@@ -228,6 +254,10 @@ impl Licensor {
         let commit = put(Commit::new(), tables::code(&seen.request.code), &used, code.expected());
         let commit = put(commit, tables::device(&id), &device, Expect::Absent);
         let commit = put(commit, tables::device_by_age(now, &id), &pointer, Expect::Absent);
+        let commit = match attestation {
+            Some(said) => put(commit, tables::attestation(&id), said, Expect::Absent),
+            None => commit,
+        };
         Ok((put(commit, known, &pointer, Expect::Absent), statement))
     }
 
@@ -237,14 +267,14 @@ impl Licensor {
             sign: request.sign,
             open: request.open,
             machine: request.machine.clone(),
-            expires: now.plus(self.lifetimes.certificate),
+            expires: now.plus(self.lifetimes.device),
         }
     }
 
     async fn draft_device_revocation(&self, id: DeviceId) -> Result<Draft<wire::Device>, Status> {
         let mut device = self.shelf.find::<Device>(&tables::device(&id), id).await?;
         if let Revocation::At(_) = device.value.revocation {
-            return Ok(Draft::unchanged(self.device_message(&device.value)?));
+            return Ok(Draft::unchanged(self.device_message(&device.value).await?));
         }
         let expect = device.expected();
         device.value.revocation = Revocation::At(self.clock.now());
@@ -253,11 +283,12 @@ impl Licensor {
         let list = list.map(|list| list.value).unwrap_or_default().with(id)?;
         let commit = put(Commit::new(), tables::device(&id), &device.value, expect);
         let commit = put(commit, tables::revocations(), &list, expect_list);
-        Ok(Draft { commit, answer: self.device_message(&device.value)? })
+        Ok(Draft { commit, answer: self.device_message(&device.value).await? })
     }
 
-    fn device_message(&self, device: &Device) -> Result<wire::Device, Status> {
+    async fn device_message(&self, device: &Device) -> Result<wire::Device, Status> {
         let certificate: DeviceCertificate = self.issued(&device.certificate)?;
+        let attestation = self.shelf.load::<Attestation>(&tables::attestation(&certificate.device)).await?;
         let state = match device.revocation {
             Revocation::Never => wire::DeviceState::Enrolled,
             Revocation::At(_) => wire::DeviceState::Revoked,
@@ -267,6 +298,7 @@ impl Licensor {
             state: state.into(),
             machine: certificate.machine,
             certificate: device.certificate.emit(),
+            attested_by: attestation.map(|attestation| attestation.value.maker).unwrap_or_default(),
         })
     }
 }

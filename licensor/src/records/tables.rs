@@ -28,6 +28,7 @@ by_id! {
     device(DeviceId) = "device",
     device_key(SignKey) = "device-key",
     code(Digest) = "code",
+    attestation(DeviceId) = "attestation",
 }
 
 /// An answered request, by who made it, which call it was and its id.

@@ -147,7 +147,7 @@ async fn a_revoked_device_takes_no_hold_and_is_on_the_list_the_vault_is_given() 
 async fn a_device_whose_certificate_has_ended_takes_no_hold() {
     let world = World::new().await;
     let sale = world.sale(1).await;
-    world.wait(layerlock_licensor::Lifetimes::default().certificate);
+    world.wait(layerlock_licensor::Lifetimes::default().device);
     assert_eq!(refused(world.hold(&sale).await), Reason::DeviceNotAllowed);
 }
 

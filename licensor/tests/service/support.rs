@@ -358,7 +358,11 @@ impl World {
     }
 
     pub async fn complete(&self, request: &Statement, answer: &[u8]) -> Result<Vec<u8>, Status> {
-        let message = wire::CompleteEnrolmentRequest { request: request.emit(), answer: answer.to_vec() };
+        let message = wire::CompleteEnrolmentRequest {
+            request: request.emit(),
+            answer: answer.to_vec(),
+            ..Default::default()
+        };
         Ok(self.devices().complete_enrolment(message).await?.into_inner().certificate)
     }
 

@@ -103,6 +103,7 @@ async fn cast(house: &Embedded, dir: &Path, machine: &str) -> Result<Cast, DemoE
             machine,
             home: &dir.join(name),
             root_digest: Some(house.root),
+            attestation: None,
             clock: Clock::system(),
         };
         devices.push(Device::enrol(licensor.clone(), wanted, &mut Random).await?);
