@@ -96,7 +96,7 @@ pub enum CeremonyError {
         /// What the key serves as.
         role: Role,
         /// The key.
-        key: VerifyingKey,
+        key: SignKey,
     },
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use layerlock_seal::keys::{KeyEncryptionKey, SigningKey, VerifyingKey};
 use layerlock_seal::token::ApiKey;
 use layerlock_seal::trust::{Anchors, Endorsement, TrustError, TrustedRoot};
-use layerlock_terms::digest::Digest;
+use layerlock_terms::digest::{Digest, SignKey};
 use layerlock_terms::trust::{Role, Root, ServiceCertificate};
 use layerlock_terms::units::{Millis, Timestamp};
 use rand_core::CryptoRng;
@@ -77,7 +77,7 @@ pub enum KeyringError {
         /// What the key serves as.
         role: Role,
         /// The key.
-        key: VerifyingKey,
+        key: SignKey,
     },
 }
 
@@ -196,7 +196,7 @@ fn trust(
             None if now < ends => {}
             None => {
                 let root = anchors.root().version();
-                return Err(KeyringError::NotCertified { root, role: *role, key: *key });
+                return Err(KeyringError::NotCertified { root, role: *role, key: (*key).into() });
             }
         }
     }

@@ -128,7 +128,11 @@ fn certifies_services(kept: &TrustFiles, folder: &Path, now: Timestamp) -> Resul
         }
         let key = SigningKey::from_seed(&Zeroizing::new(keyring::read_seed(&file)?)).verifying_key();
         if certified_until(&anchors, role, &key).is_none_or(|end| now >= end) {
-            return Err(CeremonyError::LeavesUncertified { root: anchors.root().version(), role, key });
+            return Err(CeremonyError::LeavesUncertified {
+                root: anchors.root().version(),
+                role,
+                key: key.into(),
+            });
         }
     }
     Ok(())
