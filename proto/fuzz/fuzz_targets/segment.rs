@@ -60,10 +60,15 @@ fn stored(segments: &[&[u8]]) {
     }
 }
 
+/// One input in sixteen, the same ones every time: to unwrap the secrets takes as long as a hundred checks.
+fn opens(bytes: &[u8]) -> bool {
+    bytes.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte)).is_multiple_of(16)
+}
+
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let segments = split(bytes);
-    if !segments.is_empty() {
-        check(&segments);
+    check(&segments);
+    if opens(bytes) || segments == ENVELOPE.segments {
         live(&segments);
         stored(&segments);
     }
