@@ -70,11 +70,12 @@ impl TrustFiles {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
             entries => entries?,
         };
-        for entry in entries {
-            let path = entry?.path();
-            if path.extension().is_some_and(|suffix| suffix == SUFFIX) {
-                found.put(&path, open(&path)?)?;
-            }
+        let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+        paths.retain(|path| path.extension().is_some_and(|suffix| suffix == SUFFIX));
+        // Folders are listed in any order; what is handed out is the same at every start.
+        paths.sort();
+        for path in paths {
+            found.put(&path, open(&path)?)?;
         }
         Ok(found)
     }
@@ -126,12 +127,12 @@ impl TrustFiles {
         Ok(anchors)
     }
 
-    /// Certificates of these keys first: who looks for a role's key takes the first.
+    /// Certificates of these keys first, in their order: who looks for a role's key takes the first.
     pub fn in_order(&mut self, first: &[(Role, VerifyingKey)]) {
-        let own = |certificate: &Endorsement| {
-            first.iter().any(|(role, key)| is_of(certificate, *role, key.as_bytes()))
-        };
-        self.certificates.sort_by_key(|certificate| !own(certificate));
+        self.certificates.sort_by_key(|certificate| {
+            let own = |(role, key): &(Role, VerifyingKey)| is_of(certificate, *role, key.as_bytes());
+            first.iter().position(own).unwrap_or(first.len())
+        });
     }
 }
 
