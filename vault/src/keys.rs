@@ -24,7 +24,7 @@ pub enum TrustError {
 
 /// What the vault signs and seals with.
 pub(crate) struct Keys {
-    /// Signs headers, segments, manifests, reports and welcomes.
+    /// Signs headers, manifests, key releases, reports, countersignatures and welcomes.
     pub(crate) delivery: Arc<SigningKey>,
     /// The root's word for `delivery`.
     pub(crate) certificate: Endorsement,

@@ -49,7 +49,7 @@ pub struct Authority {
 pub enum Role {
     /// Licenses, holds, device and seller certificates, revocations, settlements.
     Licensor = 1,
-    /// Envelope headers, segments, manifests, job reports.
+    /// Envelope headers, manifests, key releases, welcomes, job reports, countersignatures.
     Vault = 2,
     /// Ledger checkpoints.
     Checkpoint = 3,
