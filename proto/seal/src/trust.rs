@@ -55,6 +55,15 @@ pub enum TrustError {
         "these two files say different things: only signatures under one and the same draft can be joined"
     )]
     OtherPayload,
+    /// Two signatures by one key under one payload.
+    #[error(
+        "these two files hold different signatures by key {0}: one is damaged or forged; see which file's counts \
+         (`layerlock operator root show`), and leave the other out"
+    )]
+    OtherSignature(KeyId),
+    /// More signatures than an endorsement can hold.
+    #[error("no more than 32 keys can sign one endorsement: leave out the file whose signers nobody knows")]
+    TooManySignatures,
     /// Too few of a root's keys signed it.
     #[error(
         "signed by {signed} of the keys of root version {root}, {threshold} must: collect the missing signatures"

@@ -26,8 +26,11 @@ pub struct Endorsement {
     kind: String,
     payload: Vec<u8>,
     /// In the order of the key ids, each once.
-    signatures: Vec<(KeyId, [u8; SIGNATURE])>,
+    signatures: Vec<Signature>,
 }
+
+/// A signature, and whose it is said to be.
+type Signature = (KeyId, [u8; SIGNATURE]);
 
 /// A noun that a root's threshold endorsed. Made by the checks of this module alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,10 +46,13 @@ impl Endorsement {
     }
 
     /// A draft signed by each of `keys`.
+    ///
+    /// # Panics
+    /// With more than 32 keys: an endorsement holds no more signatures.
     pub fn signed<T: Noun>(noun: &T, keys: &[&SigningKey]) -> Self {
         let mut endorsement = Self::draft(noun);
         for key in keys {
-            endorsement.put(&Statement::sign(noun, key));
+            endorsement.put(signature_of(noun, key)).expect("at most 32 keys sign");
         }
         endorsement
     }
@@ -54,11 +60,10 @@ impl Endorsement {
     /// Adds a signature under the payload, which is read first: nobody signs what isn't a `T`. Twice is once.
     ///
     /// # Errors
-    /// When it endorses another noun, or the payload isn't one.
+    /// When it endorses another noun, the payload isn't one, or 32 others signed it.
     pub fn sign<T: Noun>(&mut self, key: &SigningKey) -> Result<(), TrustError> {
         let noun: T = self.read()?;
-        self.put(&Statement::sign(&noun, key));
-        Ok(())
+        self.put(signature_of(&noun, key))
     }
 
     /// The payload as a noun, before anybody counted who signed it.
@@ -77,16 +82,30 @@ impl Endorsement {
         Err(TrustError::OtherNoun { found: self.kind.clone(), wanted: T::TYPE })
     }
 
-    /// Takes over the signatures another copy has.
+    /// Takes over the signatures another copy has, all of them or none. No signature takes another's place: which
+    /// of two under one key's id is right, only that key can tell, and a copy may come from anyone.
     ///
     /// # Errors
-    /// [`TrustError::OtherPayload`] when it is a copy of something else.
+    /// [`TrustError::OtherPayload`] when it is a copy of something else, [`TrustError::OtherSignature`] when the
+    /// two hold different signatures by one key, [`TrustError::TooManySignatures`] when nobody could read the joint
+    /// file.
     pub fn join(&mut self, copy: &Self) -> Result<(), TrustError> {
         if (&self.kind, &self.payload) != (&copy.kind, &copy.payload) {
             return Err(TrustError::OtherPayload);
         }
-        copy.statements().for_each(|statement| self.put(&statement));
+        let mut joined = self.clone();
+        for signature in &copy.signatures {
+            if joined.by(signature.0).is_some_and(|known| known != signature) {
+                return Err(TrustError::OtherSignature(signature.0));
+            }
+            joined.put(*signature)?;
+        }
+        *self = joined;
         Ok(())
+    }
+
+    fn by(&self, signer: KeyId) -> Option<&Signature> {
+        self.signatures.iter().find(|(other, _)| *other == signer)
     }
 
     /// What it endorses, by its type.
@@ -130,12 +149,15 @@ impl Endorsement {
         })
     }
 
-    fn put(&mut self, statement: &Statement) {
-        let signature = (statement.signer(), *statement.signature());
+    fn put(&mut self, signature: Signature) -> Result<(), TrustError> {
         match self.signatures.binary_search_by_key(&signature.0, |(signer, _)| *signer) {
             Ok(place) => self.signatures[place] = signature,
+            Err(_) if self.signatures.len() >= MOST_SIGNATURES as usize => {
+                return Err(TrustError::TooManySignatures);
+            }
             Err(place) => self.signatures.insert(place, signature),
         }
+        Ok(())
     }
 
     /// Reads the one byte form.
@@ -172,6 +194,11 @@ impl Endorsement {
         });
         w.finish()
     }
+}
+
+fn signature_of<T: Noun>(noun: &T, key: &SigningKey) -> Signature {
+    let statement = Statement::sign(noun, key);
+    (statement.signer(), *statement.signature())
 }
 
 impl<T: Noun> Endorsed<T> {

@@ -30,7 +30,10 @@ impl From<TrustError> for Outcome {
             TrustError::OtherOem { .. } => "refused-maker",
             TrustError::OtherMachine { .. } => "refused-machine",
             TrustError::OtherDevice(_) => "refused-device",
-            TrustError::NoRoot | TrustError::OtherPayload => panic!("no file leads here: {error}"),
+            TrustError::NoRoot
+            | TrustError::OtherPayload
+            | TrustError::OtherSignature(_)
+            | TrustError::TooManySignatures => panic!("no file leads here: {error}"),
         };
         Self::new(word)
     }
