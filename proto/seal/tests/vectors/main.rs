@@ -1,10 +1,11 @@
 //! Runs every conformance file of `proto/vectors` against the crate, one reason each, and holds the pages of
-//! `proto/spec` to the files: every rule that bytes can break has a file that breaks it.
+//! `proto/spec` to the files (`pages.rs`): every rule that bytes can break has a file that breaks it.
 
 mod file;
 mod forge;
 mod generate;
 mod nonce;
+mod pages;
 mod receipts;
 mod second_reader;
 #[path = "../support/mod.rs"]
@@ -31,9 +32,6 @@ use file::{Vector, directory};
 
 const FOLDERS: [&str; 9] =
     ["keys", "statement", "trust", "enrolment", "blob", "release", "envelope", "live", "receipt"];
-
-/// The pages whose rules and examples the files are held to.
-const PAGES: [&str; 5] = ["statement", "trust", "vault-blob", "sealed-toolpath", "receipt"];
 
 /// What a vector ends with, as its `expect` line says it.
 struct Outcome(String);
@@ -296,55 +294,6 @@ fn every_vector_ends_as_it_says() {
 }
 
 #[test]
-fn every_rule_that_bytes_can_break_is_broken_by_a_vector_and_cited_in_the_code() {
-    let broken: BTreeSet<String> =
-        read_all().iter().filter_map(|vector| vector.find("rule").map(str::to_owned)).collect();
-    let pages = PAGES.map(|page| {
-        fs::read_to_string(directory().join(format!("../spec/{page}.md"))).expect("the page is there")
-    });
-    let rules: BTreeSet<String> = pages.iter().flat_map(|page| breakable_rules(page)).collect();
-    assert!(rules.len() > 30, "the pages were not read: {rules:?}");
-    assert_eq!(rules, broken);
-    let source = sources();
-    let uncited: Vec<_> = rules.iter().filter(|rule| !cites(&source, rule)).collect();
-    assert!(uncited.is_empty(), "no check names {uncited:?}");
-}
-
-/// The ids of a page's rules, without those kept by construction.
-fn breakable_rules(page: &str) -> Vec<String> {
-    let rule = |line: &str| {
-        let (id, text) = line.strip_prefix("- **[")?.split_once("]**")?;
-        (!text.starts_with(" *(by construction)*")).then(|| id.to_owned())
-    };
-    page.lines().filter_map(rule).collect()
-}
-
-fn sources() -> String {
-    // Runs of receipts are judged by the vault, evidence by the licensor.
-    let homes = ["../seal/src", "../terms/src", "../../vault/src", "../../licensor/src"];
-    let mut folders: Vec<_> = homes.map(|home| directory().join(home)).into();
-    let mut all = String::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("readable") {
-            let path = entry.expect("readable").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                all += &fs::read_to_string(path).expect("readable");
-            }
-        }
-    }
-    all
-}
-
-/// Whether a source names a rule, and not merely one whose id begins the same.
-fn cites(source: &str, rule: &str) -> bool {
-    source
-        .match_indices(rule)
-        .any(|(at, _)| !source[at + rule.len()..].starts_with(|c: char| c.is_ascii_digit()))
-}
-
-#[test]
 fn plain_verification_would_take_the_low_order_nonce() {
     // Otherwise the vector would be refused for another reason and show nothing.
     use ed25519_dalek::{Signature, Verifier, VerifyingKey};
@@ -370,23 +319,4 @@ fn the_crate_seals_byte_for_byte_what_the_pages_formulas_give() {
         generate::fields().iter().map(|fields| generate::vault().segment(fields)).collect();
     assert_eq!(segments, by_formula);
     assert_eq!(manifest, generate::manifest_of(&segments));
-}
-
-#[test]
-fn the_worked_examples_are_in_the_vectors() {
-    let vectors: String = read_all().iter().map(Vector::emit).collect();
-    for page in PAGES {
-        let text =
-            fs::read_to_string(directory().join(format!("../spec/{page}.md"))).expect("the page is there");
-        let example = text.split("## Worked example").nth(1).expect("a worked example");
-        let example = example.split("\n## ").next().expect("a section");
-        let hex: Vec<&str> = example.split_whitespace().filter(|word| is_hex(word)).collect();
-        assert!(hex.len() > 3, "{page}: the example has no bytes");
-        let missing: Vec<_> = hex.iter().filter(|word| !vectors.contains(**word)).collect();
-        assert!(missing.is_empty(), "{page}: {missing:?} in no vector");
-    }
-}
-
-fn is_hex(word: &str) -> bool {
-    word.len() >= 16 && word.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
