@@ -208,10 +208,7 @@ impl RecordedOffer {
 ///
 /// # Errors
 /// [`Refusal::Malformed`], [`Refusal::NotTrusted`].
-pub(crate) fn trusted_header(
-    bytes: &[u8],
-    here: &Standing<'_>,
-) -> Result<Verified<EnvelopeHeader>, Refusal> {
+pub(crate) fn trusted_header(bytes: &[u8], here: &Standing<'_>) -> Result<Verified<EnvelopeHeader>, Refusal> {
     trusted("header", Role::Vault, &statement("header", bytes)?, here)
 }
 

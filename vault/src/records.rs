@@ -1,7 +1,8 @@
 //! What the vault keeps in its store, and the byte form of each record.
 //!
 //! Tables: `design` and `design-by-age` (sealed: a stolen store tells no names, V1), `job`, `device` (session
-//! counters), `offline` (offline prints released to a device), `revocations`. Records are read distrustfully: a job's evidence is verified again and must name
+//! counters), `offline` and `offline-job` (numbers of
+//! offline prints), `revocations`. Records are read distrustfully: a job's evidence is verified again and must name
 //! the job it is kept under, so an edited or swapped record is no record (V2, S1). Large bytes are files
 //! (`envelope`, blobs), durable before the record that names them.
 
@@ -97,17 +98,27 @@ impl Records {
         self.commit_surely(device_key(device), counter.to_be_bytes().to_vec(), expect).await.map(drop)
     }
 
-    /// The number of a device's next offline print, durable: no other asker gets it (REL-6).
-    pub(crate) async fn next_offline(&self, device: DeviceId) -> Result<NonZeroU64, Refusal> {
+    /// The number of this offline print of a device, durable: given to this job alone, and again when asked again
+    /// (REL-6).
+    pub(crate) async fn offline_number(&self, device: DeviceId, job: JobId) -> Result<NonZeroU64, Refusal> {
         loop {
+            if let Some(record) = self.store.load(&offline_job_key(job)).await? {
+                return number(&record.value).ok_or_else(|| damaged(job));
+            }
             let known = self.store.load(&offline_key(device)).await?;
             let before = known.as_ref().map(|record| number(&record.value).ok_or_else(|| damaged(device)));
             let next = before.transpose()?.map_or(NonZeroU64::MIN, |before| before.saturating_add(1));
             let expect = known.map_or(Expect::Absent, |record| Expect::At(record.revision));
-            match self.commit_surely(offline_key(device), next.get().to_be_bytes().to_vec(), expect).await {
-                Ok(_) => return Ok(next),
-                Err(CommitError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+            let value = next.get().to_be_bytes().to_vec();
+            let commit = Commit::new().put(offline_key(device), value.clone(), expect).put(
+                offline_job_key(job),
+                value,
+                Expect::Absent,
+            );
+            match self.store.commit(commit).await {
+                // Ours, or another asker was first: the job's record says which number it is.
+                Ok(_) | Err(CommitError::Conflict { .. }) => {}
+                Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
         }
     }
@@ -163,6 +174,10 @@ fn device_key(id: DeviceId) -> Key {
 
 fn offline_key(id: DeviceId) -> Key {
     key("offline", &[id.as_bytes()])
+}
+
+fn offline_job_key(id: JobId) -> Key {
+    key("offline-job", &[id.as_bytes()])
 }
 
 fn key(table: &'static str, parts: &[&[u8]]) -> Key {

@@ -38,7 +38,7 @@ pub enum Entry {
     Head(TreeHead),
     /// Spent in an earlier journal that was written anew.
     Spent(JobId),
-    /// Before a segment is opened with keys that were released for an offline print of this number.
+    /// Before the first move under keys that were released for an offline print of this number.
     Offline {
         /// Counts up.
         count: u64,

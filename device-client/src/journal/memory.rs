@@ -16,7 +16,7 @@ use super::{Entry, TreeHead};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Memory {
     counter: u64,
-    /// The highest number of an offline print whose keys were taken.
+    /// The highest number of an offline print that was begun.
     offline: u64,
     floor: Timestamp,
     /// Shared between a memory and its next, so that only a new job costs a copy.
@@ -94,7 +94,7 @@ impl Memory {
         self.counter
     }
 
-    /// The highest number of an offline print whose keys were taken; 0 before the first.
+    /// The highest number of an offline print that was begun; 0 before the first.
     pub fn offline(&self) -> u64 {
         self.offline
     }

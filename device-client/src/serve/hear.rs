@@ -222,7 +222,7 @@ impl Shift<'_> {
             Err(refusal) => return self.refuse_key(refusal).await,
         };
         if let Grounds::Offline(count) = release.grounds
-            && let Err(refusal) = self.count_offline(count)?
+            && let Err(refusal) = self.count_offline(count)
         {
             return self.refuse_key(refusal).await;
         }
@@ -233,25 +233,30 @@ impl Shift<'_> {
         }
         let Session::Checked(_) = &self.session else { return Ok(()) };
         match self.unwrap_key(0, &header) {
-            Ok(Some(_)) => self.step(Event::KeyHeld).await,
+            Ok(Some(_)) => self.hold_key().await,
             Ok(None) => Ok(()),
             Err(refusal) => self.refuse_key(refusal).await,
         }
     }
 
-    /// Takes the number of an offline print: it must be above every one taken before, or this job's own (REL-6).
-    fn count_offline(&mut self, count: NonZeroU64) -> Result<Result<(), Refusal>, DeviceError> {
-        let Some(work) = &mut self.work else { return Ok(Ok(())) };
+    /// Takes the number of an offline print: it must be above every one that was printed under (REL-6).
+    fn count_offline(&mut self, count: NonZeroU64) -> Result<(), Refusal> {
+        let Some(work) = &mut self.work else { return Ok(()) };
         let used = self.device.journal.memory().offline();
-        if work.offline == Some(count) {
-            return Ok(Ok(()));
-        }
-        if count.get() <= used {
-            return Ok(Err(Refusal::OfflineUsed { count: count.get(), used }));
+        // In motion the number is used, by this very job.
+        if work.offline != Some(count) && count.get() <= used {
+            return Err(Refusal::OfflineUsed { count: count.get(), used });
         }
         work.offline = Some(count);
-        self.record(Entry::Offline { count: count.get() })?;
-        Ok(Ok(()))
+        Ok(())
+    }
+
+    /// The first key is here: the number of an offline print is used up before anything moves.
+    async fn hold_key(&mut self) -> Result<(), DeviceError> {
+        if let Some(count) = self.work.as_ref().and_then(|work| work.offline) {
+            self.record(Entry::Offline { count: count.get() })?;
+        }
+        self.step(Event::KeyHeld).await
     }
 
     async fn refuse_key(&mut self, refusal: Refusal) -> Result<(), DeviceError> {
@@ -326,4 +331,3 @@ impl Shift<'_> {
         self.step(Event::Unfit).await
     }
 }
-

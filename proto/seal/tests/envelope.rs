@@ -29,8 +29,16 @@ const TEXTS: [(u32, Ends, &[u8]); 5] = [
 ];
 
 fn seal(seed: &'static str) -> Sealed {
+    sealed(header(), seed)
+}
+
+fn seal_under(header: EnvelopeHeader) -> Sealed {
+    sealed(header, "job")
+}
+
+fn sealed(header: EnvelopeHeader, seed: &'static str) -> Sealed {
     let mut rng = Repeatable::new(seed);
-    let mut sealer = Sealer::new(header(), signer(), &mut rng);
+    let mut sealer = Sealer::new(header, signer(), &mut rng);
     let mut segments = Vec::new();
     for (layer, ends, text) in TEXTS {
         let mut segment = Vec::new();
@@ -322,4 +330,31 @@ fn live_mode_takes_one_secret_for_an_epoch() {
     live.add_epoch(sealed.secret(0)).unwrap();
     live.add_epoch(sealed.secret(0)).unwrap();
     assert_eq!(live.add_epoch(other.secret(0)).unwrap_err().reason, Reason::CannotOpen);
+}
+
+#[test]
+fn a_secret_of_another_envelope_is_taken_by_no_opener_and_spoils_none() {
+    let (sealed, other) = (seal("job"), seal_under(EnvelopeHeader { epoch_layers: 3, ..header() }));
+    let mut opener = Opener::new(&check(&sealed).unwrap());
+    let mut live = Live::new(sealed.header.clone());
+    assert_eq!(opener.add_epoch(other.secret(0)).unwrap_err().reason, Reason::CannotOpen);
+    assert_eq!(live.add_epoch(other.secret(0)).unwrap_err().reason, Reason::CannotOpen);
+    opener.add_epoch(sealed.secret(0)).unwrap();
+    live.add_epoch(sealed.secret(0)).unwrap();
+}
+
+#[test]
+#[should_panic(expected = "a header within its bounds")]
+fn a_header_no_reader_would_take_begins_no_envelope() {
+    let header = EnvelopeHeader { epoch_layers: 0, ..header() };
+    drop(Sealer::new(header, signer(), &mut Repeatable::new("job")));
+}
+
+#[test]
+#[should_panic(expected = "epochs in one release")]
+fn more_epochs_than_a_reader_would_take_are_not_released() {
+    let sealer = Sealer::new(header(), signer(), &mut Repeatable::new("job"));
+    let to = device().wrapping_key();
+    let rng = &mut Repeatable::new("wrap");
+    drop(sealer.job_secret().release(&sealer.header_hash(), Grounds::Receipts, 0..=1024, &to, rng));
 }

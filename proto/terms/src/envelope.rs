@@ -17,7 +17,7 @@ pub const SUITE: u16 = 1;
 pub const SEGMENT_LIMIT: u32 = 64 * 1024;
 
 /// Most epochs an envelope may have (MAN-9).
-pub const EPOCH_LIMIT: u32 = 16 * 1024;
+pub const EPOCH_LIMIT: u32 = 4096;
 
 /// Longest machine name, in bytes (HDR-4).
 pub const MACHINE_NAME_LIMIT: u32 = 64;

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::wire::{Malformed, Noun, Reader, Writer};
 
 /// Most epochs in one release (REL-3); more go in several.
-pub const RELEASE_LIMIT: u32 = 4096;
+pub const RELEASE_LIMIT: u32 = 1024;
 
 /// Secrets of some epochs of one envelope, each wrapped to its device.
 #[derive(Debug, Clone, PartialEq, Eq)]

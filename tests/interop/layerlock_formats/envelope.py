@@ -18,7 +18,7 @@ HEADER_TYPE = "layerlock/envelope-header/v1"
 MANIFEST_TYPE = "layerlock/envelope-manifest/v1"
 MACHINE_LIMIT = 64
 SEGMENT_LIMIT = 65_536
-EPOCH_LIMIT = 16_384
+EPOCH_LIMIT = 4096
 FRAME = 17
 GOES_ON, PIECE_ENDS, TOOLPATH_ENDS = 0, 1, 2
 

@@ -11,7 +11,7 @@ from .outcome import Refused, cannot_open
 from .primitives import aead_open, hkdf, hpke_open
 
 RELEASE_TYPE = "layerlock/key-release/v1"
-RELEASE_LIMIT = 4_096
+RELEASE_LIMIT = 1_024
 
 
 class WrappedEpoch(NamedTuple):

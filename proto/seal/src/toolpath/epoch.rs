@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::EnvelopeHeader;
-use layerlock_terms::release::{Grounds, KeyRelease, WrappedEpoch};
+use layerlock_terms::release::{Grounds, KeyRelease, RELEASE_LIMIT, WrappedEpoch};
 use rand_core::CryptoRng;
 
 use super::header_hash;
@@ -27,6 +27,7 @@ pub struct JobSecret(Secret);
 
 /// Opens the segments of one epoch of one envelope.
 pub struct EpochSecret {
+    header: Digest,
     epoch: u32,
     key: EpochKey,
 }
@@ -58,6 +59,9 @@ impl JobSecret {
 
     /// The secrets of these epochs of the envelope with this header hash, wrapped to its device: a release to be
     /// signed by the key that signed the header.
+    ///
+    /// # Panics
+    /// For no epoch or more than [`RELEASE_LIMIT`], which no reader would take.
     pub fn release(
         &self,
         header: &Digest,
@@ -66,6 +70,8 @@ impl JobSecret {
         device: &WrappingKey,
         rng: &mut impl CryptoRng,
     ) -> KeyRelease {
+        let wanted = epochs.clone().count();
+        assert!((1..=RELEASE_LIMIT as usize).contains(&wanted), "{wanted} epochs in one release");
         let mut wrap = |epoch| {
             let secret = self.epoch(header, epoch);
             let commitment = *derive(&secret, labels::EPOCH_COMMITMENT, header).as_bytes();
@@ -107,7 +113,11 @@ impl OpeningKey {
         let info = info(&hash, release.grounds, epoch);
         let bytes = primitives::hpke_open(self.secret(), &wrapped.enc, &info, &wrapped.sealed)?;
         let key = EpochKey::of(&Secret::copy(&bytes).ok_or(CannotOpen)?, &hash);
-        if key.commitment == wrapped.commitment { Ok(EpochSecret { epoch, key }) } else { Err(CannotOpen) }
+        if key.commitment == wrapped.commitment {
+            Ok(EpochSecret { header: hash, epoch, key })
+        } else {
+            Err(CannotOpen)
+        }
     }
 }
 
@@ -117,8 +127,9 @@ impl EpochSecret {
         self.epoch
     }
 
-    pub(super) fn into_key(self) -> EpochKey {
-        self.key
+    /// The key and its epoch, if it is of the envelope with this header hash.
+    pub(super) fn into_key(self, header: &Digest) -> Option<(u32, EpochKey)> {
+        (self.header == *header).then_some((self.epoch, self.key))
     }
 }
 

@@ -53,11 +53,12 @@ impl Opener {
     /// Takes a released secret.
     ///
     /// # Errors
-    /// [`Reason::CannotOpen`] when it isn't the one the manifest commits to (EP-3).
+    /// [`Reason::CannotOpen`] when it isn't the one the manifest commits to (EP-3), or is of another envelope.
     pub fn add_epoch(&mut self, secret: EpochSecret) -> Result<(), Refused> {
-        let (epoch, key) = (secret.epoch(), secret.into_key());
+        let refused = Refused { index: self.next, reason: Reason::CannotOpen };
+        let (epoch, key) = secret.into_key(&self.hash).ok_or(refused)?;
         if self.commitments.get(epoch as usize) != Some(&key.commitment) {
-            return Err(Refused { index: self.next, reason: Reason::CannotOpen });
+            return Err(refused);
         }
         self.keys.insert(epoch, key);
         Ok(())
@@ -97,11 +98,13 @@ impl Live {
     /// Takes a released secret.
     ///
     /// # Errors
-    /// [`Reason::CannotOpen`] when another secret was taken for this epoch before (EP-4).
+    /// [`Reason::CannotOpen`] when another secret was taken for this epoch before (EP-4), or it is of another
+    /// envelope.
     pub fn add_epoch(&mut self, secret: EpochSecret) -> Result<(), Refused> {
-        let (epoch, key) = (secret.epoch(), secret.into_key());
+        let refused = Refused { index: self.checker.next_index(), reason: Reason::CannotOpen };
+        let (epoch, key) = secret.into_key(self.checker.header_hash()).ok_or(refused)?;
         if *self.commitments.entry(epoch).or_insert(key.commitment) != key.commitment {
-            return Err(Refused { index: self.checker.next_index(), reason: Reason::CannotOpen });
+            return Err(refused);
         }
         self.keys.insert(epoch, key);
         Ok(())

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EPOCH_LIMIT, EnvelopeHeader, Manifest, Summary};
+use layerlock_terms::wire::Noun;
 use rand_core::CryptoRng;
 
 use super::epoch::{EpochKey, JobSecret};
@@ -62,7 +63,11 @@ pub enum Misplaced {
 
 impl Sealer {
     /// Begins an envelope: signs its header and draws its job secret.
+    ///
+    /// # Panics
+    /// When a field of the header is out of its bounds, so that no reader would take it.
     pub fn new(header: EnvelopeHeader, signer: Arc<SigningKey>, rng: &mut impl CryptoRng) -> Self {
+        assert!(EnvelopeHeader::parse(&header.emit()).is_ok(), "a header within its bounds: {header:?}");
         let statement = Statement::sign(&header, &signer);
         let hash = header_hash(&statement);
         let secret = JobSecret::draw(rng);

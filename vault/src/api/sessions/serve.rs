@@ -211,10 +211,17 @@ impl Session {
         }
         let grounds = match window.release {
             Release::Window(_) => Grounds::Receipts,
-            Release::Offline => Grounds::Offline(vault.records.next_offline(order.hold().device).await?),
+            Release::Offline => {
+                let hold = order.hold();
+                Grounds::Offline(vault.records.offline_number(hold.device, hold.job).await?)
+            }
         };
         for first in (from..=to).step_by(RELEASE_LIMIT as usize) {
             let last = to.min(first.saturating_add(RELEASE_LIMIT - 1));
+            // Another session may have closed the job in the meantime: no key leaves a closed job (RC-21).
+            if !matches!(&*known.live.view().job, Job::Printing(_)) {
+                return Ok(());
+            }
             self.outbox.send(Answer::Keys(keys(&vault, slicing, grounds, first..=last)?)).await?;
         }
         known.next_epoch = to + 1;

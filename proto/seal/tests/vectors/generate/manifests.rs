@@ -79,10 +79,10 @@ pub fn all() -> Vec<Vector> {
             Manifest { digest: Digest([9; 32]), ..base.clone() },
         ),
         envelope(
-            "manifest-16385-epochs",
+            "manifest-4097-epochs",
             "refused-payload",
             "MAN-9",
-            "announces 16,385 epochs, and ends",
+            "announces 4,097 epochs, and ends",
             &segments,
             &many_epochs(&base),
         ),
@@ -106,6 +106,6 @@ fn flip_last(segment: &[u8]) -> Vec<u8> {
 fn many_epochs(base: &Manifest) -> Vec<u8> {
     let (before, mut payload) = (32 + 4 + 8 + 32 + 4, base.emit());
     payload.truncate(before);
-    payload.extend_from_slice(&(16 * 1024 + 1u32).to_be_bytes());
+    payload.extend_from_slice(&(4096 + 1u32).to_be_bytes());
     forge::statement(MANIFEST, &payload, &delivery())
 }
