@@ -324,4 +324,38 @@ mod tests {
         bytes.push(0);
         assert_eq!(License::parse(&bytes), Err(Malformed::Trailing(1)));
     }
+
+    #[test]
+    fn terms_that_break_a_rule_are_refused_by_the_field() {
+        let bytes = license(2).emit();
+        let with = |at: usize, change: &[u8]| {
+            let mut bytes = bytes.clone();
+            bytes[at..at + change.len()].copy_from_slice(change);
+            License::parse(&bytes)
+        };
+        let values: [(usize, &[u8], _); 10] = [
+            (124, &[2], "expires"),
+            (124, &[0], "expires"),
+            (133, &[2], "devices"),
+            (133, &[0], "devices"),
+            (154, &[0], "scale_min"),
+            (154, &[121], "scale_min"),
+            (167, &[0], "failure"),
+            (168, &[101], "failure"),
+            (169, &[1], "release"),
+            (170, &[0, 0], "release"),
+        ];
+        for (at, change, field) in values {
+            assert_eq!(with(at, change), Err(Malformed::Value(field)), "{change:?} at {at}");
+        }
+        for (at, announced, field) in
+            [(134, 1025_u32, "devices"), (156, 33, "materials"), (160, 33, "material")]
+        {
+            let refused = with(at, &announced.to_be_bytes()).expect_err("too long");
+            assert!(
+                matches!(refused, Malformed::TooLong { field: found, .. } if found == field),
+                "{refused}"
+            );
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Runs every conformance file of `proto/vectors` against the crate, one reason each, and holds the pages of
 //! `proto/spec` to the files (`pages.rs`): every rule that bytes can break has a file that breaks it.
 
+mod examples;
 mod file;
 mod forge;
 mod generate;

@@ -1,7 +1,8 @@
 //! Holds the pages of `proto/spec` to files and code: a rule without a mark has a file that breaks it, a rule
 //! marked as tested beside the code names tests that stand there, and every worked example is real bytes.
 //!
-//! Deliberately absent: the examples of `ledger` and `toolpath`, which tests beside their code compare.
+//! Deliberately absent: examples of nouns without files (`examples.rs`), and those of `ledger` and `toolpath`, which
+//! tests beside their code compare.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,7 +29,7 @@ enum Mark {
     Beside(Vec<String>),
 }
 
-fn page(name: &str) -> String {
+pub fn page(name: &str) -> String {
     fs::read_to_string(directory().join(format!("../spec/{name}.md"))).expect("the page is there")
 }
 
@@ -144,7 +145,7 @@ fn the_worked_examples_are_in_the_vectors() {
     }
 }
 
-fn example(page: &str) -> &str {
+pub fn example(page: &str) -> &str {
     let example = page.split("## Worked example").nth(1).expect("a worked example");
     example.split("\n## ").next().expect("a section")
 }
