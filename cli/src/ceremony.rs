@@ -59,8 +59,8 @@ pub enum CeremonyError {
     /// A maker to remove that isn't there.
     #[error("the root lists no maker `{0}`: nothing to remove")]
     NoSuchOem(String),
-    /// The draft could be no root.
-    #[error("the draft would be no root: {0}")]
+    /// The draft would be refused whoever signed it.
+    #[error("the draft would be believed by nobody: {0}")]
     Draft(TrustError),
     /// A step that needs the root in force.
     #[error("{}: give the root in force with --root, so that you see what changes and whether your key counts", .0.display())]

@@ -63,6 +63,9 @@ impl Trust {
     /// A certificate of today, or of a root that was. One no root of the chain endorsed is refused.
     fn take(&mut self, certificate: &Endorsement) -> Result<(), TrustError> {
         let Err(refused) = self.anchors.certify(certificate) else { return Ok(()) };
+        if matches!(refused, trust::TrustError::OtherPurpose { .. }) {
+            return Err(refused.into());
+        }
         for root in &self.chain {
             let root = TrustedRoot::begin(root)?;
             if let Ok(former) = Anchors::new(root, std::slice::from_ref(certificate)) {

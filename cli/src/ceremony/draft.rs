@@ -102,6 +102,9 @@ pub(super) fn certificate(args: &Certify, now: Timestamp, out: &mut impl Write) 
     if root.withdrawn.contains(&key.into()) {
         return Err(CeremonyError::Draft(TrustError::Withdrawn(key.key_id())));
     }
+    if let Some(purpose) = root.purpose_of(&key.into()) {
+        return Err(CeremonyError::Draft(TrustError::OtherPurpose { key: key.key_id(), purpose }));
+    }
     let noun =
         ServiceCertificate { role: args.role, key: key.into(), expires: in_days(now, args.expires_in) };
     let draft = Endorsement::draft(&noun);

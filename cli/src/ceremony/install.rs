@@ -56,6 +56,7 @@ pub(super) fn install(
         kept.put(file, endorsement.clone())?;
     }
     certifies_services(&kept, folder, now)?;
+    one_purpose(&kept, &given, folder)?;
     // Roots come first: a crash in between leaves a server that names the certificate it misses.
     for (file, endorsement) in &given {
         let name = name_of(endorsement).ok_or_else(|| not_trusted(file)(TrustError::NoRoot))?;
@@ -116,6 +117,19 @@ fn believe(
         anchors.certify(endorsement).map_err(not_trusted(file))?;
     }
     Ok(anchors)
+}
+
+/// Refuses a certificate of a key that what is in the folder certifies for something else: no client would take both.
+fn one_purpose(
+    kept: &TrustFiles,
+    given: &[(PathBuf, Endorsement)],
+    folder: &Path,
+) -> Result<(), CeremonyError> {
+    let anchors = kept.anchors().map_err(not_trusted(folder))?;
+    for (file, endorsement) in given.iter().filter(|(_, endorsement)| endorsement.kind() != Root::TYPE) {
+        anchors.certified(endorsement).map_err(not_trusted(file))?;
+    }
+    Ok(())
 }
 
 /// Refuses to leave a service of this server without a certificate: it would not start again.

@@ -170,6 +170,19 @@ async fn a_licensor_with_keys_the_root_does_not_certify_does_not_open() {
 }
 
 #[tokio::test]
+async fn a_licensor_whose_key_is_certified_for_two_purposes_never_starts() {
+    let (clock, draws) = (Arc::new(AtomicU64::new(START.0)), Arc::new(AtomicU64::new(0)));
+    let mut config = config(Arc::new(MemoryStore::new()), &clock, &draws);
+    let twice =
+        ServiceCertificate { role: Role::Vault, key: config.issuer.verifying_key().into(), expires: FOREVER };
+    config.service_certificates.push(trust::Endorsement::signed(&twice, &[&key("root")]));
+    let error = Licensor::open(config).await.err().unwrap();
+    let refused =
+        matches!(error, OpenError::Trust(TrustError::Chain(trust::TrustError::OtherPurpose { .. })));
+    assert!(refused, "{error}");
+}
+
+#[tokio::test]
 async fn a_root_signed_by_too_few_of_its_keys_is_none() {
     let (clock, draws) = (Arc::new(AtomicU64::new(START.0)), Arc::new(AtomicU64::new(0)));
     let keys = [key("root"), key("second"), key("mallory")];

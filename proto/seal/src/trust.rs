@@ -119,6 +119,14 @@ pub enum TrustError {
     /// A service key the root has withdrawn.
     #[error("key {0} was withdrawn by the root: have another key certified")]
     Withdrawn(KeyId),
+    /// A certificate of a key that is there for something else.
+    #[error("key {key} is a {purpose} key already, and a key has one purpose: have another certified")]
+    OtherPurpose {
+        /// Which key.
+        key: KeyId,
+        /// What it is there for.
+        purpose: &'static str,
+    },
     /// The root certifies no such key in this role.
     #[error("the root certifies no {role} key {key}")]
     NotServing {

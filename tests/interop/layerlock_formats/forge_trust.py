@@ -98,9 +98,11 @@ def forge_service(dice: random.Random) -> Vector:
     house, service = House(dice), SigningKey(dice.randbytes(32))
     house.withdrawn = perhaps(dice, [], [service.public])
     role, noun_type, payload = _stated(dice)
-    certified = bytes([perhaps(dice, role, 0, 3, 4)]) + perhaps(dice, service.public, LOW_ORDER) + _end(dice)
+    certified = bytes([perhaps(dice, role, 0, 3, 4)]) + perhaps(dice, service.public, LOW_ORDER, house.pool[1].public, house.makers[0].public)
+    certified += _end(dice)
     signers = perhaps(dice, house.pool[1:4], house.pool[2:], house.pool[:1], [])
     fields = [("now", u64(NOW)), ("root", _right_root(dice, house))]
+    fields += [("certificate", each) for each in _before(dice, house, service)]
     fields += [("certificate", endorse(trust.SERVICE_TYPE, perhaps(dice, certified, certified[:-1]), signers))]
     fields += [("role", bytes([role])), ("type", noun_type)]
     fields += [("statement", statement.state(noun_type, payload, perhaps(dice, service, house.pool[0])))]
@@ -109,6 +111,13 @@ def forge_service(dice: random.Random) -> Vector:
         known = statement.state(noun_type, _revocations(dice), keeper)
         fields += [("known-key", keeper.public), ("known", known)]
     return _vector("a service", "service", fields)
+
+
+def _before(dice: random.Random, house: House, service: SigningKey) -> list[bytes]:
+    """Certificates taken earlier: mostly none, else of the same key or another, in any role."""
+    key = dice.choice((service, house.pool[4])).public
+    certified = bytes([dice.randrange(1, 4)]) + key + _end(dice)
+    return perhaps(dice, [], [endorse(trust.SERVICE_TYPE, certified, house.pool[:3])])
 
 
 def _stated(dice: random.Random) -> tuple[int, str, bytes]:

@@ -190,7 +190,7 @@ def _service(vector: Vector) -> None:
 
 def _served(vector: Vector) -> tuple[root.Root, list[trust.Service]]:
     newest = root.walk([vector.bytes("root")])
-    return newest, [trust.certify(newest, received) for received in vector.all_bytes("certificate")]
+    return newest, trust.certify(newest, vector.all_bytes("certificate"))
 
 
 def _known(vector: Vector) -> statement.Statement:

@@ -95,8 +95,16 @@ def read_welcome(cursor: Cursor) -> tuple[bytes, int]:
     return cursor.take(32), cursor.u64()
 
 
-def certify(root: Root, received: bytes) -> Service:
-    """TR-5, TR-6, TR-20, TR-10, TR-21: a service that the root's threshold names."""
+def certify(root: Root, received: list[bytes]) -> list[Service]:
+    """The services of these certificates, taken one after another."""
+    services: list[Service] = []
+    for each in received:
+        services.append(_take(root, each, services))
+    return services
+
+
+def _take(root: Root, received: bytes, known: list[Service]) -> Service:
+    """TR-5, TR-6, TR-20, TR-10, TR-21, TR-34, TR-35: a service that the root's threshold names."""
     stated = endorsement.parse(received)
     stated.must_be(SERVICE_TYPE)
     stated.must_meet(root.threshold, root.keys, read_service)
@@ -104,6 +112,10 @@ def certify(root: Root, received: bytes) -> Service:
     verifying_key(service.key)
     if service.key in root.withdrawn:
         raise Refused("refused-withdrawn")
+    if service.key in root.keys + [authority.key for authority in root.authorities]:
+        raise Refused("refused-other-purpose")
+    if any(other.key == service.key and other.role != service.role for other in known):
+        raise Refused("refused-other-purpose")
     return service
 
 
@@ -114,7 +126,7 @@ def hear(
     serving = [each for each in services if each.role == role and key_id(each.key) == stated.key_id]
     if not serving:
         raise Refused("refused-not-serving")
-    must_last(serving[0].end, now)
+    must_last(serving[-1].end, now)
     return statement.verify(stated, noun_type, serving[0].key, read)
 
 

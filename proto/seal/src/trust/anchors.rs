@@ -54,7 +54,8 @@ impl Anchors {
     /// Checks a service certificate against the root, whatever its end: that is asked when it is used.
     ///
     /// # Errors
-    /// Fewer than the root's threshold signed it (TR-20), its key is unfit (TR-10), or the root withdrew it (TR-21).
+    /// Fewer than the root's threshold signed it (TR-20), its key is unfit (TR-10), the root withdrew it (TR-21), or
+    /// the key has another purpose (TR-34, TR-35).
     pub fn certified(&self, certificate: &Endorsement) -> Result<Endorsed<ServiceCertificate>, TrustError> {
         let root = &self.root;
         let certificate: Endorsed<ServiceCertificate> =
@@ -64,7 +65,19 @@ impl Anchors {
         if root.withdrawn.contains(&certificate.key) {
             return Err(TrustError::Withdrawn(key.key_id()));
         }
-        Ok(certificate)
+        match self.other_purpose(&certificate) {
+            None => Ok(certificate),
+            Some(purpose) => Err(TrustError::OtherPurpose { key: key.key_id(), purpose }),
+        }
+    }
+
+    /// What else the key is for: a key of two purposes lets what was signed for one be shown for the other (KEY-5),
+    /// and falls for both at once.
+    fn other_purpose(&self, certificate: &ServiceCertificate) -> Option<&'static str> {
+        let ServiceCertificate { role, key, .. } = certificate;
+        let in_other_role = |known: &&Endorsed<ServiceCertificate>| known.key == *key && known.role != *role;
+        let other_role = || self.services.iter().find(in_other_role).map(|known| known.role.name());
+        self.root.purpose_of(key).or_else(other_role)
     }
 
     /// Verifies a noun that only a key of this role may state.

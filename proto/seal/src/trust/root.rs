@@ -4,7 +4,7 @@
 //! threshold and by its own; only the last one's end matters, so that no device is lost for having slept through
 //! a rotation.
 
-use layerlock_terms::digest::Digest;
+use layerlock_terms::digest::{Digest, SignKey};
 use layerlock_terms::trust::Root;
 use layerlock_terms::units::Timestamp;
 
@@ -109,6 +109,15 @@ impl TrustedRoot {
     /// Whether a signature of this key counts.
     pub fn has_key(&self, key: &KeyId) -> bool {
         self.keys.iter().any(|own| own.key_id() == *key)
+    }
+
+    /// What the root lists this key for, if it does: such a key can't be a service's (TR-34).
+    pub fn purpose_of(&self, key: &SignKey) -> Option<&'static str> {
+        if self.root.keys.contains(key) {
+            return Some("root");
+        }
+        let of_maker = self.root.authorities.iter().any(|authority| authority.key == *key);
+        of_maker.then_some("OEM authority")
     }
 
     /// The root and its signatures.

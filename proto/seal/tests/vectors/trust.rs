@@ -25,6 +25,7 @@ impl From<TrustError> for Outcome {
             TrustError::SkippedRoot { .. } => "refused-skipped",
             TrustError::Expired { .. } => "refused-ended",
             TrustError::Withdrawn(_) => "refused-withdrawn",
+            TrustError::OtherPurpose { .. } => "refused-other-purpose",
             TrustError::NotServing { .. } => "refused-not-serving",
             TrustError::NoAuthority(_) => "refused-authority",
             TrustError::OtherOem { .. } => "refused-maker",

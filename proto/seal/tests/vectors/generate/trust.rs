@@ -1,4 +1,4 @@
-//! The trust chain: rules TR-1 to TR-32, from the byte form of an endorsement to what a maker may attest.
+//! The trust chain: rules TR-1 to TR-35, from the byte form of an endorsement to what a maker may attest.
 
 use ed25519_dalek::SigningKey;
 use layerlock_terms::digest::{OpenKey, SignKey};
@@ -22,7 +22,7 @@ const KINDS: [&str; 2] = [Root::TYPE, ServiceCertificate::TYPE];
 
 pub fn all() -> Vec<Vector> {
     let roots = [holdings(), authorities(), chains(), rotations()].concat();
-    [shapes(), roots, services(), licensors(), attestations()].concat()
+    [shapes(), roots, services(), purposes(), licensors(), attestations()].concat()
 }
 
 /// The root's keys by number, and everybody else's by name.
@@ -392,6 +392,40 @@ fn welcome<'a>(root: &'a Root, certificate: Vec<u8>, by: &SigningKey) -> Stated<
     let welcome = SessionWelcome { nonce: [7; 32], now: Timestamp(NOW) };
     let statement = forge::statement(SessionWelcome::TYPE, &welcome.emit(), by);
     Stated { root, certificate, role: Role::Vault, kind: SessionWelcome::TYPE, statement }
+}
+
+/// Which keys have another purpose: TR-34, TR-35.
+fn purposes() -> Vec<Vector> {
+    let (root, vault) = (root(), delivery());
+    let certified = |role, key: &SigningKey| endorsed(&certificate(role, key, LATER), &[1, 2]);
+    let refused = |name: &str, rule: &str, comment: &str, stated: Stated<'_>| {
+        stated.vector(&format!("service-{name}"), "refused-other-purpose", rule, comment)
+    };
+    let second = |name: &str, expect: &str, rule: &str, comment: &str, role| {
+        let stated = welcome(&root, certified(Role::Vault, &vault), &vault);
+        let later = certified(role, &vault);
+        stated.vector(&format!("service-{name}"), expect, rule, comment).bytes("certificate", &later)
+    };
+    let own = |key: &SigningKey| welcome(&root, certified(Role::Vault, key), key);
+    vec![
+        refused("root-key", "TR-34", "a key of the root is certified as a vault's", own(&root_key(3))),
+        refused("maker-key", "TR-34", "a maker's key is certified as a vault's", own(&maker())),
+        second("renewed", "success", "", "the same key in the same role once more", Role::Vault),
+        second(
+            "two-roles",
+            "refused-other-purpose",
+            "TR-35",
+            "the vault's key is certified for checkpoints too",
+            Role::Checkpoint,
+        ),
+        second(
+            "two-authors",
+            "refused-other-purpose",
+            "TR-35",
+            "the vault's key is certified as a licensor's too",
+            Role::Licensor,
+        ),
+    ]
 }
 
 /// Which services are believed: TR-10, TR-19 to TR-23.
