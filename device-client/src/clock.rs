@@ -2,7 +2,8 @@
 //!
 //! The device's own clock is only a guess. Each session brings a moment signed by the vault; from there time
 //! goes on by the own clock, and never behind the floor the journal keeps. A clock set back therefore finds
-//! what had expired still expired; a clock set forward can only make its owner's own holds expire early.
+//! what had expired still expired. A clock that ran ahead makes its owner's holds and certificates expire early
+//! until the program is started with the right time: only signed moments go into the journal.
 //! Deliberately absent: any wish to set the system's clock.
 
 use std::fmt;
@@ -45,8 +46,10 @@ impl fmt::Debug for Clock {
 #[derive(Debug, Clone)]
 pub struct TrustedTime {
     clock: Clock,
-    /// Never goes back; the journal keeps it over restarts.
-    floor: Timestamp,
+    /// The latest moment a vault signed; the journal keeps it over restarts.
+    signed: Timestamp,
+    /// What was reckoned last: time doesn't go back while the program runs, and this ends with it.
+    reckoned: Timestamp,
     /// The last moment the vault signed, and what the own clock said then.
     anchor: Option<(Timestamp, Timestamp)>,
 }
@@ -54,14 +57,14 @@ pub struct TrustedTime {
 impl TrustedTime {
     /// Time that is never before `floor`.
     pub fn new(clock: Clock, floor: Timestamp) -> Self {
-        Self { clock, floor, anchor: None }
+        Self { clock, signed: floor, reckoned: floor, anchor: None }
     }
 
-    /// Takes a moment the vault signed just now; gives the floor to record.
+    /// Takes a moment the vault signed just now; gives the floor to record, to which the own clock adds nothing.
     pub fn hear(&mut self, signed: Timestamp) -> Timestamp {
         self.anchor = Some((signed, self.clock.now()));
-        self.floor = self.floor.max(signed);
-        self.floor
+        self.signed = self.signed.max(signed);
+        self.signed
     }
 
     /// The time now.
@@ -71,8 +74,8 @@ impl TrustedTime {
             Some((signed, then)) => signed.plus(own.since(then)),
             None => own,
         };
-        self.floor = self.floor.max(reckoned);
-        self.floor
+        self.reckoned = self.reckoned.max(self.signed).max(reckoned);
+        self.reckoned
     }
 }
 
@@ -110,5 +113,18 @@ mod tests {
     fn the_floor_of_an_earlier_run_holds_before_the_first_session() {
         let (_, clock) = settable();
         assert_eq!(TrustedTime::new(clock, Timestamp(9_999)).now(), Timestamp(9_999));
+    }
+
+    #[test]
+    fn a_clock_that_ran_ahead_leaves_nothing_in_the_journal() {
+        let (hand, clock) = settable();
+        hand.store(4_000_000, Ordering::SeqCst);
+        let mut time = TrustedTime::new(clock.clone(), Timestamp(2_000));
+        assert_eq!(time.now(), Timestamp(4_000_000));
+        let kept = time.hear(Timestamp(3_000));
+        assert_eq!(kept, Timestamp(3_000));
+        assert_eq!(time.now(), Timestamp(4_000_000), "time doesn't go back in one run");
+        hand.store(3_100, Ordering::SeqCst);
+        assert_eq!(TrustedTime::new(clock, kept).now(), Timestamp(3_100), "the next start is right again");
     }
 }

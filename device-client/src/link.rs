@@ -14,7 +14,7 @@ use layerlock_proto::vault::v1::device_message::Message as Outgoing;
 use layerlock_proto::vault::v1::sessions_client::SessionsClient;
 use layerlock_proto::vault::v1::vault_message::Message as Incoming;
 use layerlock_seal::statement::{Statement, Verified};
-use layerlock_seal::trust::Endorsement;
+use layerlock_seal::trust::{Endorsement, TrustError, fresh};
 use layerlock_terms::trust::{Role, SessionProof, SessionWelcome};
 use layerlock_terms::units::Timestamp;
 use tokio::sync::{mpsc, oneshot};
@@ -24,8 +24,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
+use crate::clock::TrustedTime;
 use crate::identity::Identity;
 use crate::session::Why;
+use crate::trust::Anchors;
 
 /// Largest message taken: a segment, or an offer with three statements.
 const MESSAGE_LIMIT: usize = 256 * 1024;
@@ -111,10 +113,10 @@ pub(crate) struct Link {
 
 impl Link {
     /// Starts the task.
-    pub(crate) fn open(vault: Channel, identity: Identity, now: Timestamp) -> Self {
+    pub(crate) fn open(vault: Channel, identity: Identity, time: TrustedTime) -> Self {
         let (tell, events) = mpsc::channel(QUEUE);
         let (outgoing, taken) = mpsc::channel(QUEUE);
-        let carrier = Carrier { vault, identity, opened: now, tell, taken, session: 0 };
+        let carrier = Carrier { vault, identity, time, tell, taken, session: 0 };
         Self { events, outgoing, session: 0, task: tokio::spawn(carrier.run()) }
     }
 
@@ -145,9 +147,8 @@ impl Drop for Link {
 struct Carrier {
     vault: Channel,
     identity: Identity,
-    /// When the link was opened: certificates are held against this moment here, and against the vault's own
-    /// word once it is welcomed.
-    opened: Timestamp,
+    /// What every vault that answers is held against; it hears the moments the serving side hears.
+    time: TrustedTime,
     tell: mpsc::Sender<LinkEvent>,
     taken: mpsc::Receiver<(u64, Outgoing)>,
     session: u64,
@@ -243,16 +244,32 @@ impl Carrier {
         let certificate = Endorsement::parse(&welcome.vault_certificate).map_err(|why| not_vault(&why))?;
         let answer = Statement::parse(&welcome.welcome).map_err(|why| not_vault(&why))?;
         let mut anchors = self.identity.anchors().clone();
-        let now = self.opened;
+        let now = self.time.now();
         anchors.certify(&certificate).map_err(|why| not_vault(&why))?;
         let answer: Verified<SessionWelcome> =
             anchors.verify(Role::Vault, &answer, now).map_err(|why| not_vault(&why))?;
         if answer.nonce != nonce {
             return Err(not_vault(&"its answer is to another device or another session"));
         }
+        self.outlast(&anchors, &answer, &certificate).map_err(|why| not_vault(&why))?;
+        self.time.hear(answer.now);
         self.session += 1;
         let up = LinkEvent::Up { session: self.session, now: answer.now, certificate };
         self.tell.send(up).await.map_err(|_| Over::Unwatched)
+    }
+
+    /// A vault's word about the time goes into the journal for good, so it may not name a moment at which root,
+    /// vault or device had ended: whoever has stolen a vault's key can put this device's time ahead no further.
+    fn outlast(
+        &self,
+        anchors: &Anchors,
+        answer: &Verified<SessionWelcome>,
+        certificate: &Endorsement,
+    ) -> Result<(), TrustError> {
+        let now = answer.now;
+        anchors.root().current(now)?;
+        fresh("service certificate", anchors.certified(certificate)?.expires, now)?;
+        fresh("device certificate", self.identity.certificate().expires, now)
     }
 
     /// Carries both ways until the stream or the serving side is gone. A message that came in is held until

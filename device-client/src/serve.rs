@@ -148,9 +148,9 @@ impl<'a> Shift<'a> {
         watch: &'a mut (dyn FnMut(Notice<'_>) + Send),
         until: Until,
     ) -> Result<Option<PrintReport>, DeviceError> {
-        let floor = device.time.now();
-        let link = Link::open(vault, device.identity.clone(), floor);
-        let Step { next, effects } = Session::recover(device.journal.memory(), floor);
+        let now = device.time.now();
+        let link = Link::open(vault, device.identity.clone(), device.time.clone());
+        let Step { next, effects } = Session::recover(device.journal.memory(), now);
         let mut shift = Self {
             device,
             link,

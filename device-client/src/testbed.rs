@@ -86,6 +86,8 @@ pub(crate) struct World {
     pub licensor: SigningKey,
     pub vault: Arc<SigningKey>,
     pub checkpoint: NoteSigner,
+    /// When root and services end.
+    pub ends: Timestamp,
 }
 
 impl World {
@@ -96,12 +98,13 @@ impl World {
             licensor: SigningKey::generate(rng),
             vault: Arc::new(SigningKey::generate(rng)),
             checkpoint: NoteSigner::generate("ledger.example/tests", rng),
+            ends: FAR,
         }
     }
 
     pub(crate) fn root(&self, version: u32) -> Endorsement {
         let keys = vec![self.root.verifying_key().into()];
-        Endorsement::signed(&Root::new(version, FAR, 1, keys), &[&self.root])
+        Endorsement::signed(&Root::new(version, self.ends, 1, keys), &[&self.root])
     }
 
     /// Version 1, ended before all tests begin.
@@ -116,7 +119,7 @@ impl World {
             Role::Vault => self.vault.verifying_key(),
             Role::Checkpoint => self.checkpoint.verifying_key(),
         };
-        Endorsement::signed(&ServiceCertificate { role, key: key.into(), expires: FAR }, &[&self.root])
+        Endorsement::signed(&ServiceCertificate { role, key: key.into(), expires: self.ends }, &[&self.root])
     }
 
     pub(crate) fn services(&self) -> Vec<Endorsement> {

@@ -1,10 +1,12 @@
 use std::path::Path;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::statement::Statement;
 use layerlock_terms::license::Release;
 use layerlock_terms::receipt::{Event as Said, Extent, Outcome};
+use layerlock_terms::units::{Millis, Timestamp};
 use layerlock_terms::wire::Noun as _;
 use tokio::sync::oneshot;
 
@@ -14,7 +16,7 @@ use crate::check::Refusal;
 use crate::printer::marlin::MarlinPrinter;
 use crate::printer::simulated::Bench;
 use crate::testbed::vault::{Cut, Desk, FakeVault, Withholds};
-use crate::testbed::{NOW, Nouns, Pressed, World, commands};
+use crate::testbed::{FAR, NOW, Nouns, Pressed, World, commands};
 
 /// A device, and a vault with one job for it.
 struct Scene {
@@ -161,6 +163,58 @@ async fn a_welcome_recorded_in_another_session_is_not_believed() {
     assert!(matches!(refused, DeviceError::Link(LinkError::NotTheVault(_))), "{refused}");
 }
 
+/// Lets a vault say that it is `moment`; the device must take it for no vault, and print with the true one after.
+async fn welcome_from_the_future(moment: Timestamp, ends: Timestamp) {
+    let home = tempfile::tempdir().unwrap();
+    let world = World { ends, ..World::new(1) };
+    let device = world.enrol(home.path(), 1);
+    let pressed = Nouns::of(&device, 5).press(&world, &device);
+    let mut desk = Desk::new(world);
+    desk.jobs.push(pressed.clone());
+    desk.now = moment;
+    let mut scene = Scene { home, device, vault: FakeVault::new(desk), pressed };
+    let refused = scene.print().await.unwrap_err();
+    assert!(matches!(refused, DeviceError::Link(LinkError::NotTheVault(_))), "{moment:?}: {refused}");
+    assert_eq!(scene.device.journal.memory().floor(), Timestamp(0));
+    scene.vault.desk().now = NOW;
+    let mut scene = scene.reopen();
+    let report = scene.print().await.unwrap();
+    assert_printed_once(&scene, &report);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_welcome_puts_the_time_past_the_end_of_root_vault_or_device() {
+    welcome_from_the_future(Timestamp(u64::MAX), FAR).await;
+    // Root and vault end before the device's certificate, then after it.
+    let day = Millis(86_400_000);
+    welcome_from_the_future(NOW.plus(day), NOW.plus(day)).await;
+    welcome_from_the_future(FAR, FAR.plus(day)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_whose_certificate_has_ended_is_not_welcomed_in_a_later_session() {
+    let hand = Arc::new(AtomicU64::new(NOW.0));
+    let read = Arc::clone(&hand);
+    let home = tempfile::tempdir().unwrap();
+    let world = World::new(1);
+    let clock = Clock::of(move || Timestamp(read.load(Ordering::SeqCst)));
+    let mut device = world.enrol_at(home.path(), 1, clock);
+    let pressed = Nouns::of(&device, 5).press(&world, &device);
+    let mut desk = Desk::new(world);
+    desk.jobs.push(pressed);
+    desk.cuts.push_back(Cut::OnChecked);
+    let vault = FakeVault::new(desk);
+    let mut welcomed = Vec::new();
+    let mut watch = |notice: Notice<'_>| match notice {
+        Notice::Checked(_) => hand.store(FAR.0, Ordering::SeqCst),
+        Notice::LinkUp => welcomed.push(hand.load(Ordering::SeqCst)),
+        _ => {}
+    };
+    let served = device.serve(vault.channel(), PrinterTarget::Simulated, &mut watch, Until::OneJob).await;
+    assert!(matches!(served, Err(DeviceError::Link(LinkError::NotTheVault(_)))), "{served:?}");
+    assert_eq!(welcomed, [NOW.0]);
+}
+
 #[test]
 fn serving_can_be_spawned() {
     fn spawnable<'a>(
@@ -204,7 +258,7 @@ async fn a_vault_whose_streams_break_at_once_is_given_up_too() {
 async fn a_job_pressed_anew_after_the_vault_crashed_is_fetched_from_its_first_segment() {
     let mut scene = scene([Cut::AfterSegments(12)]);
     let mut nouns = scene.pressed.nouns.clone();
-    nouns.header.created = NOW.plus(layerlock_terms::units::Millis(1));
+    nouns.header.created = NOW.plus(Millis(1));
     let anew = nouns.press(&scene.vault.desk().world, &scene.device);
     scene.vault.desk().pressed_anew = Some(anew.clone());
     scene.pressed = anew;
