@@ -19,7 +19,7 @@ use crate::journal::{Active, Entry};
 use crate::ledger;
 use crate::link::LinkEvent;
 use crate::print::Failure;
-use crate::session::{Event, Session, Why};
+use crate::session::{Event, Job, Session, Why};
 use crate::spool::Spool;
 
 impl Shift<'_> {
@@ -126,16 +126,18 @@ impl Shift<'_> {
 
     /// Everything that is checked before the first segment; then the job is spent here, then it is fetched.
     async fn consider(&mut self, offer: &wire::JobOffer) -> Result<(), DeviceError> {
-        let begun = Offer::parse(&offer.header, &offer.license, &offer.hold)
-            .and_then(|parsed| Ok((Examination::begin(&parsed, &self.device.standing())?, parsed)));
-        let (examination, parsed) = match begun {
-            Ok(begun) => begun,
-            Err(refusal) => return self.decline(refusal),
-        };
+        let parsed = Offer::parse(&offer.header, &offer.license, &offer.hold);
+        match parsed.and_then(|parsed| Ok((Examination::begin(&parsed, &self.device.standing())?, parsed))) {
+            Ok((examination, parsed)) => self.begin(examination, &parsed).await,
+            Err(refusal) => self.decline(refusal),
+        }
+    }
+
+    async fn begin(&mut self, examination: Examination, parsed: &Offer) -> Result<(), DeviceError> {
         let job = examination.job();
         self.tell(Notice::Offered { job: job.id });
         // If we crash after this and before the journal's entry, the next job's spool takes its place.
-        let spool = Spool::begin(&self.device.home, job.id, &parsed).map_err(DeviceError::Spool)?;
+        let spool = Spool::begin(&self.device.home, job.id, parsed).map_err(DeviceError::Spool)?;
         self.work = Some(Work { examination: Some(examination), ..Work::new(spool) });
         self.step(Event::Offered(job)).await
     }
@@ -145,8 +147,8 @@ impl Shift<'_> {
         let Some(running) = self.session.job() else { return Ok(()) };
         match Offer::parse(&offer.header, &offer.license, &offer.hold) {
             Ok(again) if again.header.digest() == running.header => self.step(Event::Offered(running)).await,
-            Ok(_) if self.device.journal.memory().active().is_some_and(Active::is_unsaid) => {
-                self.consider(offer).await
+            Ok(anew) if self.device.journal.memory().active().is_some_and(Active::is_unsaid) => {
+                self.consider_anew(&anew, running).await
             }
             Ok(_) => {
                 tracing::warn!("another envelope for a job whose first one was attested was let go by");
@@ -154,6 +156,21 @@ impl Shift<'_> {
             }
             Err(refusal) => self.decline(refusal),
         }
+    }
+
+    /// Another envelope takes the running one's place only if its statements, and not just the message around
+    /// them, are of the running job and hold.
+    async fn consider_anew(&mut self, anew: &Offer, running: Job) -> Result<(), DeviceError> {
+        let examination = match Examination::begin(anew, &self.device.standing()) {
+            Ok(examination) => examination,
+            Err(refusal) => return self.decline(refusal),
+        };
+        let found = examination.job();
+        if (found.id, found.hold) == (running.id, running.hold) {
+            return self.begin(examination, anew).await;
+        }
+        tracing::warn!(running = %running.id, found = %found.id, "an offer under another job's name was let go by");
+        Ok(())
     }
 
     /// Refuses an offer nobody rightly made to this device: there is no hold of ours to answer for.

@@ -268,6 +268,23 @@ async fn a_job_pressed_anew_after_the_vault_crashed_is_fetched_from_its_first_se
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_jobs_envelope_under_the_running_jobs_name_is_let_go_by() {
+    let mut scene = scene([Cut::AfterSegments(12)]);
+    let other = Nouns::of(&scene.device, 6).press(&scene.vault.desk().world, &scene.device);
+    // The messages bear the first job's name; statements and segments are the other's.
+    let renamed = Pressed { nouns: scene.pressed.nouns.clone(), ..other.clone() };
+    {
+        let mut desk = scene.vault.desk();
+        (desk.pressed_anew, desk.pours) = (Some(renamed), true);
+    }
+    let report = scene.print().await.unwrap();
+    assert!(report.record.is_none(), "the other job's envelope moved the machine");
+    assert_eq!(report.job, scene.pressed.nouns.hold.job);
+    assert!(matches!(report.failure, Some(Failure::Refused(_))), "{:?}", report.failure);
+    assert!(!scene.device.journal.memory().is_spent(other.nouns.hold.job));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_that_does_not_come_cools_the_machine_down_and_fails_the_job() {
     let mut scene = scene([]);
     scene.vault.desk().withholds_keys = Withholds::FromEpoch(2);

@@ -58,6 +58,8 @@ pub(crate) struct Desk {
     pub leaves: u64,
     /// Takes the job's place when the next session begins: pressed anew after a crash.
     pub pressed_anew: Option<Pressed>,
+    /// Pours what it offers in later sessions unasked.
+    pub pours: bool,
     pub heard: Vec<Statement>,
     pub counters: Vec<u64>,
     pub fetches: Vec<u32>,
@@ -85,6 +87,7 @@ impl Desk {
             withholds_keys: Withholds::Nothing,
             leaves: 3,
             pressed_anew: None,
+            pours: false,
             heard: Vec::new(),
             counters: Vec::new(),
             fetches: Vec::new(),
@@ -231,7 +234,14 @@ impl Talk {
         for job in jobs {
             let crate::RecordedOffer { header, license, hold, .. } = job.recorded;
             let id = job.nouns.header.job.to_string();
-            self.say(ToDevice::Offer(JobOffer { job: id, header, license, hold })).await?;
+            self.say(ToDevice::Offer(JobOffer { job: id.clone(), header, license, hold })).await?;
+            let pours = {
+                let desk = self.vault.desk();
+                desk.pours && desk.counters.len() > 1
+            };
+            if pours {
+                self.deliver(&id, 0).await?;
+            }
         }
         Some(())
     }
