@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use layerlock_seal::toolpath::{self, Ends, Opener};
+use layerlock_seal::toolpath::{self, Ends, Opener, Reason};
 use layerlock_terms::receipt::{Extent, Outcome};
 use layerlock_terms::toolpath::{Layer, Piece, Step};
 use layerlock_terms::wire::Malformed;
@@ -255,8 +255,12 @@ impl Shift<'_> {
             let limit = run.cleared.envelope().header().segment_limit;
             let (segment, _) = toolpath::Segment::split_first(&sealed, limit)
                 .map_err(|reason| toolpath::Refused { index: run.next, reason })?;
-            let epoch = segment.info().epoch;
-            run.plain.make_room(segment.info().length as usize)?;
+            let (epoch, length) = (segment.info().epoch, segment.info().length);
+            if epoch != run.epoch_due() {
+                // The frame rotted since the check: the key it asks for would be waited for with a hot machine.
+                return Err(toolpath::Refused { index: run.next, reason: Reason::WrongEpoch }.into());
+            }
+            run.plain.make_room(length as usize)?;
             self.await_key(run, printer, epoch).await?;
             let (info, text) = run.opener.open(&mut sealed)?;
             run.plain.0.extend_from_slice(text);
@@ -366,6 +370,13 @@ impl Run {
             guard,
             acks,
         }
+    }
+
+    /// The epoch of the piece that is due, whatever its frames say; the epilogue goes with the last layer.
+    fn epoch_due(&self) -> u32 {
+        let envelope = self.cleared.envelope();
+        let last = envelope.manifest().layers.saturating_sub(1);
+        self.order.layers.min(last) / envelope.header().epoch_layers
     }
 }
 

@@ -285,6 +285,26 @@ async fn another_jobs_envelope_under_the_running_jobs_name_is_let_go_by() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_frame_whose_epoch_rots_after_the_check_stops_the_machine_at_once() {
+    let mut scene = scene([]);
+    let segments = scene.pressed.recorded.segments.iter();
+    let before: usize = segments.clone().take(20).map(Vec::len).sum();
+    let (path, channel) = (scene.spool().join("segments"), scene.vault.channel());
+    let mut watch = |notice: Notice<'_>| {
+        if let Notice::Checked(_) = notice {
+            let mut stored = std::fs::read(&path).unwrap();
+            stored[before + 8] ^= 1;
+            std::fs::write(&path, stored).unwrap();
+        }
+    };
+    let begun = tokio::time::Instant::now();
+    let served = scene.device.serve(channel, PrinterTarget::Simulated, &mut watch, Until::OneJob).await;
+    let report = served.unwrap().expect("one job was served");
+    assert!(matches!(report.failure, Some(Failure::Sealed(_))), "{:?}", report.failure);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(300), "the machine was kept hot");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_that_does_not_come_cools_the_machine_down_and_fails_the_job() {
     let mut scene = scene([]);
     scene.vault.desk().withholds_keys = Withholds::FromEpoch(2);
