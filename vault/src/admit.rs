@@ -51,9 +51,9 @@ pub struct Order {
 #[derive(Debug, Clone)]
 pub struct Permit(Order);
 
-/// A revocation list that was fresh when it was asked for. Made by [`Fresh::at`] alone.
+/// Revocation lists of which one was fresh when they were asked for. Made by [`Fresh::at`] alone.
 #[derive(Debug, Clone, Copy)]
-pub struct Fresh<'a>(&'a Verified<Revocations>);
+pub struct Fresh<'a>(&'a [Verified<Revocations>]);
 
 /// Longest profile, in bytes.
 const PROFILE_LIMIT: u32 = 4096;
@@ -196,23 +196,22 @@ impl Permit {
 }
 
 impl<'a> Fresh<'a> {
-    /// The list, unless it is past its end at `now` (L6, D6).
-    pub fn at(list: &'a Verified<Revocations>, now: Timestamp) -> Option<Self> {
-        (now < list.expires).then_some(Self(list))
+    /// The newest list of each key, unless all are past their end at `now` (L6, D6). One that has ended still
+    /// revokes: another key's, told before, must not free whom it names.
+    pub fn at(lists: &'a [Verified<Revocations>], now: Timestamp) -> Option<Self> {
+        lists.iter().any(|list| now < list.expires).then_some(Self(lists))
     }
 
-    /// Refuses a device that is on the list.
+    /// Refuses a device that is on any of the lists.
     ///
     /// # Errors
     /// [`Reason::DeviceRevoked`].
     pub fn clear(self, device: DeviceId) -> Result<(), Refusal> {
-        match self.0.devices.binary_search(&device) {
-            Ok(_) => Err(Refusal::new(
-                Reason::DeviceRevoked,
-                format!("{device} was revoked: print on another, or enrol it anew"),
-            )),
-            Err(_) => Ok(()),
+        if self.0.iter().any(|list| list.devices.binary_search(&device).is_ok()) {
+            let words = format!("{device} was revoked: print on another, or enrol it anew");
+            return Err(Refusal::new(Reason::DeviceRevoked, words));
         }
+        Ok(())
     }
 }
 

@@ -1,12 +1,14 @@
-//! The newest revocation list, kept fresh: older lists never replace newer ones, stale ones release nothing.
+//! The newest revocation list of each licensor key, kept fresh: older lists never replace newer ones, stale ones
+//! release nothing, and a device that any of them names is revoked (TR-26).
 //!
 //! A list is good until its expiry; whoever needs one after that makes the vault ask the licensor again. So a
-//! revoked device gets its last key within the time the licensor gives its lists (L6, D6).
+//! revoked device gets its last key within the time the licensor gives its lists (L6, D6). Deliberately absent:
+//! an order among lists of different keys. There is none, so none of them hides another.
 
 use std::sync::RwLock;
 
 use layerlock_proto::refusal::Reason;
-use layerlock_seal::keys::KeyId;
+use layerlock_seal::keys::{KeyId, VerifyingKey};
 use layerlock_seal::statement::{Statement, Verified};
 use layerlock_seal::trust::{STALE, TrustError, succeeds};
 use layerlock_terms::trust::{Revocations, Role};
@@ -19,13 +21,15 @@ use crate::refusal::Refusal;
 /// What the licensor last said, by each of its keys: the floor a stolen key has raised falls with that key (L7).
 #[derive(Debug, Default)]
 pub(crate) struct RevocationList {
-    /// One list per key, the one heard last at the end.
+    /// One list per key, in no order that matters.
     lists: RwLock<Vec<Verified<Revocations>>>,
 }
 
 impl RevocationList {
-    fn newest(&self) -> Option<Verified<Revocations>> {
-        self.lists.read().expect("no code panics while it holds the lists").last().cloned()
+    /// The lists of these keys: a key that serves no longer neither revokes nor makes fresh (TR-23).
+    fn by(&self, serving: &[VerifyingKey]) -> Vec<Verified<Revocations>> {
+        let lists = self.lists.read().expect("no code panics while it holds the lists");
+        lists.iter().filter(|list| serving.contains(list.signer())).cloned().collect()
     }
 
     fn of(&self, signer: KeyId) -> Option<Verified<Revocations>> {
@@ -47,7 +51,7 @@ impl RevocationList {
 }
 
 impl Vault {
-    /// Runs `with` on a fresh list, asking the licensor if the one at hand is stale.
+    /// Runs `with` on what is known to be revoked, asking the licensor if no list at hand is fresh.
     ///
     /// # Errors
     /// [`Reason::Stopped`] when no fresh list can be had, and what `with` refuses.
@@ -55,9 +59,8 @@ impl Vault {
         &self,
         with: impl Fn(Fresh<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        if let Some(list) = self.revocations.newest()
-            && let Some(fresh) = Fresh::at(&list, self.clock.now())
-        {
+        let known = self.serving_lists();
+        if let Some(fresh) = Fresh::at(&known, self.clock.now()) {
             return with(fresh);
         }
         let statement = self.licensor.revocations().await.map_err(|error| match error {
@@ -65,8 +68,14 @@ impl Vault {
             LinkError::Unreachable(_) => stale(),
         })?;
         self.learn_revocations(&statement).await?;
-        let list = self.revocations.newest().ok_or_else(stale)?;
-        with(Fresh::at(&list, self.clock.now()).ok_or_else(stale)?)
+        let known = self.serving_lists();
+        with(Fresh::at(&known, self.clock.now()).ok_or_else(stale)?)
+    }
+
+    /// The lists of the licensor keys that serve now.
+    fn serving_lists(&self) -> Vec<Verified<Revocations>> {
+        let serving: Vec<_> = self.trust.keys(Role::Licensor, self.clock.now()).collect();
+        self.revocations.by(&serving)
     }
 
     /// Takes a list the licensor gave; one that is older than is known, or stale, is left alone.
@@ -100,4 +109,60 @@ impl Vault {
 
 fn stale() -> Refusal {
     Refusal::new(Reason::Stopped, "the licensor can't be asked which devices are revoked: try again later")
+}
+
+#[cfg(test)]
+mod tests {
+    use layerlock_seal::keys::SigningKey;
+    use layerlock_terms::ids::DeviceId;
+    use layerlock_terms::units::Timestamp;
+
+    use super::*;
+
+    const OLD: u8 = 1;
+    const NEW: u8 = 2;
+    const REVOKED: DeviceId = DeviceId::from_bytes([9; 16]);
+
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_seed(&[seed; 32])
+    }
+
+    fn list(seed: u8, version: u64, expires: u64, devices: &[DeviceId]) -> Verified<Revocations> {
+        let list = Revocations { version, expires: Timestamp(expires), devices: devices.to_vec() };
+        Statement::sign(&list, &key(seed)).verify(&key(seed).verifying_key()).unwrap()
+    }
+
+    /// Whether the device gets nothing at this moment, told these lists in this order; absent without a fresh one.
+    fn refused(told: &[&Verified<Revocations>], now: u64, serving: &[u8]) -> Option<bool> {
+        let lists = RevocationList::default();
+        told.iter().for_each(|list| lists.take((*list).clone()));
+        let serving: Vec<_> = serving.iter().map(|seed| key(*seed).verifying_key()).collect();
+        let known = lists.by(&serving);
+        Some(Fresh::at(&known, Timestamp(now))?.clear(REVOKED).is_err())
+    }
+
+    #[test]
+    fn the_list_of_an_older_key_said_again_hides_nothing_of_a_newer_keys() {
+        let (old, new) = (list(OLD, 5, 100, &[]), list(NEW, 6, 100, &[REVOKED]));
+        for told in [&[&old, &new, &old][..], &[&new, &old], &[&old, &new]] {
+            assert_eq!(refused(told, 50, &[OLD, NEW]), Some(true));
+        }
+    }
+
+    #[test]
+    fn a_fresh_list_of_an_older_key_frees_nobody_when_the_newer_keys_has_ended() {
+        let (old, new) = (list(OLD, 5, 100, &[]), list(NEW, 6, 40, &[REVOKED]));
+        assert_eq!(refused(&[&new, &old], 50, &[OLD, NEW]), Some(true));
+    }
+
+    #[test]
+    fn without_one_fresh_list_of_a_serving_key_nothing_is_known() {
+        let (old, new) = (list(OLD, 5, 100, &[REVOKED]), list(NEW, 6, 40, &[]));
+        assert_eq!(refused(&[&old, &new], 50, &[NEW]), None);
+        assert_eq!(
+            refused(&[&old, &new], 30, &[NEW]),
+            Some(false),
+            "a withdrawn key's list falls with it (L7)"
+        );
+    }
 }
