@@ -3,7 +3,8 @@
 //!
 //! Requested → Admitted → Slicing → Sealed → Delivering → Printing → Closed → Settled; Requested → Refused. A
 //! job whose pressing failed before any key was released is Closed by the vault's withdrawal. What a job of a
-//! state has is in its struct: no manifest before Sealed, no extent before Printing.
+//! state has is in its struct: no manifest before Sealed, no extent before Printing. What a device said is kept as it
+//! signed it, and read from there.
 //! Deliberately absent: pausing, which is the machine's and shows in receipts only as time passing.
 
 use layerlock_proto::refusal::Reason;
@@ -84,15 +85,14 @@ pub struct Delivering {
     pub sealed: Sealed,
 }
 
-/// See [`Job::Printing`].
+/// See [`Job::Printing`]. Keys leave on the receipts in here (RC-16).
 #[derive(Debug, Clone)]
 pub struct Printing {
-    /// The envelope.
-    pub sealed: Sealed,
-    /// The sequence number of the newest receipt.
-    pub sequence: u32,
-    /// How far the machine has come.
-    pub extent: Extent,
+    sealed: Sealed,
+    /// Names the manifest: the newest such receipt.
+    checked: Box<Verified<Receipt>>,
+    /// Names an extent: the newest such receipt.
+    progress: Option<Box<Verified<Receipt>>>,
 }
 
 /// See [`Job::Closed`].
@@ -147,6 +147,8 @@ pub struct Figures {
 /// What remains known of an envelope when its job is over.
 #[derive(Debug, Clone)]
 pub struct Pressed {
+    /// The envelope's header.
+    pub header: Verified<EnvelopeHeader>,
     /// The envelope's manifest.
     pub manifest: Verified<Manifest>,
     /// What pressing it took.
@@ -246,28 +248,28 @@ impl Job {
     }
 
     fn hear(self, receipt: Verified<Receipt>) -> Result<Step, Refusal> {
-        self.check_speaker(&receipt)?;
+        check_speaker(self.order(), &receipt)?;
         match receipt.event {
             Said::Ended(outcome, extent) => self.end(receipt, outcome, extent),
             Said::Checked(manifest) => match self {
                 Self::Sealed(sealed) | Self::Delivering(Delivering { sealed }) => {
                     sealed.check_manifest(manifest)?;
                     let effect = Effect::Release(sealed.window(), 0);
-                    let sequence = receipt.sequence;
-                    let printing = Printing { sealed, sequence, extent: Extent::default() };
+                    let printing = Printing { sealed, checked: Box::new(receipt), progress: None };
                     Step::to(Self::Printing(printing), [effect])
                 }
                 // A device that lost its keys to a power cut proves itself again and gets the window it had.
                 Self::Printing(printing) => {
                     printing.sealed.check_manifest(manifest)?;
-                    let effect = Effect::Release(printing.sealed.window(), printing.extent.layers);
-                    let sequence = printing.sequence.max(receipt.sequence);
-                    Step::to(Self::Printing(Printing { sequence, ..printing }), [effect])
+                    let effect = Effect::Release(printing.sealed.window(), printing.extent().layers);
+                    let is_newer = receipt.sequence > printing.checked.sequence;
+                    let checked = if is_newer { Box::new(receipt) } else { printing.checked };
+                    Step::to(Self::Printing(Printing { checked, ..printing }), [effect])
                 }
                 job => Err(job.out_of_place()),
             },
             Said::Progress(extent) => match self {
-                Self::Printing(printing) => printing.advance(receipt.sequence, extent),
+                Self::Printing(printing) => printing.advance(receipt, extent),
                 job => Err(job.out_of_place()),
             },
         }
@@ -275,7 +277,7 @@ impl Job {
 
     fn end(self, receipt: Verified<Receipt>, outcome: Outcome, extent: Extent) -> Result<Step, Refusal> {
         let over = |sealed: Sealed| {
-            let pressed = Pressed { manifest: sealed.manifest, figures: sealed.figures };
+            let pressed = sealed.pressed();
             (sealed.slicing.admitted, Some(pressed))
         };
         let (admitted, pressed) = match self {
@@ -306,7 +308,7 @@ impl Job {
             Self::Admitted(admitted) => (admitted, None),
             Self::Slicing(slicing) => (slicing.admitted, None),
             Self::Sealed(sealed) | Self::Delivering(Delivering { sealed }) => {
-                let pressed = Pressed { manifest: sealed.manifest, figures: sealed.figures };
+                let pressed = sealed.pressed();
                 (sealed.slicing.admitted, Some(pressed))
             }
             job => return Err(job.out_of_place()),
@@ -381,18 +383,6 @@ impl Job {
         }
     }
 
-    /// RC-7, RC-8
-    fn check_speaker(&self, receipt: &Verified<Receipt>) -> Result<(), Refusal> {
-        let order = self.order();
-        let named = (receipt.device, receipt.job, receipt.hold);
-        let ours = (order.device(), order.job(), order.hold().id);
-        if named == ours && receipt.signer() == order.device_key() {
-            Ok(())
-        } else {
-            Err(Refusal::new(Reason::NotTrusted, "the receipt is of another device, job or hold"))
-        }
-    }
-
     /// RC-9 and its like for the events that are no receipts.
     fn out_of_place(&self) -> Refusal {
         Refusal::new(Reason::InvalidField, format!("this has no place in a job that is {}", self.state()))
@@ -407,7 +397,8 @@ impl Sealed {
 
     /// What remains known of it when the job is over.
     pub fn pressed(&self) -> Pressed {
-        Pressed { manifest: self.manifest.clone(), figures: self.figures }
+        let (header, manifest) = (self.slicing.header.clone(), self.manifest.clone());
+        Pressed { header, manifest, figures: self.figures }
     }
 
     /// RC-10
@@ -421,23 +412,75 @@ impl Sealed {
 }
 
 impl Printing {
-    fn advance(self, sequence: u32, extent: Extent) -> Result<Step, Refusal> {
+    /// Takes up a print by the receipts it rests on; they are held against the job again.
+    ///
+    /// # Errors
+    /// [`Refusal`] when a receipt is of another job, says something else, or what can't be.
+    pub fn resume(
+        sealed: Sealed,
+        checked: Verified<Receipt>,
+        progress: Option<Verified<Receipt>>,
+    ) -> Result<Self, Refusal> {
+        let order = &sealed.slicing.admitted.order;
+        [Some(&checked), progress.as_ref()]
+            .into_iter()
+            .flatten()
+            .try_for_each(|said| check_speaker(order, said))?;
+        let Said::Checked(manifest) = checked.event else {
+            return Err(Refusal::new(Reason::InvalidField, "no receipt says that the envelope was checked"));
+        };
+        sealed.check_manifest(manifest)?;
+        let begun = Self { sealed, checked: Box::new(checked), progress: None };
+        match progress.as_ref().map(|receipt| receipt.event) {
+            None => {}
+            Some(Said::Progress(extent)) => begun.check_forward(extent)?,
+            Some(_) => return Err(Refusal::new(Reason::InvalidField, "the receipt names no progress")),
+        }
+        Ok(Self { progress: progress.map(Box::new), ..begun })
+    }
+
+    /// The envelope.
+    pub const fn sealed(&self) -> &Sealed {
+        &self.sealed
+    }
+
+    /// The receipts it rests on: of the checked envelope, and of progress once there is any.
+    pub fn receipts(&self) -> (&Verified<Receipt>, Option<&Verified<Receipt>>) {
+        (&self.checked, self.progress.as_deref())
+    }
+
+    /// How far the machine has come, as the device signed it.
+    pub fn extent(&self) -> Extent {
+        match self.progress.as_ref().map(|receipt| receipt.event) {
+            Some(Said::Progress(extent)) => extent,
+            None | Some(Said::Checked(_) | Said::Ended(..)) => Extent::default(),
+        }
+    }
+
+    /// The sequence number of the newest receipt.
+    pub fn sequence(&self) -> u32 {
+        let progress = self.progress.as_ref().map_or(0, |receipt| receipt.sequence);
+        progress.max(self.checked.sequence)
+    }
+
+    fn advance(self, receipt: Verified<Receipt>, extent: Extent) -> Result<Step, Refusal> {
         let window = self.sealed.window();
         // Said before: a device that lost the line says it again, and gets what it had.
-        if sequence <= self.sequence {
-            let layers = self.extent.layers;
+        if receipt.sequence <= self.sequence() {
+            let layers = self.extent().layers;
             return Step::to(Job::Printing(self), [Effect::Release(window, layers)]);
         }
         self.check_forward(extent)?;
-        let next = Self { sequence, extent, ..self };
+        let next = Self { progress: Some(Box::new(receipt)), ..self };
         Step::to(Job::Printing(next), [Effect::Release(window, extent.layers)])
     }
 
     /// A machine can't unprint (RC-11), nor print more than there is (RC-12).
     fn check_forward(&self, extent: Extent) -> Result<(), Refusal> {
-        let forward = extent.layers >= self.extent.layers
-            && extent.lines >= self.extent.lines
-            && extent.filament_um >= self.extent.filament_um;
+        let known = self.extent();
+        let forward = extent.layers >= known.layers
+            && extent.lines >= known.lines
+            && extent.filament_um >= known.filament_um;
         if !forward {
             return Err(Refusal::new(Reason::InvalidField, "the receipt names less than an earlier one"));
         }
@@ -454,6 +497,17 @@ impl Printing {
 
 fn begin(admitted: Admitted, header: Verified<EnvelopeHeader>, secret: Vec<u8>) -> Result<Step, Refusal> {
     Step::to(Job::Slicing(Slicing { admitted, header, secret }), [Effect::Offer])
+}
+
+/// RC-7, RC-8
+pub(crate) fn check_speaker(order: &Order, receipt: &Verified<Receipt>) -> Result<(), Refusal> {
+    let named = (receipt.device, receipt.job, receipt.hold);
+    let ours = (order.device(), order.job(), order.hold().id);
+    if named == ours && receipt.signer() == order.device_key() {
+        Ok(())
+    } else {
+        Err(Refusal::new(Reason::NotTrusted, "the receipt is of another device, job or hold"))
+    }
 }
 
 /// `Printed` means every layer (RC-13).

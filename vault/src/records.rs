@@ -1,9 +1,9 @@
 //! What the vault keeps in its store, and the byte form of each record.
 //!
 //! Tables: `design` and `design-by-age` (sealed: a stolen store tells no names, V1), `job`, `device` (session
-//! counters), `offline` and `offline-job` (numbers of
-//! offline prints), `revocations`. Records are read distrustfully: a job's evidence is verified again and must name
-//! the job it is kept under, so an edited or swapped record is no record (V2, S1). Large bytes are files
+//! counters), `offline` and `offline-job` (numbers of offline prints), `revocations`. Records are read distrustfully:
+//! a job's evidence is verified again and must be of the job it is kept under, so a record edited, swapped or spliced
+//! in what was signed is no record (V2, S1). A whole older record put back is not noticed. Large bytes are files
 //! (`envelope`, blobs), durable before the record that names them.
 
 use std::num::NonZeroU64;
@@ -21,6 +21,8 @@ use crate::refusal::Refusal;
 mod codec;
 mod design;
 
+#[cfg(test)]
+pub(crate) use codec::{emit_job, parse_job};
 pub(crate) use design::{Design, DesignName};
 
 /// The vault's records over any store.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use layerlock_proto::types::v1::LedgerEntry;
 use layerlock_seal::statement::Statement;
+use layerlock_seal::trust::Anchors;
 use layerlock_terms::ids::HoldId;
 use layerlock_terms::receipt::{Cause, Countersignature, Event as Said, Settlement};
 use layerlock_terms::trust::Role;
@@ -44,7 +45,7 @@ impl Vault {
         let hold = closed.admitted.order.hold().id;
         let evidence = self.evidence(closed);
         let entry = self.licensor.settle_hold(hold, evidence).await.map_err(|error| error.to_string())?;
-        let settlement = self.check_entry(&entry, hold)?;
+        let settlement = check_entry(&entry, &self.trust, hold)?;
         note_other_cause(live, &closed.ending, settlement.cause);
         let advanced = self.advance(live, Event::Settled(entry.encode_to_vec())).await;
         advanced.map(drop).map_err(|refusal| refusal.to_string())
@@ -68,16 +69,15 @@ impl Vault {
             Ending::Withdrawn(report, _) => Evidence::Withdrawal(report.statement().clone()),
         }
     }
+}
 
-    /// The entry must be the licensor's word about this hold. Its proof is for the device and the seller.
-    fn check_entry(&self, entry: &LedgerEntry, hold: HoldId) -> Result<Settlement, String> {
-        let statement = Statement::parse(&entry.settlement).map_err(|error| error.to_string())?;
-        let settlement = self.trust.verify_of_record::<Settlement>(Role::Licensor, &statement);
-        match settlement {
-            Ok(settlement) if settlement.hold == hold => Ok(settlement.into_inner()),
-            Ok(_) => Err("the licensor answered with another hold's settlement".to_owned()),
-            Err(why) => Err(format!("the settlement is not the licensor's: {why}")),
-        }
+/// The entry must be the licensor's word about this hold. Its proof is for the device and the seller.
+pub(crate) fn check_entry(entry: &LedgerEntry, trust: &Anchors, hold: HoldId) -> Result<Settlement, String> {
+    let statement = Statement::parse(&entry.settlement).map_err(|error| error.to_string())?;
+    match trust.verify_of_record::<Settlement>(Role::Licensor, &statement) {
+        Ok(settlement) if settlement.hold == hold => Ok(settlement.into_inner()),
+        Ok(_) => Err("the licensor answered with another hold's settlement".to_owned()),
+        Err(why) => Err(format!("the settlement is not the licensor's: {why}")),
     }
 }
 

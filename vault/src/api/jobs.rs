@@ -17,7 +17,7 @@ use super::statement;
 use crate::Vault;
 use crate::admit;
 use crate::desk::{Live, View};
-use crate::job::{Ending, Figures, Job, Pressed, Printing};
+use crate::job::{Ending, Figures, Job, Pressed};
 use crate::refusal::Refusal;
 
 /// The service.
@@ -105,9 +105,9 @@ fn message(view: &View) -> wire::Job {
         Job::Refused(refused) => message.reason = refused.refusal.words.clone(),
         Job::Sealed(sealed) => show_pressed(&mut message, &sealed.pressed()),
         Job::Delivering(delivering) => show_pressed(&mut message, &delivering.sealed.pressed()),
-        Job::Printing(Printing { sealed, extent, .. }) => {
-            show_pressed(&mut message, &sealed.pressed());
-            message.layers_printed = extent.layers;
+        Job::Printing(printing) => {
+            show_pressed(&mut message, &printing.sealed().pressed());
+            message.layers_printed = printing.extent().layers;
         }
         Job::Closed(closed) => show_closed(&mut message, closed),
         Job::Settled(settled) => {
@@ -118,7 +118,7 @@ fn message(view: &View) -> wire::Job {
     message
 }
 
-fn show_pressed(message: &mut wire::Job, Pressed { manifest, figures }: &Pressed) {
+fn show_pressed(message: &mut wire::Job, Pressed { manifest, figures, .. }: &Pressed) {
     let Figures { plain_bytes, first_segment, last_segment } = *figures;
     message.layers_sealed = manifest.layers;
     message.segments_sealed = manifest.segments;

@@ -1,9 +1,12 @@
 //! The table of what may happen to a job in which state, and the receipts no state takes.
 
 mod receipts;
+mod records;
 
 use layerlock_seal::keys::{SigningKey, VerifyingKey};
+use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
+use layerlock_seal::toolpath::header_hash;
 use layerlock_seal::trust::{Anchors, Endorsement, TrustedRoot};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::Summary;
@@ -111,7 +114,7 @@ fn header() -> Verified<EnvelopeHeader> {
         design_version: order.license().version,
         device: order.device(),
         machine: "prusa-mk3s".into(),
-        profile: Digest([0; 32]),
+        profile: sha256(&order.profile().emit()),
         created: NOW,
         segment_limit: 100,
         epoch_layers: 4,
@@ -122,7 +125,7 @@ fn header() -> Verified<EnvelopeHeader> {
 fn manifest() -> Verified<Manifest> {
     let (min, max) = (Point3::default(), Point3::default());
     let manifest = Manifest {
-        header: Digest([0; 32]),
+        header: header_hash(header().statement()),
         segments: LAYERS,
         sealed_bytes: 1,
         digest: Digest([0; 32]),
@@ -257,7 +260,7 @@ fn an_old_receipt_moves_nothing_back() {
     let job = after([to_printing(), vec![said(5, Said::Progress(extent(9)))]].concat());
     let job = job.step(said(4, Said::Progress(extent(2))), NOW).unwrap().next;
     let Job::Printing(printing) = job else { panic!("not printing") };
-    assert_eq!((printing.sequence, printing.extent), (5, extent(9)));
+    assert_eq!((printing.sequence(), printing.extent()), (5, extent(9)));
 }
 
 #[test]
