@@ -8,17 +8,19 @@ use std::sync::Arc;
 
 use house::device::Session;
 use house::{
-    House, LEASE, Order, Printer, SELLER, as_seller, block, designs, jobs, manifest, mesh, reason, upload,
-    upload_as,
+    House, LEASE, Order, Printer, SELLER, as_seller, block, designs, jobs, manifest, mesh, pass, reason,
+    upload, upload_as, with_pass,
 };
 use layerlock_proto::refusal::Reason;
 use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::vault_message::Message as Answer;
+use layerlock_seal::statement::Statement;
 use layerlock_terms::digest::Digest;
 use layerlock_terms::ids::{HoldId, LicenseId};
 use layerlock_terms::license::{DeviceScope, Expiry, Hold};
 use layerlock_terms::receipt::{Event, Outcome};
 use layerlock_terms::toolpath::Piece;
+use layerlock_terms::trust::{SellerPass, SessionProof};
 use layerlock_terms::units::{Millis, Timestamp};
 use layerlock_vault::licensor_link::Evidence;
 use layerlock_vault::{Vault, worker};
@@ -82,6 +84,27 @@ async fn another_sellers_design_is_absent() {
     assert_eq!(reason(&refused), Reason::NotFound);
     let anonymous = designs(&vault).get_design(request).await.unwrap_err();
     assert_eq!(reason(&anonymous), Reason::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_pass_of_another_key_seller_or_vault_or_past_its_end_opens_nothing() {
+    let house = House::new();
+    let vault = house.open().await;
+    let right = pass(SELLER);
+    let passes = [
+        (right.clone(), 77),
+        (SellerPass { seller: house::seller(77), ..right.clone() }, SELLER),
+        (SellerPass { vault: house::key(77).verifying_key().into(), ..right.clone() }, SELLER),
+        (SellerPass { expires: Timestamp(house::NOON), ..right.clone() }, SELLER),
+    ];
+    let request = wire::ListDesignsRequest::default;
+    for (pass, by) in passes {
+        let signed = Statement::sign(&pass, &house::key(by));
+        let refused = designs(&vault).list_designs(with_pass(SELLER, &signed, request())).await.unwrap_err();
+        assert_eq!(reason(&refused), Reason::Unauthenticated, "{refused:?}");
+    }
+    let signed = Statement::sign(&right, &house::key(SELLER));
+    assert!(designs(&vault).list_designs(with_pass(SELLER, &signed, request())).await.is_ok());
 }
 
 #[tokio::test]
@@ -430,6 +453,20 @@ async fn a_device_that_comes_back_prints_on_and_its_final_receipt_is_answered_tw
         .await;
     assert_eq!(third.next().await.unwrap(), Answer::Settled(settled));
     assert_eq!(house.licensor.settled.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_proof_of_another_challenge_or_device_opens_no_session_and_uses_up_no_counter() {
+    let house = House::new();
+    let vault = house.open().await;
+    let printer = Printer::new(40);
+    let changes: [fn(&mut SessionProof); 2] =
+        [|proof| proof.challenge[0] ^= 1, |proof| proof.device = Printer::new(41).id];
+    for change in changes {
+        let refused = Session::open_with(&vault, &printer, 5, change).await.err().expect("not the device");
+        assert_eq!(reason(&refused), Reason::NotTrusted, "{refused:?}");
+    }
+    assert!(Session::open(&vault, &printer, 5).await.is_ok());
 }
 
 #[tokio::test]

@@ -39,17 +39,28 @@ pub struct Delivered {
 impl Session {
     /// Challenge, hello, welcome.
     pub async fn open(vault: &Arc<Vault>, printer: &Printer, counter: u64) -> Result<Self, Status> {
+        Self::open_with(vault, printer, counter, |_| {}).await
+    }
+
+    /// The same, with a proof that was changed before it was signed.
+    pub async fn open_with(
+        vault: &Arc<Vault>,
+        printer: &Printer,
+        counter: u64,
+        change: impl FnOnce(&mut SessionProof),
+    ) -> Result<Self, Status> {
         let (say, said) = mpsc::channel(16);
         let hear = SessionsClient::new(vault.routes()).open_session(ReceiverStream::new(said)).await?;
         let mut session =
             Self { printer: printer.clone(), say, hear: hear.into_inner(), secrets: VecDeque::new() };
         let Answer::Challenge(challenge) = session.next().await? else { panic!("no challenge") };
-        let proof = SessionProof {
+        let mut proof = SessionProof {
             device: printer.id,
             challenge: challenge.try_into().unwrap(),
             nonce: [5; 32],
             counter,
         };
+        change(&mut proof);
         let proof = Statement::sign(&proof, &printer.sign()).emit();
         session.say(Said::Hello(wire::Hello { certificate: printer.certificate().emit(), proof })).await;
         let Answer::Welcome(welcome) = session.next().await? else { panic!("no welcome") };

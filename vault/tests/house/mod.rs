@@ -283,20 +283,26 @@ pub fn manifest(seller_number: u8, bytes: &[u8]) -> DesignManifest {
     }
 }
 
+/// A seller's pass for this vault.
+pub fn pass(number: u8) -> SellerPass {
+    SellerPass { seller: seller(number), vault: key(VAULT).verifying_key().into(), expires: never() }
+}
+
 /// A call with a seller's certificate and pass.
 pub fn as_seller<T>(number: u8, message: T) -> Request<T> {
+    with_pass(number, &Statement::sign(&pass(number), &key(number)), message)
+}
+
+/// A call with a seller's certificate and this pass.
+pub fn with_pass<T>(number: u8, pass: &Statement, message: T) -> Request<T> {
     let certificate = SellerCertificate {
         seller: seller(number),
         key: key(number).verifying_key().into(),
         expires: never(),
     };
-    let pass =
-        SellerPass { seller: seller(number), vault: key(VAULT).verifying_key().into(), expires: never() };
     let mut request = Request::new(message);
-    let parts = [
-        (caller::CERTIFICATE, Statement::sign(&certificate, &key(LICENSOR))),
-        (caller::PASS, Statement::sign(&pass, &key(number))),
-    ];
+    let parts =
+        [(caller::CERTIFICATE, Statement::sign(&certificate, &key(LICENSOR))), (caller::PASS, pass.clone())];
     for (name, statement) in parts {
         request.metadata_mut().insert_bin(name, MetadataValue::from_bytes(&statement.emit()));
     }

@@ -1,15 +1,17 @@
 //! The worked examples of pages whose nouns have no files: each block of bytes is what the code writes.
 
+use layerlock_seal::keys::SigningKey;
 use layerlock_terms::digest::Digest;
 use layerlock_terms::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
 use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License, Release, Terms};
 use layerlock_terms::machine::{Machine, Material};
 use layerlock_terms::profile::{Preset, Profile};
-use layerlock_terms::trust::DesignManifest;
+use layerlock_terms::trust::{DesignManifest, EnrolmentRequest, SellerPass, SessionProof, SessionWelcome};
 use layerlock_terms::units::{Millis, Percent, Timestamp};
 use layerlock_terms::wire::Noun;
 
 use super::pages::{example, page};
+use super::support;
 
 const ISSUED: Timestamp = Timestamp(1_700_000_000_000);
 const DAY: u64 = 24 * 60 * 60 * 1000;
@@ -93,4 +95,19 @@ fn bytes_of(line: &str) -> Option<&str> {
 #[test]
 fn the_examples_of_licenses_are_what_is_written() {
     shows("license", &[license().emit(), hold().emit(), design().emit(), profile().emit()]);
+}
+
+#[test]
+fn the_examples_of_sessions_are_what_is_written() {
+    let sign = SigningKey::from_seed(&[0x55; 32]).verifying_key().into();
+    let vault = support::signer().verifying_key().into();
+    let (code, open) = (Digest([0xc0; 32]), support::device().wrapping_key().into());
+    let request = EnrolmentRequest { code, sign, open, machine: "prusa-mk3s".into() };
+    let (challenge, nonce) = ([0xca_u8; 32], [7; 32]);
+    let proof = [&device().as_bytes()[..], &challenge, &nonce, &7_u64.to_be_bytes()].concat();
+    let proof = SessionProof::parse(&proof).expect("a proof");
+    let welcome = SessionWelcome { nonce, now: ISSUED };
+    let expires = ISSUED.plus(Millis(60_000));
+    let pass = SellerPass { seller: SellerId::from_bytes([0x71; 16]), vault, expires };
+    shows("session", &[request.emit(), proof.emit(), welcome.emit(), pass.emit()]);
 }
