@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use layerlock_seal::trust::{Endorsement, TrustedRoot};
+use layerlock_terms::trust::Root;
 use tempfile::TempDir;
 
 /// A folder in which people meet with their files.
@@ -275,6 +276,43 @@ fn what_clients_would_refuse_is_not_installed() {
     table.refuses("install root-2.trust --data-dir house", "certifies no vault key");
     let line = format!("certify --root root-2.trust --role vault --key {vault} -o again.trust");
     table.refuses(&line, "was withdrawn by the root");
+}
+
+#[test]
+fn a_key_of_two_purposes_is_certified_by_nobody() {
+    let table = Table::laid();
+    table.first_root();
+    let certificates = table.certify("root-1.trust", &["ada", "ben"]);
+    table.root(&format!("install root-1.trust {certificates} --data-dir house"));
+    let own = "certify --root root-1.trust --role vault --key ben.key.pub -o own.trust";
+    table.refuses(own, "is a root key already");
+    let vault = "house/keys/vault.key.pub";
+    table.root(&format!("certify --root root-1.trust --role licensor --key {vault} -o second.trust"));
+    table.root("sign second.trust --root root-1.trust --key ada.key");
+    table.root("sign second.trust --root root-1.trust --key ben.key");
+    table.refuses("install second.trust --data-dir house", "is a vault key already");
+}
+
+#[test]
+fn a_withdrawn_key_stays_in_every_draft_and_whoever_drops_it_is_warned() {
+    let table = Table::laid();
+    table.first_root();
+    table.keys(&["stolen"]);
+    let warning = "is withdrawn no more";
+    table.root("draft --from root-1.trust --withdraw stolen.key.pub -o root-2.trust");
+    table.root("sign root-2.trust --root root-1.trust --key ada.key");
+    table.root("sign root-2.trust --root root-1.trust --key ben.key");
+    let said = table.root("draft --from root-2.trust -o root-3.trust");
+    assert!(said.contains("  withdrawn    ") && !said.contains(warning), "{said}");
+    let kept: Root =
+        Endorsement::parse(&table.bytes("root-3.trust")).expect("a file").read().expect("a root");
+    let drops = Endorsement::draft(&Root { withdrawn: Vec::new(), ..kept });
+    fs::write(table.path().join("drops.trust"), drops.emit()).expect("written");
+    for line in ["show drops.trust --root root-2.trust", "sign drops.trust --root root-2.trust --key ada.key"]
+    {
+        let said = table.root(line);
+        assert!(said.contains(warning), "{line}: {said}");
+    }
 }
 
 #[test]

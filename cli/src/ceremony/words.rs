@@ -77,6 +77,13 @@ fn say_changes(before: &Root, after: &Root, out: &mut impl Write) -> Result<(), 
     if before.threshold != after.threshold {
         lines.push(format!("~ {} must sign, where {} had to", after.threshold, before.threshold));
     }
+    let dropped = before.withdrawn.iter().filter(|key| !after.withdrawn.contains(key));
+    lines.extend(dropped.map(|key| {
+        format!(
+            "! {} is withdrawn no more: any certificate of it that has not ended serves again",
+            id_of(*key)
+        )
+    }));
     lines.push(format!("~ ends {}, where it was {}", moment(after.expires), moment(before.expires)));
     writeln!(out, "changes of version {}", before.version)?;
     lines.iter().try_for_each(|line| writeln!(out, "  {line}"))?;
