@@ -7,7 +7,7 @@
 use layerlock_proto::convert;
 use layerlock_proto::licensor::v1 as wire;
 use layerlock_proto::refusal::Reason;
-use layerlock_seal::enrolment::{EnrolmentAnswer, WrappedAnswer};
+use layerlock_seal::enrolment::{EnrolmentAnswer, KeptCode, WrappedAnswer};
 use layerlock_seal::keys::{VerifyingKey, WrappingKey};
 use layerlock_seal::statement::Statement;
 use layerlock_seal::token::TokenSource;
@@ -49,7 +49,11 @@ impl wire::devices_server::Devices for Door {
         caller.operator_or_seller()?;
         let call = Call::new(caller, "CreateEnrolmentCode", &body.request_id, &body)?;
         let code = TokenSource::enrolment_code(&self.0.keys.tokens, call.context());
-        let answer = self.0.shelf.once(&call, || async { Ok(self.0.draft_code(&code.digest())) }).await?;
+        let answer = self
+            .0
+            .shelf
+            .once(&call, || async { Ok(self.0.draft_code(&KeptCode::of(&code.digest()))) })
+            .await?;
         Ok(Response::new(wire::CreateEnrolmentCodeResponse { code: code.reveal().to_string(), ..answer }))
     }
 
@@ -124,6 +128,11 @@ impl Seen {
         Ok(Self { statement, request })
     }
 
+    /// What its code is kept under.
+    fn code(&self) -> KeptCode {
+        KeptCode::of(&self.request.code)
+    }
+
     /// Checks that the key it names signed it and that both keys are fit for use.
     fn verify(&self) -> Result<WrappingKey, Status> {
         let sign = VerifyingKey::try_from(self.request.sign).map_err(|unfit| refuse::unfit("sign", unfit))?;
@@ -134,10 +143,10 @@ impl Seen {
 }
 
 impl Licensor {
-    fn draft_code(&self, digest: &Digest) -> Draft<wire::CreateEnrolmentCodeResponse> {
+    fn draft_code(&self, kept: &KeptCode) -> Draft<wire::CreateEnrolmentCodeResponse> {
         let expires = self.clock.now().plus(self.lifetimes.enrolment_code);
         let code = Code { expires, tries: 0, stage: CodeStage::Open };
-        let commit = put(Commit::new(), tables::code(digest), &code, Expect::Absent);
+        let commit = put(Commit::new(), tables::code(kept), &code, Expect::Absent);
         let answer = wire::CreateEnrolmentCodeResponse { code: String::new(), expires_unix_ms: expires.0 };
         Draft { commit, answer }
     }
@@ -149,18 +158,18 @@ impl Licensor {
         let answer = EnrolmentAnswer::generate(&mut self.randomness.source());
         let request = seen.statement.digest();
         let asked = Challenge { request, answer: answer.digest() };
-        let mut code = self.open_code(&seen.request.code).await?;
+        let mut code = self.open_code(&seen.code()).await?;
         let expect = code.expected();
         code.value.tries += 1;
         code.value.stage = CodeStage::Challenged(asked);
-        let commit = put(Commit::new(), tables::code(&seen.request.code), &code.value, expect);
+        let commit = put(Commit::new(), tables::code(&seen.code()), &code.value, expect);
         self.shelf.0.commit(commit).await.map_err(|error| refuse::commit(&error))?;
         Ok(answer.wrap(&request, &seen.verify()?, &mut self.randomness.source()))
     }
 
     /// A code that may still be used.
-    async fn open_code(&self, digest: &Digest) -> Result<Loaded<Code>, Status> {
-        let code = self.shelf.load::<Code>(&tables::code(digest)).await?.ok_or_else(bad_code)?;
+    async fn open_code(&self, kept: &KeptCode) -> Result<Loaded<Code>, Status> {
+        let code = self.shelf.load::<Code>(&tables::code(kept)).await?.ok_or_else(bad_code)?;
         let usable = match code.value.stage {
             CodeStage::Open | CodeStage::Challenged(_) => {
                 self.clock.now() < code.value.expires && code.value.tries < MOST_TRIES
@@ -196,12 +205,12 @@ impl Licensor {
     ) -> Result<Statement, Status> {
         let given = Challenge { request: seen.statement.digest(), answer };
         for _ in 0..ATTEMPTS {
-            if let Some(certificate) = self.enrolled(&seen.request.code, given).await? {
+            if let Some(certificate) = self.enrolled(&seen.code(), given).await? {
                 return Ok(certificate);
             }
-            let code = self.open_code(&seen.request.code).await?;
+            let code = self.open_code(&seen.code()).await?;
             if code.value.stage != CodeStage::Challenged(given) {
-                return self.refuse_answer(&seen.request.code, code).await;
+                return self.refuse_answer(&seen.code(), code).await;
             }
             seen.verify()?;
             let (commit, certificate) = self.enrolment(seen, given, &code, attestation).await?;
@@ -215,8 +224,8 @@ impl Licensor {
         Err(refuse::busy())
     }
 
-    async fn enrolled(&self, code: &Digest, given: Challenge) -> Result<Option<Statement>, Status> {
-        let Some(code) = self.shelf.load::<Code>(&tables::code(code)).await? else { return Ok(None) };
+    async fn enrolled(&self, kept: &KeptCode, given: Challenge) -> Result<Option<Statement>, Status> {
+        let Some(code) = self.shelf.load::<Code>(&tables::code(kept)).await? else { return Ok(None) };
         match code.value.stage {
             CodeStage::Used(answered, device) if answered == given => {
                 let device = self.shelf.owned::<Device>(&tables::device(&device)).await?;
@@ -226,10 +235,10 @@ impl Licensor {
         }
     }
 
-    async fn refuse_answer(&self, digest: &Digest, mut code: Loaded<Code>) -> Result<Statement, Status> {
+    async fn refuse_answer(&self, kept: &KeptCode, mut code: Loaded<Code>) -> Result<Statement, Status> {
         let expect = code.expected();
         code.value.tries += 1;
-        let commit = put(Commit::new(), tables::code(digest), &code.value, expect);
+        let commit = put(Commit::new(), tables::code(kept), &code.value, expect);
         self.shelf.0.commit(commit).await.map_err(|error| refuse::commit(&error))?;
         Err(refuse::untrusted("answer", "not what the challenge asked for: begin the enrolment again"))
     }
@@ -251,7 +260,7 @@ impl Licensor {
         let device = Device { certificate: statement.clone(), revocation: Revocation::Never };
         let used = Code { stage: CodeStage::Used(given, id), ..code.value.clone() };
         let pointer = Pointer(*id.as_bytes());
-        let commit = put(Commit::new(), tables::code(&seen.request.code), &used, code.expected());
+        let commit = put(Commit::new(), tables::code(&seen.code()), &used, code.expected());
         let commit = put(commit, tables::device(&id), &device, Expect::Absent);
         let commit = put(commit, tables::device_by_age(now, &id), &pointer, Expect::Absent);
         let commit = match attestation {

@@ -3,9 +3,10 @@
 //! An index row's key is (owner, moment, id), big-endian, so key order is age order and one owner's listing never
 //! reaches into another's (L9). Deliberately absent: what the rows hold.
 
+use layerlock_seal::enrolment::KeptCode;
 use layerlock_seal::token::ApiKeyHash;
 use layerlock_store::{Key, Prefix};
-use layerlock_terms::digest::{Digest, SignKey};
+use layerlock_terms::digest::SignKey;
 use layerlock_terms::ids::{BuyerId, DeviceId, HoldId, LicenseId, OfferId, RequestId, SellerId};
 use layerlock_terms::units::Timestamp;
 
@@ -27,7 +28,7 @@ by_id! {
     hold(HoldId) = "hold",
     device(DeviceId) = "device",
     device_key(SignKey) = "device-key",
-    code(Digest) = "code",
+    code(KeptCode) = "code",
     attestation(DeviceId) = "attestation",
 }
 

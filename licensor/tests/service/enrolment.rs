@@ -5,7 +5,8 @@ use layerlock_proto::refusal::Reason;
 use layerlock_seal::enrolment::EnrolmentCode;
 use layerlock_seal::keys::OpeningKey;
 use layerlock_seal::statement::Statement;
-use layerlock_terms::digest::{OpenKey, SignKey};
+use layerlock_store::{Page, Prefix};
+use layerlock_terms::digest::{Digest, OpenKey, SignKey};
 use layerlock_terms::trust::{DeviceCertificate, EnrolmentRequest};
 use layerlock_terms::wire::Writer;
 
@@ -56,12 +57,26 @@ async fn a_code_past_its_time_and_a_guessed_one_are_refused_alike() {
 }
 
 #[tokio::test]
-async fn the_same_request_id_gives_the_same_code_and_only_its_hash_is_stored() {
+async fn the_same_request_id_gives_the_same_code() {
     let world = World::new().await;
     let (request, operator) = (world.request_id(), operator().reveal().to_string());
     let first = world.code(&request, &operator).await.unwrap();
     assert_eq!(world.code(&request, &operator).await.unwrap(), first);
     assert!(EnrolmentCode::parse(&first.code).is_ok());
+}
+
+#[tokio::test]
+async fn who_reads_what_is_stored_of_a_code_can_not_enrol_by_it() {
+    let world = World::new().await;
+    let code = fresh_code(&world).await;
+    let codes = Prefix::new("code", &[]).unwrap();
+    let stored = world.store.list(&codes, Page::first(10)).await.unwrap().records;
+    let [(kept, _)] = &stored[..] else { panic!("one code was made: {stored:?}") };
+    let sent: [u8; 32] = kept.parts()[0].as_slice().try_into().unwrap();
+    let (sign, open) = (key("thief").verifying_key().into(), opening().wrapping_key().into());
+    let noun = EnrolmentRequest { code: Digest(sent), sign, open, machine: MACHINE.into() };
+    assert_eq!(refused(world.begin(&Statement::sign(&noun, &key("thief"))).await), Reason::EnrolmentCode);
+    world.enrol(&enrolment_request(&code, &key("device"), &opening()), &opening()).await.unwrap();
 }
 
 #[tokio::test]

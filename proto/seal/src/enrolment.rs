@@ -1,7 +1,8 @@
 //! Enrolment: the code a person types at a device, and the challenge that only its opening key can open.
 //!
-//! A code is 80 bits in Crockford's base 32: short enough to type, single use, and too much to guess within
-//! its minutes even for whoever saw its hash. The challenge is 32 random bytes, HPKE-wrapped to the opening
+//! A code is 80 bits in Crockford's base 32: short enough to type, single use, and too much to guess. A device
+//! sends its hash, which is as good as the code to whoever hears it in its minutes: the wire must be confidential.
+//! A licensor keeps a hash of that hash, which enrols nobody. The challenge is 32 random bytes, HPKE-wrapped to the opening
 //! key and bound to the enrolment request; who gives them back holds that key. Deliberately absent: how
 //! often and how long a code is good for. That is the licensor's.
 
@@ -26,6 +27,10 @@ const SYMBOLS: usize = 16;
 
 /// Lets one device enrol once. Text form: four groups of four symbols.
 pub struct EnrolmentCode(Zeroizing<[u8; SYMBOLS]>);
+
+/// What a licensor keeps a code under: whoever reads it can't enrol (ENR-4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptCode(Digest);
 
 /// What a device gives back to show that it holds its opening key.
 pub struct EnrolmentAnswer(Secret);
@@ -68,9 +73,21 @@ impl EnrolmentCode {
         text
     }
 
-    /// What the code is stored and named by; goes into the enrolment request.
+    /// What a device sends in its enrolment request. It enrols: keep it as a [`KeptCode`] alone.
     pub fn digest(&self) -> Digest {
         primitives::sha256_parts(&[labels::ENROLMENT_CODE_HASH.as_bytes(), &self.0[..]])
+    }
+}
+
+impl KeptCode {
+    /// Of what a device sends ([`EnrolmentCode::digest`]).
+    pub fn of(sent: &Digest) -> Self {
+        Self(primitives::sha256_parts(&[labels::ENROLMENT_CODE_KEPT.as_bytes(), sent.as_bytes()]))
+    }
+
+    /// The 32 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0.0
     }
 }
 
@@ -219,6 +236,17 @@ mod tests {
         let typed = EnrolmentCode::parse("7k3dqozx 9mba4tle").unwrap();
         assert_eq!(code.digest(), typed.digest());
         assert_eq!(&*typed.reveal(), "7K3D-Q0ZX-9MBA-4T1E");
+    }
+
+    #[test]
+    fn what_is_kept_of_a_code_is_a_hash_of_what_enrols() {
+        let sent = EnrolmentCode::parse("7K3D-Q0ZX-9MBA-4T1E").unwrap().digest();
+        let kept = KeptCode::of(&sent);
+        assert_eq!(
+            kept.as_bytes(),
+            crate::sha256(&[b"layerlock/enrolment-kept/v1", &sent.0[..]].concat()).as_bytes()
+        );
+        assert_ne!(kept, KeptCode::of(&Digest(*kept.as_bytes())));
     }
 
     #[test]

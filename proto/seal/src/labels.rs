@@ -38,13 +38,15 @@ pub const API_KEY_DERIVED: &str = "layerlock/derived-api-key/v1";
 pub const ENROLMENT_CODE: &str = "layerlock/enrolment-code/v1";
 /// Begins the hash an enrolment code is named by.
 pub const ENROLMENT_CODE_HASH: &str = "layerlock/enrolment-hash/v1";
+/// Begins the hash, of that hash, that a licensor keeps a code under.
+pub const ENROLMENT_CODE_KEPT: &str = "layerlock/enrolment-kept/v1";
 /// Begins the HPKE info an enrolment's answer is wrapped to a device with.
 pub const ENROLMENT_WRAP: &str = "layerlock/enrolment-wrap/v1";
 /// Begins the hash a licensor keeps of an enrolment's answer.
 pub const ENROLMENT_ANSWER: &str = "layerlock/enrolment-answer/v1";
 
 /// All of the above.
-pub const ALL: [&str; 19] = [
+pub const ALL: [&str; 20] = [
     STATEMENT,
     HEADER_HASH,
     EPOCH_SECRET,
@@ -62,6 +64,7 @@ pub const ALL: [&str; 19] = [
     API_KEY_DERIVED,
     ENROLMENT_CODE,
     ENROLMENT_CODE_HASH,
+    ENROLMENT_CODE_KEPT,
     ENROLMENT_WRAP,
     ENROLMENT_ANSWER,
 ];

@@ -45,7 +45,7 @@ pub struct DeviceCertificate {
 /// Signed by the device's own new key: proves that it holds it, and binds both keys to one enrolment code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnrolmentRequest {
-    /// SHA-256 of the enrolment code.
+    /// The enrolment code's hash, as `proto/spec/statement.md` forms it.
     pub code: Digest,
     /// The device's signing key.
     pub sign: SignKey,
