@@ -41,6 +41,7 @@ pub use check::{Cleared, RecordedOffer, Refusal};
 pub use clock::Clock;
 pub use enrol::{EnrolError, Enrolment};
 pub use identity::IdentityError;
+pub use link::LinkError;
 pub use print::Failure;
 pub use printer::PrinterTarget;
 pub use serve::{DeviceError, Notice, PrintReport, Until};

@@ -86,7 +86,9 @@ pub enum LinkError {
     #[error("the vault does not accept this device: {0}; enrol it with the licensor this vault serves")]
     NotAccepted(String),
     /// The vault didn't prove itself.
-    #[error("what answered is not the vault: {0}; it got this device's certificate and its answer to one challenge")]
+    #[error(
+        "what answered is not the vault: {0}; it got this device's certificate and its answer to one challenge"
+    )]
     NotTheVault(String),
 }
 

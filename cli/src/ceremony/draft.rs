@@ -2,14 +2,13 @@
 
 use std::io::Write;
 
-use layerlock_seal::keys::VerifyingKey;
 use layerlock_seal::trust::{Endorsement, TrustError};
 use layerlock_terms::digest::SignKey;
 use layerlock_terms::machine::Machine;
 use layerlock_terms::trust::{Authority, Root, ServiceCertificate};
 use layerlock_terms::units::{Millis, Timestamp};
 
-use super::{CeremonyError, create, public_key, trusted, words};
+use super::{CeremonyError, create, id_of, public_key, trusted, words};
 use crate::args::root::{Certify, Draft};
 
 const DAY: u64 = 24 * 3600 * 1000;
@@ -33,8 +32,7 @@ pub(super) fn root(args: &Draft, now: Timestamp, out: &mut impl Write) -> Result
 
 fn change_keys(root: &mut Root, args: &Draft) -> Result<(), CeremonyError> {
     for typed in &args.remove_keys {
-        let key = public_key(typed)?;
-        remove(&mut root.keys, key)?;
+        remove(&mut root.keys, typed)?;
     }
     for typed in &args.add_keys {
         root.keys.push(public_key(typed)?.into());
@@ -53,9 +51,17 @@ fn change_keys(root: &mut Root, args: &Draft) -> Result<(), CeremonyError> {
     Ok(())
 }
 
-fn remove(keys: &mut Vec<SignKey>, key: VerifyingKey) -> Result<(), CeremonyError> {
-    let place = keys.iter().position(|known| *known == key.into());
-    keys.remove(place.ok_or(CeremonyError::NoSuchKey(key.key_id()))?);
+/// Removes the key of this id, as `root show` prints it, or this public key.
+fn remove(keys: &mut Vec<SignKey>, typed: &str) -> Result<(), CeremonyError> {
+    let place = match keys.iter().position(|known| id_of(*known) == typed.trim()) {
+        Some(place) => place,
+        None => {
+            let key = public_key(typed)?;
+            let place = keys.iter().position(|known| *known == key.into());
+            place.ok_or(CeremonyError::NoSuchKey(key.key_id()))?
+        }
+    };
+    keys.remove(place);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use indicatif::ProgressBar;
 use layerlock_device::enrol::{self, Enrolment};
 use layerlock_device::{
-    Clock, Device, DeviceError, EnrolError, Notice, OpenError, PrinterTarget, RenewError, Until,
+    Clock, Device, DeviceError, EnrolError, LinkError, Notice, OpenError, PrinterTarget, RenewError, Until,
 };
 use layerlock_seal::statement::Statement;
 
@@ -102,8 +102,10 @@ async fn serve(
         )?;
     }
     writeln!(out, "{} waits for jobs", device.id())?;
-    let until =
-        if once { Until::OneJob } else { Until::Stopped(Box::pin(async { drop(interrupted().await) })) };
+    let until = || match once {
+        true => Until::OneJob,
+        false => Until::Stopped(Box::pin(async { drop(interrupted().await) })),
+    };
     let mut bar = ProgressBar::hidden();
     let mut told = Ok(());
     let mut watch = |notice: Notice<'_>| {
@@ -121,7 +123,17 @@ async fn serve(
             told = std::mem::replace(&mut told, Ok(())).and(told_now);
         }
     };
-    let served = device.serve(connection.lazy(&connection.vault)?, printer, &mut watch, until).await;
+    let vault = connection.lazy(&connection.vault)?;
+    let mut served = device.serve(vault.clone(), printer.clone(), &mut watch, until()).await;
+    // The house may have changed its root while we served: whoever answers is asked once more under a newer one.
+    while matches!(served, Err(DeviceError::Link(LinkError::NotTheVault(_)))) {
+        let before = device.root().version();
+        match renew(&mut device, &connection).await {
+            Ok(now) if now > before => {}
+            Ok(_) | Err(_) => break,
+        }
+        served = device.serve(vault.clone(), printer.clone(), &mut watch, until()).await;
+    }
     bar.finish_and_clear();
     served?;
     Ok(told?)

@@ -159,6 +159,9 @@ impl Licensor {
         let request = seen.statement.digest();
         let asked = Challenge { request, answer: answer.digest() };
         let mut code = self.open_code(&seen.code()).await?;
+        if code.value.tries == MOST_TRIES {
+            return Err(bad_code());
+        }
         let expect = code.expected();
         code.value.tries += 1;
         code.value.stage = CodeStage::Challenged(asked);
@@ -167,12 +170,12 @@ impl Licensor {
         Ok(answer.wrap(&request, &seen.verify()?, &mut self.randomness.source()))
     }
 
-    /// A code that may still be used.
+    /// A code that may still be used, be it to answer its last challenge.
     async fn open_code(&self, kept: &KeptCode) -> Result<Loaded<Code>, Status> {
         let code = self.shelf.load::<Code>(&tables::code(kept)).await?.ok_or_else(bad_code)?;
         let usable = match code.value.stage {
             CodeStage::Open | CodeStage::Challenged(_) => {
-                self.clock.now() < code.value.expires && code.value.tries < MOST_TRIES
+                self.clock.now() < code.value.expires && code.value.tries <= MOST_TRIES
             }
             CodeStage::Used(_, _) => false,
         };

@@ -141,6 +141,17 @@ async fn a_flood_of_tries_ends_the_code_before_any_key_is_worked_with() {
     assert_eq!(refused(world.begin(&unsigned).await), Reason::EnrolmentCode);
 }
 
+#[tokio::test]
+async fn the_last_try_of_a_code_may_still_be_answered() {
+    let world = World::new().await;
+    let (key, opening) = (key("device"), opening());
+    let request = enrolment_request(&fresh_code(&world).await, &key, &opening);
+    for _ in 0..7 {
+        world.begin(&request).await.unwrap();
+    }
+    world.enrol(&request, &opening).await.unwrap();
+}
+
 fn with_broken_signature(statement: &Statement) -> Vec<u8> {
     let mut bytes = statement.emit();
     *bytes.last_mut().unwrap() ^= 1;

@@ -81,8 +81,9 @@ def parse_root(stated: Endorsement) -> Root:
 
 def _is_well_named(authority: Authority) -> bool:
     machines = authority.machines
-    names = [authority.name, *machines]
-    return bool(machines) and machines == sorted(set(machines)) and all(map(NAME.fullmatch, names))
+    if not machines or machines != sorted(set(machines)) or not NAME.fullmatch(authority.name):
+        return False
+    return all(len(machine) <= NAME_LIMIT and all(map(NAME.fullmatch, machine.split("."))) for machine in machines)
 
 
 def begin(received: list[bytes], told: bytes | None) -> tuple[Believed, list[Endorsement]]:

@@ -106,7 +106,7 @@ impl Root {
 
 impl Authority {
     fn is_plain(&self) -> bool {
-        let machines = self.machines.iter().all(|machine| is_name(machine));
+        let machines = self.machines.iter().all(|machine| is_machine(machine));
         is_name(&self.name)
             && machines
             && !self.machines.is_empty()
@@ -233,9 +233,40 @@ fn distinct(keys: &[SignKey]) -> bool {
     keys.iter().enumerate().all(|(place, key)| !keys[..place].contains(key))
 }
 
+/// What a machine may be called: as a name, and dots between (`voron-2.4-250`).
+fn is_machine(name: &str) -> bool {
+    name.split('.').all(is_name) && name.len() <= MAX_NAME as usize
+}
+
 /// What a name may be: 1 to 64 lower-case letters, digits and hyphens. Nothing that could read as something else
 /// on a key holder's screen.
 fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     !name.is_empty() && name.len() <= MAX_NAME as usize && name.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::MACHINES;
+
+    fn listing(machines: Vec<String>) -> Authority {
+        Authority { name: "acme".into(), key: SignKey([9; 32]), expires: Timestamp(1), machines }
+    }
+
+    #[test]
+    fn every_machine_of_the_catalogue_may_be_a_makers() {
+        assert!(MACHINES.iter().any(|machine| machine.name.contains('.')), "one with a dot is among them");
+        for machine in MACHINES {
+            assert!(listing(vec![machine.name.into()]).is_plain(), "{}", machine.name);
+        }
+    }
+
+    #[test]
+    fn names_that_could_read_as_something_else_are_no_machines() {
+        let long = "a.".repeat(40);
+        for name in ["", ".", "a.", ".a", "a..b", "A", "a b", "a/b", &long] {
+            assert!(!listing(vec![name.into()]).is_plain(), "{name}");
+        }
+    }
 }
