@@ -6,6 +6,7 @@ mod house;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use house::device::{Delivered, Session};
 use house::{House, Order, Printer, mesh, upload};
@@ -16,6 +17,7 @@ use layerlock_seal::toolpath::Opener;
 use layerlock_terms::license::Release;
 use layerlock_terms::receipt::{Event, Outcome};
 use layerlock_terms::release::{Grounds, KeyRelease};
+use layerlock_vault::Vault;
 
 /// All that was said about one job, as somebody on the wire has it.
 struct Recorded {
@@ -43,6 +45,26 @@ impl Recorded {
     }
 }
 
+/// A printer in session, and a job for it.
+struct Begun {
+    _house: House,
+    vault: Arc<Vault>,
+    printer: Printer,
+    order: Order,
+    session: Session,
+}
+
+async fn begun() -> Begun {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let printer = Printer::new(40);
+    let order = Order::new(21, &mesh(), &printer);
+    order.create(&vault).await.unwrap();
+    let session = Session::open(&vault, &printer, 1).await.unwrap();
+    Begun { _house: house, vault, printer, order, session }
+}
+
 /// Prints so many layers of all by the book, cancels, and records the wire.
 async fn cancelled_after(session: &mut Session, order: &Order, of: impl Fn(u32) -> u32) -> Recorded {
     let delivered = session.receive(order).await;
@@ -65,13 +87,7 @@ async fn cancelled_after(session: &mut Session, order: &Order, of: impl Fn(u32) 
 
 #[tokio::test]
 async fn a_device_key_stolen_after_the_job_opens_no_epoch_that_was_not_released() {
-    let house = House::new();
-    let vault = house.open().await;
-    upload(&vault, &mesh()).await.unwrap();
-    let printer = Printer::new(40);
-    let order = Order::new(21, &mesh(), &printer);
-    order.create(&vault).await.unwrap();
-    let mut session = Session::open(&vault, &printer, 1).await.unwrap();
+    let Begun { _house, vault, printer, order, mut session } = begun().await;
     // All of the ciphertext is out: it runs ahead as far as it likes. A window of one epoch beyond the printed one.
     let recorded = cancelled_after(&mut session, &order, |_| 9).await;
     let layers = recorded.delivered.header.epoch_layers;
@@ -90,13 +106,7 @@ async fn a_device_key_stolen_after_the_job_opens_no_epoch_that_was_not_released(
 
 #[tokio::test]
 async fn a_device_that_plays_along_to_the_end_can_collect_every_epoch_by_having_printed_it() {
-    let house = House::new();
-    let vault = house.open().await;
-    upload(&vault, &mesh()).await.unwrap();
-    let printer = Printer::new(40);
-    let order = Order::new(21, &mesh(), &printer);
-    order.create(&vault).await.unwrap();
-    let mut session = Session::open(&vault, &printer, 1).await.unwrap();
+    let Begun { _house, printer, order, mut session, .. } = begun().await;
     // The window reaches the end before the print does: cancelled a layer early, all of it is known.
     let recorded = cancelled_after(&mut session, &order, |all| all - 1).await;
     let (epochs, opened) = recorded.open(&printer);

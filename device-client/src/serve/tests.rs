@@ -538,6 +538,21 @@ async fn offline_keys_come_all_at_once_and_their_number_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_print_under_offline_terms_needs_no_key_once_it_has_begun() {
+    let mut scene = offline_scene(1);
+    let mut withhold = |notice: Notice<'_>| {
+        if matches!(notice, Notice::Heating) {
+            scene.vault.desk().withholds_keys = Withholds::FromEpoch(0);
+        }
+    };
+    let channel = scene.vault.channel();
+    let served = scene.device.serve(channel, PrinterTarget::Simulated, &mut withhold, Until::OneJob).await;
+    let report = served.unwrap().expect("one job was served");
+    assert_eq!(scene.vault.desk().withholds_keys, Withholds::FromEpoch(0), "it did heat");
+    assert_printed_once(&scene, &report);
+}
+
+#[tokio::test(start_paused = true)]
 async fn offline_keys_of_a_number_that_was_used_are_refused_before_any_motion() {
     for old in [4, 3] {
         let mut scene = offline_scene(old);

@@ -33,18 +33,17 @@ pub struct SegmentInfo {
 
 /// A segment as received.
 #[derive(Debug, Clone, Copy)]
-pub struct Segment<'a> {
+pub struct Segment {
     info: SegmentInfo,
-    bytes: &'a [u8],
 }
 
-impl<'a> Segment<'a> {
+impl Segment {
     /// Reads one segment whose plaintext is at most `limit` bytes long.
     ///
     /// # Errors
     /// [`Reason::Truncated`], [`Reason::Trailing`], [`Reason::TooLong`], [`Reason::Empty`] or
     /// [`Reason::UnknownFlags`].
-    pub fn parse(bytes: &'a [u8], limit: u32) -> Result<Self, Reason> {
+    pub fn parse(bytes: &[u8], limit: u32) -> Result<Self, Reason> {
         match Self::split_first(bytes, limit)? {
             (segment, []) => Ok(segment),
             _ => Err(Reason::Trailing),
@@ -55,21 +54,15 @@ impl<'a> Segment<'a> {
     ///
     /// # Errors
     /// As [`Segment::parse`], but never [`Reason::Trailing`].
-    pub fn split_first(bytes: &'a [u8], limit: u32) -> Result<(Self, &'a [u8]), Reason> {
+    pub fn split_first(bytes: &[u8], limit: u32) -> Result<(Self, &[u8]), Reason> {
         let info = parse_frame(bytes.first_chunk().ok_or(Reason::Truncated)?, limit)?;
-        let (bytes, rest) =
-            bytes.split_at_checked(info.length as usize + OVERHEAD).ok_or(Reason::Truncated)?;
-        Ok((Self { info, bytes }, rest))
+        let rest = bytes.get(info.length as usize + OVERHEAD..).ok_or(Reason::Truncated)?;
+        Ok((Self { info }, rest))
     }
 
     /// What the frame says; believed only once the segment is checked.
     pub fn info(&self) -> SegmentInfo {
         self.info
-    }
-
-    /// Its bytes, from the frame to the tag.
-    pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
     }
 }
 
