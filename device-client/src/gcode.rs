@@ -37,13 +37,24 @@ pub struct Marlin {
     machine: Option<&'static Machine>,
     speed: Option<MmPerMinute>,
     feature: Option<Feature>,
+    /// Where the nozzle is: a path that climbs begins there.
+    at: Option<Point>,
+    z: Micrometres,
     lines: Vec<String>,
 }
 
 impl Marlin {
     /// Before the first piece.
     pub fn new(comments: Comments) -> Self {
-        Self { comments, machine: None, speed: None, feature: None, lines: Vec::new() }
+        Self {
+            comments,
+            machine: None,
+            speed: None,
+            feature: None,
+            at: None,
+            z: Micrometres(0),
+            lines: Vec::new(),
+        }
     }
 
     /// The lines of the next piece, without line ends.
@@ -95,6 +106,7 @@ impl Marlin {
         self.raw_comment(|| format!(";HEIGHT:{}", Millimetres(layer.height.0)));
         // What came before may have been another program's; a speed written twice does no harm.
         self.speed = None;
+        self.at = None;
         for step in &layer.steps {
             self.step(step);
         }
@@ -117,11 +129,13 @@ impl Marlin {
     fn travel(&mut self, to: Point, speed: MmPerMinute) {
         let mut line = format!("G0 X{} Y{}", Millimetres(to.x), Millimetres(to.y));
         self.end_at(&mut line, speed);
+        self.at = Some(to);
     }
 
     fn lift(&mut self, z: Micrometres, speed: MmPerMinute) {
         let mut line = format!("G1 Z{}", Millimetres(z.0));
         self.end_at(&mut line, speed);
+        self.z = z;
     }
 
     fn feed(&mut self, length: Feed, speed: MmPerMinute) {
@@ -133,11 +147,20 @@ impl Marlin {
         if self.feature.replace(path.feature) != Some(path.feature) {
             self.raw_comment(|| format!(";TYPE:{}", title(path.feature)));
         }
+        let climb = path.climb.map(|top| Climb::of(path, self.at, [self.z, top]));
+        let mut way = 0;
         for (to, fed) in &path.points {
             let mut line = String::with_capacity(40);
-            write!(line, "G1 X{} Y{} E{}", Millimetres(to.x), Millimetres(to.y), Filament(fed.0))
+            write!(line, "G1 X{} Y{}", Millimetres(to.x), Millimetres(to.y))
                 .expect("a string takes all that is written");
+            if let Some(climb) = &climb {
+                way += stretch(self.at, *to);
+                self.z = climb.height(way);
+                write!(line, " Z{}", Millimetres(self.z.0)).expect("a string takes all that is written");
+            }
+            write!(line, " E{}", Filament(fed.0)).expect("a string takes all that is written");
             self.end_at(&mut line, path.speed);
+            self.at = Some(*to);
         }
     }
 
@@ -158,6 +181,34 @@ impl Marlin {
             self.lines.push(text());
         }
     }
+}
+
+/// A path's way in the plane, and the heights at its ends.
+struct Climb {
+    way: u64,
+    from: i64,
+    rise: i64,
+}
+
+impl Climb {
+    fn of(path: &Path, mut at: Option<Point>, [from, top]: [Micrometres; 2]) -> Self {
+        let way = path.points.iter().map(|(to, _)| stretch(at.replace(*to), *to)).sum();
+        Self { way, from: from.0.into(), rise: i64::from(top.0) - i64::from(from.0) }
+    }
+
+    /// The height after this much of the way, as the toolpath's page rounds it.
+    fn height(&self, way: u64) -> Micrometres {
+        if way >= self.way {
+            return Micrometres((self.from + self.rise) as i32);
+        }
+        let risen = i128::from(self.rise) * i128::from(way) / i128::from(self.way);
+        Micrometres((self.from + risen as i64) as i32)
+    }
+}
+
+/// A straight move's length in the plane; none from a place that is not known.
+fn stretch(from: Option<Point>, to: Point) -> u64 {
+    from.map_or(0, |from| from.way_to(to))
 }
 
 /// The line type as previewers know it.

@@ -342,7 +342,7 @@ fn layer(index: u32) -> Layer {
     let speed = MmPerMinute(1_800);
     let corner = |n: i32| Point { x: 50_000 + n * 997 % 20_000, y: 50_000 + n * n * 131 % 20_000 };
     let points = (1..40).map(|n| (corner(n + index as i32), Feed(1_000 + n * 37 % 50))).collect();
-    let path = Line { feature: Feature::OuterPerimeter, width: Micrometres(450), speed, points };
+    let path = Line { feature: Feature::OuterPerimeter, width: Micrometres(450), speed, climb: None, points };
     let steps = vec![
         Step::Lift { z, speed: MmPerMinute(600) },
         Step::Travel { to: vec![corner(0)], speed: MmPerMinute(6_000) },

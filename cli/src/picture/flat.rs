@@ -233,7 +233,13 @@ mod tests {
 
     fn line(feature: Feature, points: &[(i32, i32)]) -> Step {
         let points = points.iter().map(|&(x, y)| (Point { x, y }, Feed(1))).collect();
-        Step::Extrude(Line { feature, width: Micrometres(2_000), speed: MmPerMinute(1_200), points })
+        Step::Extrude(Line {
+            feature,
+            width: Micrometres(2_000),
+            speed: MmPerMinute(1_200),
+            climb: None,
+            points,
+        })
     }
 
     fn layer(steps: Vec<Step>) -> Layer {

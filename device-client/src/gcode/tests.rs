@@ -32,6 +32,7 @@ fn line(speed: u32, points: &[(i32, i32, i32)]) -> Step {
         feature: Feature::OuterPerimeter,
         width: Micrometres(450),
         speed: MmPerMinute(speed),
+        climb: None,
         points: points.iter().map(|(x, y, e)| (Point { x: *x, y: *y }, Feed(*e))).collect(),
     })
 }
@@ -74,6 +75,47 @@ fn every_step_has_its_command() {
         "M140 S55",
     ];
     assert_eq!(moves, expected);
+}
+
+#[test]
+fn a_path_that_climbs_rises_with_its_way_and_ends_where_it_says() {
+    let speed = MmPerMinute(600);
+    let Step::Extrude(mut turn) = line(1800, &[(10_000, 0, 9), (10_000, 30_000, 9), (0, 30_000, 9)]) else {
+        panic!("a path")
+    };
+    turn.climb = Some(Micrometres(801));
+    let moves = lines(vec![
+        Step::Lift { z: Micrometres(600), speed },
+        Step::Travel { to: vec![Point { x: 0, y: 0 }], speed },
+        Step::Extrude(turn),
+    ]);
+    let expected =
+        ["G1 X10 Y0 Z0.64 E0.00009 F1800", "G1 X10 Y30 Z0.76 E0.00009", "G1 X0 Y30 Z0.801 E0.00009"];
+    assert_eq!(moves[2..], expected);
+}
+
+#[test]
+fn a_climb_above_the_machine_is_not_let_through() {
+    let machine = Machine::named("prusa-mk3s").expect("in the catalogue");
+    let top = Micrometres(machine.volume[2].0 + 1);
+    let mut marlin = Marlin::new(Comments::Omitted);
+    let Step::Extrude(mut turn) = line(1800, &[(10_000, 0, 9), (10_000, 30_000, 9)]) else {
+        panic!("a path")
+    };
+    turn.climb = Some(top);
+    let steps = vec![
+        Step::Lift { z: Micrometres(top.0 - 201), speed: MmPerMinute(600) },
+        Step::Travel { to: vec![Point { x: 0, y: 0 }], speed: MmPerMinute(600) },
+        Step::Extrude(turn),
+    ];
+    let mut guard = crate::guard::Guard::new(machine);
+    let start = marlin.lines(&prologue(machine.name)).expect("in the catalogue");
+    let moves = marlin.lines(&layer(steps)).expect("after the prologue");
+    for line in start.iter().filter(|line| crate::guard::stripped(line).is_some()).chain(&moves[..3]) {
+        guard.admit(line).expect("within the machine");
+    }
+    let refusal = guard.admit(&moves[3]).expect_err("a micrometre too high");
+    assert!(refusal.to_string().contains("Z210.001"), "{refusal}");
 }
 
 #[test]

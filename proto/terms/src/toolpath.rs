@@ -56,7 +56,7 @@ pub struct Epilogue {
 pub struct Layer {
     /// Counted from zero.
     pub index: u32,
-    /// Height of the nozzle while this layer prints.
+    /// Height of the nozzle while this layer prints; where paths climb, the height they reach.
     pub z: Micrometres,
     /// Thickness.
     pub height: Micrometres,
@@ -106,6 +106,9 @@ pub enum Step {
 }
 
 /// A line of plastic of one width, from where the nozzle is through `points`.
+///
+/// A path that climbs leaves the height the nozzle has and rises in proportion to the way travelled in the plane: one
+/// turn of a spiral. Its layer's `z` is where the climb ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
     /// What this line is for.
@@ -114,6 +117,8 @@ pub struct Path {
     pub width: Micrometres,
     /// Speed.
     pub speed: MmPerMinute,
+    /// The height reached at the path's end, on a path that climbs.
+    pub climb: Option<Micrometres>,
     /// Where each straight move ends, and the filament fed on it.
     pub points: Vec<(Point, Feed)>,
 }
@@ -178,6 +183,13 @@ pub struct Point {
     pub x: i32,
     /// To the back.
     pub y: i32,
+}
+
+impl Point {
+    /// Length of the straight way from here, in units of 2⁻¹⁰ µm, rounded down.
+    pub fn way_to(self, to: Self) -> u64 {
+        rate::length(i64::from(to.x) - i64::from(self.x), i64::from(to.y) - i64::from(self.y))
+    }
 }
 
 /// A point in the machine's space, micrometres.

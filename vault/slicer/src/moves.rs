@@ -148,7 +148,7 @@ impl Pen<'_> {
         }
         let speed = speed(trace.feature, self.slab.index, self.profile);
         let width = Micrometres(trace.width);
-        self.steps.push(Step::Extrude(Path { feature: trace.feature, width, speed, points }));
+        self.steps.push(Step::Extrude(Path { feature: trace.feature, width, speed, climb: None, points }));
         self.at = Some(from);
     }
 }

@@ -41,7 +41,7 @@ impl Rate {
 }
 
 /// Length of a move in units of 2⁻¹⁰ µm, rounded down.
-fn length(dx: i64, dy: i64) -> u64 {
+pub(super) fn length(dx: i64, dy: i64) -> u64 {
     let square = u128::from(dx.unsigned_abs()).pow(2) + u128::from(dy.unsigned_abs()).pow(2);
     match u64::try_from(square << 20) {
         Ok(small) => small.isqrt(),

@@ -44,7 +44,7 @@ pub(super) enum Slot {
 
 /// Slots with one place, the kinds of steps, and the classes of each difference.
 const PLAIN: usize = 4;
-const KINDS: usize = 8;
+const KINDS: usize = 9;
 const CLASSES: usize = 8;
 const SLOTS: usize = PLAIN + 3 * KINDS + 2 * CLASSES;
 

@@ -17,6 +17,7 @@ const LIFT: u64 = 4;
 const FAN: u64 = 5;
 const NOZZLE: u64 = 6;
 const BED: u64 = 7;
+const CLIMB: u64 = 8;
 
 /// What paths of one look share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +142,12 @@ fn emit_step(out: &mut Encoder, step: &Step, styles: &[(Style, Rate)], pen: &mut
             emit_speed(out, *speed, TRAVEL, pen);
             to.iter().for_each(|point| emit_point(out, *point, pen));
         }
-        Step::Extrude(path) => emit_path(out, path, styles, pen),
+        Step::Extrude(path) => {
+            if let Some(z) = path.climb {
+                out.put_signed(Slot::Held(CLIMB), z.0.into());
+            }
+            emit_path(out, path, styles, pen);
+        }
         Step::Retract { length, speed } => emit_feed(out, RETRACT, *length, *speed, pen),
         Step::Prime { length, speed } => emit_feed(out, PRIME, *length, *speed, pen),
         Step::Lift { z, speed } => {
@@ -157,6 +163,7 @@ fn emit_step(out: &mut Encoder, step: &Step, styles: &[(Style, Rate)], pen: &mut
 fn kind_of(step: &Step) -> u64 {
     match step {
         Step::Travel { .. } => TRAVEL,
+        Step::Extrude(path) if path.climb.is_some() => CLIMB,
         Step::Extrude(_) => EXTRUDE,
         Step::Retract { .. } => RETRACT,
         Step::Prime { .. } => PRIME,
@@ -253,7 +260,11 @@ fn parse_step(input: &mut Decoder<'_>, styles: &[(Style, Rate)], pen: &mut Pen) 
     pen.kind = input.get(Slot::Kind(pen.kind), "step")?;
     match pen.kind {
         TRAVEL => parse_travel(input, pen),
-        EXTRUDE => parse_path(input, styles, pen).map(Step::Extrude),
+        EXTRUDE => parse_path(input, None, styles, pen).map(Step::Extrude),
+        CLIMB => {
+            let z = Micrometres(input.signed_fits(Slot::Held(CLIMB), "climb")?);
+            parse_path(input, Some(z), styles, pen).map(Step::Extrude)
+        }
         RETRACT => parse_feed(input, RETRACT, pen).map(|(length, speed)| Step::Retract { length, speed }),
         PRIME => parse_feed(input, PRIME, pen).map(|(length, speed)| Step::Prime { length, speed }),
         LIFT => {
@@ -300,7 +311,12 @@ fn parse_point(input: &mut Decoder<'_>, pen: &mut Pen) -> Result<(Point, i64, i6
     Ok((to, dx, dy))
 }
 
-fn parse_path(input: &mut Decoder<'_>, styles: &[(Style, Rate)], pen: &mut Pen) -> Result<Path, Malformed> {
+fn parse_path(
+    input: &mut Decoder<'_>,
+    climb: Option<Micrometres>,
+    styles: &[(Style, Rate)],
+    pen: &mut Pen,
+) -> Result<Path, Malformed> {
     let count = input.get(Slot::Count, "path")?;
     let style: usize = input.fits(Slot::Style, "style")?;
     let (style, rate) = *styles.get(style).ok_or(Malformed::Value("style"))?;
@@ -310,7 +326,7 @@ fn parse_path(input: &mut Decoder<'_>, styles: &[(Style, Rate)], pen: &mut Pen) 
     if count & 1 == 1 {
         correct(input, &mut points)?;
     }
-    Ok(Path { feature: style.feature, width: style.width, speed: style.speed, points })
+    Ok(Path { feature: style.feature, width: style.width, speed: style.speed, climb, points })
 }
 
 /// Adds the stored errors to the predicted feeds.

@@ -18,10 +18,12 @@ fn speeds() -> impl Strategy<Value = MmPerMinute> {
 
 fn paths() -> impl Strategy<Value = Path> {
     let fed = proptest::collection::vec((points(), any::<i32>().prop_map(Feed)), 0..6);
-    (0_u8..12, 300..600, speeds(), fed).prop_map(|(feature, width, speed, points)| Path {
+    let climb = prop_oneof![9 => Just(None), 1 => any::<i32>().prop_map(|z| Some(Micrometres(z)))];
+    (0_u8..12, 300..600, speeds(), climb, fed).prop_map(|(feature, width, speed, climb, points)| Path {
         feature: Feature::from_u8(feature).expect("below 12"),
         width: Micrometres(width),
         speed,
+        climb,
         points,
     })
 }
@@ -118,6 +120,7 @@ fn square(side: i32) -> Piece {
         feature: Feature::OuterPerimeter,
         width: Micrometres(450),
         speed: MmPerMinute(1500),
+        climb: None,
         points: points.to_vec(),
     };
     Piece::Layer(Layer {
@@ -136,6 +139,18 @@ fn a_path_fed_at_one_rate_stores_no_filament() {
     path.points[2].1 = Feed(path.points[2].1.0 + 40);
     let corrected = Piece::Layer(layer).emit();
     assert!(corrected.len() > exact.len(), "errors are stored: {} {}", corrected.len(), exact.len());
+}
+
+#[test]
+fn a_climb_costs_its_height_and_no_more() {
+    let Piece::Layer(mut layer) = square(20_011) else { panic!("a layer") };
+    let flat = Piece::Layer(layer.clone()).emit();
+    let Step::Extrude(path) = &mut layer.steps[0] else { panic!("a path") };
+    path.climb = Some(Micrometres(1600));
+    let climbing = Piece::Layer(layer);
+    let bytes = climbing.emit();
+    assert!(bytes.len() <= flat.len() + 4, "{} {}", bytes.len(), flat.len());
+    assert_eq!(Piece::parse(&bytes), Ok(climbing));
 }
 
 #[test]
