@@ -77,11 +77,12 @@ fn fit(size: [f64; 3], profile: &Profile) -> Result<(), SliceError> {
     }
 }
 
-/// How far supports, skirt and brim reach from the part, in micrometres.
+/// How far compensation, supports, skirt and brim reach from the part, in micrometres.
 fn around(profile: &Profile) -> i32 {
     let line = profile.length(Key::FirstLayerLineWidth).0;
     let loops = profile.count(Key::SkirtLoops) as i32;
     let skirt = if loops > 0 { profile.length(Key::SkirtDistance).0 + loops * line } else { 0 };
     let supports = if profile.support() == Support::Off { 0 } else { supports::REACH };
-    supports + profile.length(Key::BrimWidth).0 + skirt
+    let wider = profile.length(Key::XyCompensation).0.max(0);
+    wider + supports + profile.length(Key::BrimWidth).0 + skirt
 }

@@ -24,7 +24,7 @@ use crate::moves::lay_out;
 use crate::order::arrange;
 use crate::perimeters::{self, Walls};
 use crate::place::{Placed, place};
-use crate::regions::unite;
+use crate::regions::{Compensation, unite};
 use crate::skirt;
 use crate::supports::{self, Plan, Stand};
 use crate::surfaces::{Neighbours, divide};
@@ -113,8 +113,7 @@ impl Press<'_> {
     }
 
     fn unite(&self, slab: Slab, contours: &[Vec<IntPoint<i32>>]) -> Region {
-        let foot = if slab.index == 0 { self.profile.length(Key::ElephantFoot).0 } else { 0 };
-        unite(contours, foot)
+        Compensation::of(slab.index, self.profile).apply(unite(contours))
     }
 
     fn wall(&self, slab: Slab, outline: Region) -> Walls {

@@ -288,6 +288,26 @@ fn travels_go_around_holes_and_never_across_them() {
 }
 
 #[test]
+fn holes_widen_and_a_thin_fin_is_not_swallowed_by_a_smaller_part() {
+    // A plate with a hole of 10 mm and a fin half a millimetre thick, around (125, 105).
+    let plate = join(&[tube(20.0, 5.0, 2.0), block([19.5, -0.25, 0.0], [28.0, 0.25, 2.0])]);
+    let plain = Print::of(&plate);
+    let moved = Print::with(&plate, &[("hole-compensation", "0.2mm"), ("xy-compensation", "-0.3mm")]);
+    let fin = |laid: &golden::print::Laid| {
+        let lines = laid.lines(Feature::ThinWall);
+        lines.iter().map(|(a, b, _)| (b[0] - a[0]).abs()).fold(0.0, f64::max)
+    };
+    for (plain, moved) in plain.layers.iter().zip(&moved.layers) {
+        assert!(fin(plain) > 7.5 && (fin(moved) / fin(plain) - 1.0).abs() < 0.01, "{}", fin(moved));
+        let around = moved.length(Feature::OuterPerimeter) - plain.length(Feature::OuterPerimeter);
+        let asked = std::f64::consts::TAU * (0.2 - 0.3);
+        assert!((around - asked).abs() < 1.0, "{around} for {asked}");
+    }
+    let volume = |print: &Print| print.volume_of_layer(5) / 0.2;
+    assert!(volume(&moved) < volume(&plain));
+}
+
+#[test]
 fn settings_change_what_they_name() {
     let part = block([0.0; 3], [30.0, 30.0, 4.0]);
     let walls = Print::with(&part, &[("perimeters", "4")]);
@@ -299,6 +319,8 @@ fn settings_change_what_they_name() {
     let foot = Print::with(&part, &[("elephant-foot", "0.2mm")]);
     let (low, _) = foot.layers[0].extent(Feature::OuterPerimeter);
     assert_eq!(low[0], 110_425);
+    let wide = Print::with(&part, &[("xy-compensation", "0.1mm")]);
+    assert!(wide.layers.iter().all(|layer| layer.extent(Feature::OuterPerimeter).0[0] == 110_125));
     for pattern in ["rectilinear", "grid", "gyroid"] {
         let sparse = Print::with(&part, &[("infill-pattern", pattern)]);
         assert!(sparse.layers[10].length(Feature::SparseInfill) > 200.0, "{pattern}");

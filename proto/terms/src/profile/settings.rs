@@ -180,6 +180,10 @@ pub enum Key {
     Scale,
     /// How much the first layer is pulled in, against the bulge the bed's heat makes.
     ElephantFoot,
+    /// How far outer contours move outwards on every layer; negative pulls them in.
+    XyCompensation,
+    /// How much wider holes are cut on every layer; negative narrows them.
+    HoleCompensation,
     /// Lines around the part on the first layer; machines prime themselves before it.
     SkirtLoops,
     /// Space between part and skirt.
@@ -266,7 +270,7 @@ const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), do
 
 /// Every setting, in the order of its key.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 56] = [
+pub const SETTINGS: [Setting; 58] = [
     row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
         "Thickness of every layer but the first."),
     row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
@@ -301,6 +305,10 @@ pub const SETTINGS: [Setting; 56] = [
         "Size of the part against the design's."),
     row(Key::ElephantFoot, "elephant-foot", Unit::Length, (Bound::Fixed(0), Bound::Fixed(500)),
         "How much the first layer is pulled in, against the bulge the bed's heat makes."),
+    row(Key::XyCompensation, "xy-compensation", Unit::Length, (Bound::Fixed(-1_000), Bound::Fixed(1_000)),
+        "How far outer contours move outwards on every layer; negative pulls them in."),
+    row(Key::HoleCompensation, "hole-compensation", Unit::Length, (Bound::Fixed(-1_000), Bound::Fixed(1_000)),
+        "How much wider holes are cut on every layer; negative narrows them."),
     row(Key::SkirtLoops, "skirt-loops", Unit::Count, (Bound::Fixed(0), Bound::Fixed(10)),
         "Lines around the part on the first layer; machines prime themselves before it."),
     row(Key::SkirtDistance, "skirt-distance", Unit::Length, (Bound::Fixed(1_000), Bound::Fixed(30_000)),

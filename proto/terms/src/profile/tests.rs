@@ -71,6 +71,21 @@ fn a_value_is_taken_with_its_unit_and_without() {
 }
 
 #[test]
+fn only_a_setting_that_goes_below_zero_takes_a_sign() {
+    let mut profile = standard();
+    profile.set("xy-compensation", "-0.15mm").expect("in range");
+    assert_eq!(profile.length(Key::XyCompensation), Micrometres(-150));
+    let refused = profile.set("xy-compensation", "-1.001").expect_err("too far in");
+    assert_eq!(refused.to_string(), "`xy-compensation` = -1.001mm is out of range: -1mm to 1mm");
+    for text in ["--0.1", "-", "0.-1", "+0.1"] {
+        assert!(
+            matches!(profile.set("xy-compensation", text), Err(SettingError::Unreadable { .. })),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn an_unknown_setting_is_refused_with_the_nearest_name() {
     let refused = standard().set("layer-hight", "0.2").expect_err("misspelt");
     assert_eq!(refused, SettingError::Unknown { name: "layer-hight".to_owned(), nearest: "layer-height" });

@@ -1,7 +1,7 @@
 //! A setting's value as people write it: a decimal number with or without its unit, or a name.
 
 use super::SettingError;
-use super::settings::{Setting, Unit};
+use super::settings::{Bound, Setting, Unit};
 
 /// What `off` and `on` stand for.
 const SWITCH: [&str; 2] = ["off", "on"];
@@ -11,7 +11,7 @@ pub(super) fn parse(setting: &'static Setting, text: &str) -> Result<i32, Settin
     let parsed = match setting.unit {
         Unit::Choice(names) => position(names, text),
         Unit::Switch => position(&SWITCH, text),
-        unit => decimal(strip(text, suffixes(unit)), scale(unit)),
+        unit => number(setting, strip(text, suffixes(unit)), scale(unit)),
     };
     parsed.ok_or_else(|| SettingError::Unreadable {
         setting: setting.name,
@@ -71,6 +71,15 @@ fn position(names: &[&str], text: &str) -> Option<i32> {
 fn strip<'a>(text: &'a str, suffixes: &[&str]) -> &'a str {
     let text = text.trim();
     suffixes.iter().find_map(|suffix| text.strip_suffix(suffix)).unwrap_or(text).trim_end()
+}
+
+/// A decimal; with a sign only where the setting goes below zero.
+fn number(setting: &Setting, text: &str, scale: i32) -> Option<i32> {
+    let signed = matches!(setting.low, Bound::Fixed(low) if low < 0);
+    match text.strip_prefix('-').filter(|_| signed) {
+        Some(below) => decimal(below, scale).map(|value| -value),
+        None => decimal(text, scale),
+    }
 }
 
 /// `12.5` at a scale of 1000 is 12500. No digit is rounded away: a value finer than the scale is refused.
