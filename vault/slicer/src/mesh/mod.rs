@@ -8,6 +8,8 @@
 
 pub mod analysis;
 mod error;
+mod indexed;
+mod number;
 mod sniff;
 mod stl;
 mod threemf;

@@ -5,7 +5,7 @@
 //! Deliberately refused: facets with more than three corners, and decimal commas.
 
 use super::check_corners;
-use crate::mesh::{Limits, Mesh, MeshError, weld::Welder};
+use crate::mesh::{Limits, Mesh, MeshError, number::decimal, weld::Welder};
 
 /// Shortest a facet can be in text; bounds the first allocation by the file's size.
 const SHORTEST_FACET: usize = 60;
@@ -99,7 +99,8 @@ impl<'a> Words<'a> {
     /// A coordinate. One too large for the type reads as infinite and is refused as such by the caller.
     fn number(&mut self) -> Result<f32, MeshError> {
         let word = self.expect_more()?;
-        let number = std::str::from_utf8(word).ok().and_then(|text| text.parse().ok());
+        let plain = decimal(word).filter(|(_, length)| *length == word.len()).map(|(number, _)| number);
+        let number = plain.or_else(|| std::str::from_utf8(word).ok()?.parse().ok());
         number.ok_or_else(|| self.at_fault(MeshError::BadNumber { line: self.line() }))
     }
 

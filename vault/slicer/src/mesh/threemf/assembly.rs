@@ -1,7 +1,9 @@
 //! Placing objects: from build items through nested components down to triangles in millimetres.
 //!
-//! The work is bounded three ways, because a file of a few hundred bytes can ask for billions of copies
-//! (SECURITY-CASES U2): depth of nesting, placements in total (also of objects that hold no triangle), and triangles.
+//! Planned first, then carried out. The plan is bounded three ways before anything is copied, because a file of a few
+//! hundred bytes can ask for billions of copies (SECURITY-CASES U2): depth of nesting, placements in total (also of
+//! objects that hold no triangle), and triangles. Carrying it out moves an object's mesh where it is placed for the
+//! last time, so that a file of one object never stands in memory twice.
 
 use std::collections::BTreeMap;
 
@@ -10,40 +12,117 @@ use super::package::PartPath;
 use super::transform::{Facing, Transform};
 use crate::mesh::{Limits, Mesh, MeshError, Place, REACH_MM};
 
-/// A build in progress.
-pub(super) struct Assembly<'m> {
+/// What a build list comes to: which mesh goes where.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    instances: Vec<Instance>,
+    triangles: usize,
+    vertices: usize,
+    /// Placements left out: not printable, or not solid.
+    pub(super) left_out: u32,
+}
+
+/// One mesh at one place.
+#[derive(Debug)]
+struct Instance {
+    part: PartPath,
+    object: u32,
+    /// From the object's own unit to millimetres on the plate.
+    transform: Transform,
+    facing: Facing,
+    taking: Taking,
+}
+
+/// How a placement comes by its mesh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taking {
+    /// Nobody needs it afterwards.
+    Move,
+    /// It is placed again.
+    Copy,
+}
+
+impl Plan {
+    /// Follows everything the root part's build list names.
+    pub(super) fn new(
+        models: &BTreeMap<PartPath, Model>,
+        root: &PartPath,
+        limits: &Limits,
+    ) -> Result<Self, MeshError> {
+        let plan = Self { left_out: model(models, root).unprintable, ..Self::default() };
+        let mut planner = Planner {
+            models,
+            limits,
+            plan,
+            placements: 0,
+            hints: 0,
+            chain: Vec::new(),
+            last: BTreeMap::new(),
+        };
+        for item in &model(models, root).items {
+            planner.place(root, item, &Transform::IDENTITY)?;
+        }
+        if planner.plan.instances.is_empty() && planner.placements == planner.hints {
+            return Err(MeshError::EmptyBuild);
+        }
+        planner.plan.left_out += planner.hints;
+        Ok(planner.plan)
+    }
+
+    /// The mesh of it all. Takes meshes out of `models`, whose order and names stay.
+    pub(super) fn carry_out(self, models: &mut BTreeMap<PartPath, Model>) -> Result<Mesh, MeshError> {
+        let mut all = Mesh::default();
+        for instance in &self.instances {
+            let mut mesh = instance.mesh(models);
+            instance.transform(&mut mesh)?;
+            if all.triangles.is_empty() {
+                all = mesh;
+                all.vertices.reserve_exact(self.vertices - all.vertices.len());
+                all.triangles.reserve_exact(self.triangles - all.triangles.len());
+            } else {
+                append(&mut all, &mesh);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Adds one placement of a mesh, unless there is no room: refused before copying, not after.
+    fn add(&mut self, mesh: &Mesh, instance: Instance, limits: &Limits) -> Result<(), MeshError> {
+        let triangles = self.triangles + mesh.triangles.len();
+        if triangles > limits.triangles as usize {
+            let limit = u64::from(limits.triangles);
+            return Err(MeshError::TooManyTriangles { found: triangles as u64, limit });
+        }
+        self.vertices += mesh.vertices.len();
+        if self.vertices > limits.vertices as usize {
+            return Err(MeshError::TooManyVertices { limit: u64::from(limits.vertices) });
+        }
+        self.triangles = triangles;
+        self.instances.push(instance);
+        Ok(())
+    }
+}
+
+/// A plan being made.
+struct Planner<'m> {
     models: &'m BTreeMap<PartPath, Model>,
     limits: &'m Limits,
-    mesh: Mesh,
-    /// Placements made so far.
-    instances: u32,
+    plan: Plan,
+    /// Placements followed so far.
+    placements: u32,
     /// Placements left out because the object is not solid.
     hints: u32,
     /// The objects being placed, outermost first.
     chain: Vec<(&'m PartPath, u32)>,
+    /// Where in the plan each mesh is placed last.
+    last: BTreeMap<(&'m PartPath, u32), usize>,
 }
 
-impl<'m> Assembly<'m> {
-    pub(super) fn new(models: &'m BTreeMap<PartPath, Model>, limits: &'m Limits) -> Self {
-        Self { models, limits, mesh: Mesh::default(), instances: 0, hints: 0, chain: Vec::new() }
-    }
+fn model<'m>(models: &'m BTreeMap<PartPath, Model>, path: &PartPath) -> &'m Model {
+    models.get(path).expect("every part a placement names was loaded first")
+}
 
-    /// The mesh of everything the root part's build list names, and how many placements were left out.
-    pub(super) fn build(mut self, root: &'m PartPath) -> Result<(Mesh, u32), MeshError> {
-        let model = self.model(root);
-        for item in &model.items {
-            self.place(root, item, &Transform::IDENTITY)?;
-        }
-        if self.mesh.triangles.is_empty() && self.instances == self.hints {
-            return Err(MeshError::EmptyBuild);
-        }
-        Ok((self.mesh, self.hints + model.unprintable))
-    }
-
-    fn model(&self, path: &PartPath) -> &'m Model {
-        self.models.get(path).expect("every part a placement names was loaded first")
-    }
-
+impl<'m> Planner<'m> {
     /// Places one object as written in the part `within`.
     fn place(
         &mut self,
@@ -53,30 +132,32 @@ impl<'m> Assembly<'m> {
     ) -> Result<(), MeshError> {
         let part = placed.part.as_ref().unwrap_or(within);
         let id = placed.object;
-        self.count_instance()?;
+        self.count_placement()?;
         if self.chain.contains(&(part, id)) {
             return Err(MeshError::Circular { object: id });
         }
         if self.chain.len() as u32 >= self.limits.depth {
             return Err(MeshError::TooDeep { limit: self.limits.depth });
         }
-        let object = self.model(part).objects.get(&id).ok_or(MeshError::UnknownObject { object: id })?;
+        let objects = &model(self.models, part).objects;
+        let object = objects.get(&id).ok_or(MeshError::UnknownObject { object: id })?;
         if object.solidity == Solidity::Hint {
             self.hints += 1;
             return Ok(());
         }
-        let transform = placed.transform.with_shift_in(self.model(within).unit_mm).then(outer);
+        let unit = model(self.models, within).unit_mm;
+        let transform = placed.transform.with_shift_in(unit).then(outer);
         self.chain.push((part, id));
         self.place_body(object, &transform)?;
         self.chain.pop();
         Ok(())
     }
 
-    fn count_instance(&mut self) -> Result<(), MeshError> {
-        if self.instances >= self.limits.instances {
+    fn count_placement(&mut self) -> Result<(), MeshError> {
+        if self.placements >= self.limits.instances {
             return Err(MeshError::TooManyInstances { limit: self.limits.instances });
         }
-        self.instances += 1;
+        self.placements += 1;
         Ok(())
     }
 
@@ -85,51 +166,58 @@ impl<'m> Assembly<'m> {
         let &(part, id) = self.chain.last().expect("the object was just put on the chain");
         match &object.body {
             Body::Nothing => Err(MeshError::EmptyObject { object: id }),
-            Body::Mesh(mesh) => self.add(mesh, transform, self.model(part).unit_mm, id),
+            Body::Mesh(mesh) => self.place_mesh(mesh, transform),
             Body::Components(components) => {
                 components.iter().try_for_each(|component| self.place(part, component, transform))
             }
         }
     }
 
-    fn add(
-        &mut self,
-        mesh: &Mesh,
-        transform: &Transform,
-        unit_mm: f64,
-        object: u32,
-    ) -> Result<(), MeshError> {
+    fn place_mesh(&mut self, mesh: &Mesh, transform: &Transform) -> Result<(), MeshError> {
+        let &(part, object) = self.chain.last().expect("the object was just put on the chain");
+        let transform = Transform::scale(model(self.models, part).unit_mm).then(transform);
         let facing = transform.facing();
         if facing == Facing::Lost {
             return Err(MeshError::SingularTransform { object });
         }
-        self.check_room(mesh)?;
-        let first = self.mesh.vertices.len() as u32;
-        for vertex in &mesh.vertices {
-            let point = transform.apply(vertex.map(|c| f64::from(c) * unit_mm));
-            let within_reach = point.iter().all(|c| c.abs() <= f64::from(REACH_MM));
-            if !within_reach {
-                return Err(MeshError::OutOfRange { at: Place::Placed { object } });
-            }
-            self.mesh.vertices.push(point.map(|c| c as f32));
+        if let Some(before) = self.last.insert((part, object), self.plan.instances.len()) {
+            self.plan.instances[before].taking = Taking::Copy;
         }
-        self.mesh.triangles.extend(mesh.triangles.iter().map(|&[a, b, c]| match facing {
-            Facing::Mirrored => [first + a, first + c, first + b],
-            Facing::Kept | Facing::Lost => [first + a, first + b, first + c],
-        }));
-        Ok(())
+        let instance = Instance { part: part.clone(), object, transform, facing, taking: Taking::Move };
+        self.plan.add(mesh, instance, self.limits)
+    }
+}
+
+impl Instance {
+    /// The object's mesh: the thing itself where nobody needs it after us, else a copy.
+    fn mesh(&self, models: &mut BTreeMap<PartPath, Model>) -> Mesh {
+        let objects = models.get_mut(&self.part).map(|model| &mut model.objects);
+        match objects.and_then(|objects| objects.get_mut(&self.object)).map(|object| &mut object.body) {
+            Some(Body::Mesh(mesh)) => match self.taking {
+                Taking::Move => std::mem::take(mesh),
+                Taking::Copy => mesh.clone(),
+            },
+            _ => unreachable!("the plan names objects that hold a mesh"),
+        }
     }
 
-    /// Refuses before copying, not after.
-    fn check_room(&self, more: &Mesh) -> Result<(), MeshError> {
-        let triangles = (self.mesh.triangles.len() + more.triangles.len()) as u64;
-        if triangles > u64::from(self.limits.triangles) {
-            let limit = u64::from(self.limits.triangles);
-            return Err(MeshError::TooManyTriangles { found: triangles, limit });
+    fn transform(&self, mesh: &mut Mesh) -> Result<(), MeshError> {
+        for vertex in &mut mesh.vertices {
+            let point = self.transform.apply(vertex.map(f64::from));
+            if !point.iter().all(|c| c.abs() <= f64::from(REACH_MM)) {
+                return Err(MeshError::OutOfRange { at: Place::Placed { object: self.object } });
+            }
+            *vertex = point.map(|c| c as f32);
         }
-        if self.mesh.vertices.len() + more.vertices.len() > self.limits.vertices as usize {
-            return Err(MeshError::TooManyVertices { limit: u64::from(self.limits.vertices) });
+        if self.facing == Facing::Mirrored {
+            mesh.triangles.iter_mut().for_each(|triangle| triangle.swap(1, 2));
         }
         Ok(())
     }
+}
+
+fn append(all: &mut Mesh, mesh: &Mesh) {
+    let first = all.vertices.len() as u32;
+    all.vertices.extend_from_slice(&mesh.vertices);
+    all.triangles.extend(mesh.triangles.iter().map(|triangle| triangle.map(|index| first + index)));
 }

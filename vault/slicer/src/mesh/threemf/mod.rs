@@ -9,13 +9,14 @@
 mod assembly;
 mod model;
 mod package;
+mod plain;
 mod transform;
 mod xml;
 
 use std::collections::BTreeMap;
 
 use super::{Format, LeftOut, Limits, MeshError, Parsed, PartName};
-use assembly::Assembly;
+use assembly::Plan;
 use model::Model;
 use package::{Package, PartPath};
 
@@ -23,8 +24,10 @@ use package::{Package, PartPath};
 pub(super) fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, MeshError> {
     let mut package = Package::open(bytes, limits)?;
     let root = package.root_model()?;
-    let models = load(&mut package, &root, limits)?;
-    let (mesh, objects) = Assembly::new(&models, limits).build(&root)?;
+    let mut models = load(&mut package, &root, limits)?;
+    let plan = Plan::new(&models, &root, limits)?;
+    let objects = plan.left_out;
+    let mesh = plan.carry_out(&mut models)?;
     let parts = package.parts_besides(models.keys());
     Ok(Parsed { mesh, format: Format::ThreeMf, left_out: LeftOut { parts, objects } })
 }

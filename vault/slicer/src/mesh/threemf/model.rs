@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use super::package::PartPath;
+use super::plain;
 use super::transform::Transform;
 use super::xml::{self, Element, Visit, Visitor};
-use crate::mesh::{Limits, Mesh, MeshError, PartName, Place, weld::Welder};
+use crate::mesh::indexed::{Named, Stray};
+use crate::mesh::{Limits, Mesh, MeshError, PartName, Place};
 
 /// Extensions that may be required because they do not change geometry, or because we follow them (production).
 const KNOWN_EXTENSIONS: [&str; 3] = [
@@ -162,17 +164,19 @@ impl Pending {
     }
 
     /// The finished object: indices checked, unused vertices dropped, loose triangles welded.
-    fn finish(mut self, limits: &Limits) -> Result<Object, MeshError> {
-        check_indices(&self.mesh, self.id)?;
+    fn finish(self, limits: &Limits) -> Result<Object, MeshError> {
+        let object = self.id;
+        let no_such = |Stray { triangle, index }| {
+            let vertices = self.mesh.vertices.len() as u64;
+            MeshError::IndexOutOfRange { object, triangle, index: u64::from(index), vertices }
+        };
+        let named = Named::in_mesh(&self.mesh).map_err(no_such)?;
         let body = if !self.components.is_empty() {
             Body::Components(self.components)
         } else if self.mesh.triangles.is_empty() {
             Body::Nothing
-        } else if self.mesh.vertices.len() > self.mesh.triangles.len() {
-            // A closed mesh has about half as many vertices as triangles; this one shares none.
-            Body::Mesh(weld(&self.mesh, limits)?)
         } else {
-            Body::Mesh(compact(&mut self.mesh))
+            Body::Mesh(named.tidy(self.mesh, limits)?)
         };
         Ok(Object { solidity: self.solidity, body })
     }
@@ -196,6 +200,17 @@ impl Visitor for Parser<'_> {
             self.model.objects.insert(id, pending.finish(&self.budget.limits)?);
         }
         Ok(())
+    }
+
+    fn take_plain(&mut self, bytes: &[u8]) -> Result<usize, MeshError> {
+        if !self.prefix.is_empty() {
+            return Ok(0);
+        }
+        match self.path.last() {
+            Some(State::Vertices) => plain::vertices(bytes, |corner| self.add_vertex(corner)),
+            Some(State::Triangles) => plain::triangles(bytes, |corners| self.add_triangle(corners)),
+            _ => Ok(0),
+        }
     }
 }
 
@@ -272,7 +287,6 @@ impl Parser<'_> {
     }
 
     fn vertex(&mut self, element: &Element<'_>) -> Result<(), MeshError> {
-        self.budget.take_vertex()?;
         let mut corner: [Option<f32>; 3] = [None; 3];
         element.attributes(|name, value| match name {
             "x" => corner[0] = value.trim().parse().ok(),
@@ -284,16 +298,20 @@ impl Parser<'_> {
             let missing = corner.iter().position(Option::is_none).unwrap_or_default();
             return Err(element.fault("vertex", ["x", "y", "z"][missing]));
         };
-        let at = Place::Vertex { object: self.pending.id, vertex: self.pending.mesh.vertices.len() as u64 };
-        if ![x, y, z].iter().all(|c| c.is_finite()) {
-            return Err(MeshError::NotFinite { at });
+        self.add_vertex([x, y, z])
+    }
+
+    fn add_vertex(&mut self, corner: [f32; 3]) -> Result<(), MeshError> {
+        if !corner.iter().all(|c| c.is_finite()) {
+            let vertex = self.pending.mesh.vertices.len() as u64;
+            return Err(MeshError::NotFinite { at: Place::Vertex { object: self.pending.id, vertex } });
         }
-        self.pending.mesh.vertices.push([x, y, z]);
+        self.budget.take_vertex()?;
+        self.pending.mesh.vertices.push(corner);
         Ok(())
     }
 
     fn triangle(&mut self, element: &Element<'_>) -> Result<(), MeshError> {
-        self.budget.take_triangle()?;
         let mut corners: [Option<u32>; 3] = [None; 3];
         element.attributes(|name, value| match name {
             "v1" => corners[0] = value.trim().parse().ok(),
@@ -305,7 +323,12 @@ impl Parser<'_> {
             let missing = corners.iter().position(Option::is_none).unwrap_or_default();
             return Err(element.fault("triangle", ["v1", "v2", "v3"][missing]));
         };
-        self.pending.mesh.triangles.push([a, b, c]);
+        self.add_triangle([a, b, c])
+    }
+
+    fn add_triangle(&mut self, corners: [u32; 3]) -> Result<(), MeshError> {
+        self.budget.take_triangle()?;
+        self.pending.mesh.triangles.push(corners);
         Ok(())
     }
 
@@ -360,39 +383,4 @@ fn unit_mm(unit: &str) -> Result<f64, MeshError> {
         "meter" => Ok(1000.0),
         _ => Err(MeshError::UnknownUnit { unit: PartName::new(unit) }),
     }
-}
-
-fn check_indices(mesh: &Mesh, object: u32) -> Result<(), MeshError> {
-    let vertices = mesh.vertices.len() as u64;
-    for (n, triangle) in mesh.triangles.iter().enumerate() {
-        if let Some(&index) = triangle.iter().find(|&&index| u64::from(index) >= vertices) {
-            let (triangle, index) = (n as u64, u64::from(index));
-            return Err(MeshError::IndexOutOfRange { object, triangle, index, vertices });
-        }
-    }
-    Ok(())
-}
-
-fn weld(mesh: &Mesh, limits: &Limits) -> Result<Mesh, MeshError> {
-    let mut welder = Welder::new(mesh.triangles.len(), limits);
-    for &triangle in &mesh.triangles {
-        welder.triangle(mesh.corners(triangle))?;
-    }
-    Ok(welder.finish())
-}
-
-/// The mesh without vertices no triangle names, which would otherwise stretch its bounding box.
-fn compact(mesh: &mut Mesh) -> Mesh {
-    const UNUSED: u32 = u32::MAX;
-    let mut renumbered = vec![UNUSED; mesh.vertices.len()];
-    let mut vertices = Vec::with_capacity(mesh.vertices.len());
-    for index in mesh.triangles.iter_mut().flatten() {
-        let slot = &mut renumbered[*index as usize];
-        if *slot == UNUSED {
-            *slot = vertices.len() as u32;
-            vertices.push(mesh.vertices[*index as usize]);
-        }
-        *index = *slot;
-    }
-    Mesh { vertices, triangles: std::mem::take(&mut mesh.triangles) }
 }

@@ -19,8 +19,12 @@ pub(super) enum Facing {
 }
 
 impl Transform {
-    pub(super) const IDENTITY: Self =
-        Self { rows: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]] };
+    pub(super) const IDENTITY: Self = Self::scale(1.0);
+
+    /// Makes everything `by` times as large.
+    pub(super) const fn scale(by: f64) -> Self {
+        Self { rows: [[by, 0.0, 0.0], [0.0, by, 0.0], [0.0, 0.0, by], [0.0, 0.0, 0.0]] }
+    }
 
     /// Parses twelve numbers between white space.
     pub(super) fn parse(text: &str) -> Option<Self> {

@@ -26,6 +26,12 @@ pub(super) trait Visitor {
     fn open(&mut self, element: &Element<'_>) -> Result<Visit, MeshError>;
     /// The innermost entered element ends.
     fn close(&mut self) -> Result<(), MeshError>;
+    /// Offers the bytes that follow a tag, as many as are at hand; gives how many were taken: whole elements
+    /// inside the innermost entered one and white space, nothing of what the visitor does not know to the last byte.
+    fn take_plain(&mut self, bytes: &[u8]) -> Result<usize, MeshError> {
+        let _ = bytes;
+        Ok(0)
+    }
 }
 
 /// Walks a part to its end.
@@ -46,10 +52,14 @@ pub(super) fn walk(
             Ok(Event::GeneralRef(reference)) if !is_harmless(&reference) => {
                 return Err(MeshError::Entity { part });
             }
-            Ok(Event::Start(tag)) => depth.start(&Element { tag: &tag, part: &part }, visitor)?,
+            Ok(Event::Start(tag)) => {
+                depth.start(&Element { tag: &tag, part: &part }, visitor)?;
+                depth.offer(reader.stream(), &part, visitor)?;
+            }
             Ok(Event::Empty(tag)) => {
                 depth.start(&Element { tag: &tag, part: &part }, visitor)?;
                 depth.end(visitor)?;
+                depth.offer(reader.stream(), &part, visitor)?;
             }
             Ok(Event::End(_)) => depth.end(visitor)?,
             Ok(Event::Eof) if depth.is_closed() => return Ok(()),
@@ -88,6 +98,27 @@ impl Depth {
         // The reader has matched every end tag with its start, so an entered element is open here.
         self.entered -= 1;
         visitor.close()
+    }
+
+    /// Lets the visitor take plain elements straight from the source. Only right behind a tag: anywhere else
+    /// the reader has looked ahead.
+    fn offer(
+        &self,
+        mut source: impl BufRead,
+        part: &PartName,
+        visitor: &mut impl Visitor,
+    ) -> Result<(), MeshError> {
+        if self.skipped > 0 {
+            return Ok(());
+        }
+        loop {
+            let bytes = source.fill_buf().map_err(|error| fault(error.into(), part.clone(), 0))?;
+            let taken = visitor.take_plain(bytes)?;
+            source.consume(taken);
+            if taken == 0 {
+                return Ok(());
+            }
+        }
     }
 
     fn is_closed(&self) -> bool {
