@@ -60,7 +60,7 @@ pub struct Printing {
 /// `layerlock demo`.
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// STL or 3MF file; without one, a sample part the program makes itself
+    /// STL, 3MF or OBJ file; without one, a sample part the program makes itself
     pub model: Option<PathBuf>,
     /// Where the toolpath goes: `simulated` or `serial:PATH[@BAUD]`
     #[arg(long, value_name = "PRINTER", default_value = "simulated")]
@@ -85,7 +85,7 @@ pub struct Demo {
 /// `layerlock slice`.
 #[derive(Debug, Args)]
 pub struct Slice {
-    /// STL or 3MF file
+    /// STL, 3MF or OBJ file
     pub model: PathBuf,
     /// Where the G-code goes
     #[arg(short, long, value_name = "FILE")]
@@ -140,7 +140,7 @@ pub enum Seller {
     },
     /// Upload a design version; it stays sealed in the vault
     Upload {
-        /// STL or 3MF file
+        /// STL, 3MF or OBJ file
         model: PathBuf,
         /// What people call it; the file's name without one
         #[arg(long)]

@@ -140,6 +140,18 @@ pub fn ascii_stl(mesh: &Mesh, name: &str, newline: &str) -> String {
     text + "endsolid " + name + newline
 }
 
+/// OBJ with `newline` between lines.
+pub fn obj(mesh: &Mesh, newline: &str) -> String {
+    let mut text = format!("# made by formula{newline}o body{newline}");
+    for [x, y, z] in &mesh.vertices {
+        write!(text, "v {x} {y} {z}{newline}").expect("a string takes all");
+    }
+    for [a, b, c] in &mesh.triangles {
+        write!(text, "f {} {} {}{newline}", a + 1, b + 1, c + 1).expect("a string takes all");
+    }
+    text
+}
+
 /// A zip archive of these parts, deflated.
 pub fn archive(parts: &[(&str, &[u8])]) -> Vec<u8> {
     archive_with(parts, SimpleFileOptions::default().compression_method(CompressionMethod::Deflated))

@@ -34,6 +34,10 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Every statement and every kind of corner an OBJ has.
+const OBJ_OF_EVERYTHING: &[u8] = b"# c\\\nmtllib a\no b\ng c d\nv 0 0 0 1\nv 9 0 \\\n0\nv 9 9 0 .1 .2 .3\nv 1 8 0\n\
+    v 3 3 9\nvt 0 0\nvn 0 0 1\nf 4 3 2 1\nf 1/1 2/1 5/1\r\nf 2//1 3//1 5//1\rf -3/1/1 -2/1/1 -1/1/1\nf 4 1 5\n";
+
 fn good_files() -> Vec<Vec<u8>> {
     let torus = torus(20.0, 6.0, 6);
     let two = model(&(object(1, &torus) + &assembly(2, 1, 3)), "<item objectid=\"2\"/>");
@@ -49,6 +53,8 @@ fn good_files() -> Vec<Vec<u8>> {
         // still catches most of them, but only after the XML was read.
         archive_with(&parts, stored),
         billion_laughs(3, 4),
+        obj(&torus, "\n").into_bytes(),
+        OBJ_OF_EVERYTHING.to_vec(),
     ]
 }
 

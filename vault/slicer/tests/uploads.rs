@@ -50,6 +50,9 @@ fn a_cube_arrives_the_same_from_every_format() {
         (upper.into_bytes(), Format::AsciiStl, 1000),
         (two_solids.into_bytes(), Format::AsciiStl, 1001),
         (three_mf_of(&cube), Format::ThreeMf, 1000),
+        (obj(&cube, "\n").into_bytes(), Format::Obj, 1000),
+        (obj(&cube, "\r\n").into_bytes(), Format::Obj, 1000),
+        (obj(&cube, "\r").into_bytes(), Format::Obj, 1000),
     ];
     for (n, (bytes, format, volume)) in files.iter().enumerate() {
         let parsed = read(bytes).unwrap_or_else(|error| panic!("file {n}: {error}"));
@@ -89,6 +92,10 @@ fn files_that_hold_no_printable_body_are_refused() {
         (three_mf_of(&cuboid([0.0; 3], [10.0, 10.0, 0.0])), MeshError::Flat),
         (to_binary_stl(&cuboid([0.0; 3], [10.0, 0.0, 0.0])), MeshError::AllDegenerate { triangles: 12 }),
         (to_binary_stl(&self::cube(0.06)), MeshError::TooSmall { largest: micrometres(60) }),
+        // A body of 20 mm in metres.
+        (to_binary_stl(&self::cube(0.02)), MeshError::TooSmall { largest: micrometres(20) }),
+        (obj(&self::cube(0.02), "\n").into_bytes(), MeshError::TooSmall { largest: micrometres(20) }),
+        (b"v 0 0 0\nv 1 0 0\n".to_vec(), MeshError::NoTriangles),
     ];
     for (bytes, reason) in rows {
         assert_eq!(refusal(&bytes), reason);
@@ -160,6 +167,117 @@ fn text_stl_names_the_line_at_fault() {
     );
 }
 
+/// A cube as modelling programs write it: quads, groups, materials, normals, all kinds of corners.
+const CUBE_OF_QUADS: &str = "\
+# a long licence comes first, and a folder: C:\\models\\
+mtllib ../../etc/passwd
+o Cube
+g side top
+v 0 0 0 1.0
+v 10 0 0 0.5 0.5 0.5
+v 10 10 0
+v 0 10 0
+v 0 0 10
+v 10 0 10
+v 10 1e1 \\
+  10
+v -0 10 10
+vt 0.5 0.5
+vn 0 0 1
+usemtl Material.001
+s off
+f 4 3 2 1
+f 5/1 6/1 7/1 8/1
+f 1/1/1 2/1/1 6/1/1 5/1/1
+f 2//1 3//1 \\
+7//1 6//1
+f -6 -5 -1 -2
+f 4\t1 5  8
+l 1 2
+some_extension 1 2 3
+";
+
+#[test]
+fn an_obj_of_quads_is_read_as_modelling_programs_write_it() {
+    for text in
+        [CUBE_OF_QUADS.to_owned(), CUBE_OF_QUADS.replace('\n', "\r\n"), format!("\u{feff}{CUBE_OF_QUADS}")]
+    {
+        let parsed = read(text.as_bytes()).unwrap_or_else(|error| panic!("{error} in {text:?}"));
+        assert_eq!(parsed.format, Format::Obj);
+        assert_eq!(volume_and_box(&parsed.mesh), (1000, [0; 3], [10_000; 3]), "{text:?}");
+        assert!(analyse(&parsed.mesh).is_watertight());
+    }
+    let licence = "# all rights reserved\n".repeat(200) + CUBE_OF_QUADS;
+    assert_eq!(read(licence.as_bytes()).unwrap().mesh.triangles.len(), 12);
+}
+
+#[test]
+fn a_dented_face_of_an_obj_is_not_filled_across_its_dent() {
+    let outline = [[0, 0], [30, 0], [30, 30], [20, 30], [20, 10], [10, 10], [10, 30], [0, 30]];
+    let mut text = String::new();
+    for z in [0, 10] {
+        outline.iter().for_each(|[x, y]| text += &format!("v {x} {y} {z}\n"));
+    }
+    text += "f 8 7 6 5 4 3 2 1\nf 9 10 11 12 13 14 15 16\n";
+    (0..8).for_each(|n| text += &format!("f {} {} {} {}\n", n + 1, (n + 1) % 8 + 1, (n + 1) % 8 + 9, n + 9));
+    let mesh = read(text.as_bytes()).unwrap().mesh;
+    let analysis = analyse(&mesh);
+    assert!(analysis.is_watertight());
+    assert_eq!(volume_and_box(&mesh), (7000, [0; 3], [30_000, 30_000, 10_000]));
+    assert_eq!(analysis.area_um2, 2 * 700_000_000 + 10 * 160_000_000, "no wall stands in the dent");
+}
+
+#[test]
+fn an_obj_with_a_fault_names_its_line() {
+    let broken = |from: &str, to: &str| refusal(CUBE_OF_QUADS.replacen(from, to, 1).as_bytes());
+    assert_eq!(broken("v 10 10 0\n", "v 10,0 10 0\n"), MeshError::BadNumber { line: 7 });
+    assert_eq!(broken("v 10 10 0\n", "v 10 10\n"), MeshError::BadNumber { line: 7 });
+    assert_eq!(broken("v 10 10 0\n", "v 10 nan 0\n"), MeshError::NotFinite { at: Place::Line(7) });
+    assert_eq!(broken("v 10 10 0\n", "v 1e39 10 0\n"), MeshError::NotFinite { at: Place::Line(7) });
+    assert_eq!(broken("v 10 10 0\n", "v 10 10 -10001\n"), MeshError::OutOfRange { at: Place::Line(7) });
+    let no_such = |index| MeshError::NoSuchVertex { line: 18, index, vertices: 8 };
+    assert_eq!(broken("f 4 3 2 1", "f 4 9 2 1"), no_such(9));
+    assert_eq!(broken("f 4 3 2 1", "f 4 -9 2 1"), no_such(-9));
+    assert_eq!(broken("f 4 3 2 1", "f 4 0 2 1"), no_such(0));
+    assert_eq!(broken("f 4 3 2 1", "f 4 3"), MeshError::BadFace { line: 18 });
+    assert_eq!(broken("f 4 3 2 1", "f"), MeshError::BadFace { line: 18 });
+    assert_eq!(broken("f 4 3 2 1", "f 4 3 two 1"), MeshError::BadFace { line: 18 });
+    assert_eq!(broken("f 4 3 2 1", "f 4 3 99999999999 1"), MeshError::BadFace { line: 18 });
+    assert_eq!(broken("s off", "call other.obj"), MeshError::FreeForm { line: 17, keyword: "call" });
+    assert_eq!(broken("s off", "surf 0 1 0 1 1"), MeshError::FreeForm { line: 17, keyword: "surf" });
+    let points_only: String = CUBE_OF_QUADS.lines().take(14).map(|line| format!("{line}\n")).collect();
+    assert_eq!(refusal(points_only.as_bytes()), MeshError::NoTriangles);
+}
+
+#[test]
+fn an_obj_stays_within_the_limits() {
+    let bytes = CUBE_OF_QUADS.as_bytes();
+    let few = Limits { triangles: 11, ..Limits::default() };
+    assert_eq!(parse(bytes, &few), Err(MeshError::TooManyTriangles { found: 12, limit: 11 }));
+    let few = Limits { vertices: 7, ..Limits::default() };
+    assert_eq!(parse(bytes, &few), Err(MeshError::TooManyVertices { limit: 7 }));
+    let endless_face = "v 0 0 0\nv 1 0 0\nv 0 1 0\nf".to_owned() + &" 1 2 3".repeat(100);
+    let few = Limits { triangles: 100, ..Limits::default() };
+    assert_eq!(
+        parse(endless_face.as_bytes(), &few),
+        Err(MeshError::TooManyTriangles { found: 101, limit: 100 })
+    );
+    let dented = "v 0 0 0\nv 9 0 0\nv 9 9 0\nv 8 1 0\nf".to_owned() + &" 1 2 3 4".repeat(100);
+    assert_eq!(refusal(dented.as_bytes()), MeshError::FaceTooLarge { line: 5, corners: 400 });
+}
+
+#[test]
+fn loose_vertices_of_an_obj_are_welded_and_unused_ones_dropped() {
+    let cube = cube(10.0);
+    let loose = Mesh {
+        vertices: cube.triangles.iter().flat_map(|&t| cube.corners(t)).collect(),
+        triangles: (0..12).map(|n| [n * 3, n * 3 + 1, n * 3 + 2]).collect(),
+    };
+    assert!(analyse(&read(obj(&loose, "\n").as_bytes()).unwrap().mesh).is_watertight());
+    let stray = obj(&cube, "\n") + "v 500 500 500\n";
+    assert_eq!(volume_and_box(&read(stray.as_bytes()).unwrap().mesh), (1000, [0; 3], [10_000; 3]));
+}
+
 #[test]
 fn units_and_transforms_put_a_body_where_the_file_says() {
     let placed = |unit: &str, transform: &str| {
@@ -171,6 +289,10 @@ fn units_and_transforms_put_a_body_where_the_file_says() {
     assert_eq!(placed("millimeter", still), (1, [0; 3], [1000; 3]));
     assert_eq!(placed("centimeter", still), (1000, [0; 3], [10_000; 3]));
     assert_eq!(placed("inch", still), (16_387, [0; 3], [25_400; 3]));
+    assert_eq!(placed("foot", still), (28_316_843, [0; 3], [304_800; 3]));
+    assert_eq!(placed("meter", still), (1_000_000_000, [0; 3], [1_000_000; 3]));
+    let thousandfold = "2000 0 0 0 2000 0 0 0 2000 5000 0 0";
+    assert_eq!(placed("micron", thousandfold), (8, [5000, 0, 0], [7000, 2000, 2000]));
     assert_eq!(
         placed("centimeter", "1 0 0 0 1 0 0 0 1 2 0 0"),
         (1000, [20_000, 0, 0], [30_000, 10_000, 10_000])

@@ -16,7 +16,9 @@ pub enum MeshError {
     #[error("the file is empty; export the model again and check that the file is complete")]
     Empty,
     /// Some other kind of file.
-    #[error("this is {0}, not a mesh we read; export the model as STL or 3MF and give that file instead")]
+    #[error(
+        "this is {0}, not a mesh we read; export the model as STL, 3MF or OBJ and give that file instead"
+    )]
     NotAMesh(Lookalike),
     /// More triangles than this vault takes.
     #[error("the mesh has {found} triangles, the limit is {limit}; reduce its resolution when exporting")]
@@ -79,13 +81,48 @@ pub enum MeshError {
         /// The keyword that belongs there.
         expected: &'static str,
     },
-    /// ASCII STL with a coordinate that is no number.
-    #[error(
-        "line {line} of the text STL has a coordinate that is no number (a decimal comma?); export it again"
-    )]
+    /// A text mesh with a coordinate that is no number.
+    #[error("line {line} has a coordinate that is no number (a decimal comma?); export the model again")]
     BadNumber {
         /// Line, from 1.
         line: u64,
+    },
+
+    /// A face of an OBJ that names less than three vertices, or something that is no vertex.
+    #[error("line {line} of the OBJ has a face that is no list of at least three vertices; export it again")]
+    BadFace {
+        /// Line, from 1.
+        line: u64,
+    },
+    /// A face of an OBJ that names a vertex which isn't there.
+    #[error(
+        "line {line} of the OBJ names vertex {index}, there are {vertices}; it was cut short or damaged, export it again"
+    )]
+    NoSuchVertex {
+        /// Line, from 1.
+        line: u64,
+        /// What it names: from 1, or below zero from the newest.
+        index: i64,
+        /// How many there are; before that line, where it counts backwards.
+        vertices: u64,
+    },
+    /// A face of an OBJ with dents and more corners than are worth splitting.
+    #[error(
+        "line {line} of the OBJ has a dented face of {corners} corners; export it again with faces as triangles"
+    )]
+    FaceTooLarge {
+        /// Line, from 1.
+        line: u64,
+        /// Its corners.
+        corners: u64,
+    },
+    /// A statement of an OBJ that makes shape by formula, or takes it from another file.
+    #[error("line {line} of the OBJ draws with `{keyword}`, not with faces; export the model as a mesh")]
+    FreeForm {
+        /// Line, from 1.
+        line: u64,
+        /// The statement.
+        keyword: &'static str,
     },
 
     /// A coordinate is NaN or infinite.
@@ -334,6 +371,8 @@ pub enum MeshError {
 pub enum Place {
     /// A triangle of an STL, from 0.
     Triangle(u64),
+    /// A line of an OBJ, from 1.
+    Line(u64),
     /// A vertex of a 3MF object, from 0.
     Vertex {
         /// Object id.
@@ -352,6 +391,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Triangle(n) => write!(f, "triangle {n}"),
+            Self::Line(n) => write!(f, "line {n}"),
             Self::Vertex { object, vertex } => write!(f, "vertex {vertex} of object {object}"),
             Self::Placed { object } => write!(f, "object {object}, where the build places it,"),
         }
@@ -386,8 +426,6 @@ pub enum Lookalike {
     Gcode,
     /// PNG, JPEG, GIF, WebP or SVG.
     Image,
-    /// Wavefront OBJ.
-    Obj,
     /// STEP.
     Step,
     /// Stanford PLY.
@@ -419,7 +457,6 @@ impl fmt::Display for Lookalike {
         f.write_str(match self {
             Self::Gcode => "G-code (a toolpath for one machine)",
             Self::Image => "a picture",
-            Self::Obj => "an OBJ file",
             Self::Step => "a STEP file",
             Self::Ply => "a PLY file",
             Self::Gltf => "a glTF file",

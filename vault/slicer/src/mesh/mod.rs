@@ -10,6 +10,7 @@ pub mod analysis;
 mod error;
 mod indexed;
 mod number;
+mod obj;
 mod sniff;
 mod stl;
 mod threemf;
@@ -63,6 +64,8 @@ pub enum Format {
     BinaryStl,
     /// STL as text.
     AsciiStl,
+    /// Wavefront OBJ, its polygons.
+    Obj,
     /// 3D Manufacturing Format (core specification 1.3, production extension 1.1).
     ThreeMf,
 }
@@ -117,6 +120,7 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, MeshError> {
     let parsed = match sniff::recognise(bytes)? {
         Kind::BinaryStl => plain(stl::parse_binary(bytes, limits)?, Format::BinaryStl),
         Kind::AsciiStl => plain(stl::parse_ascii(bytes, limits)?, Format::AsciiStl),
+        Kind::Obj => plain(obj::parse(bytes, limits)?, Format::Obj),
         Kind::Zip => threemf::parse(bytes, limits)?,
     };
     refuse_nothing_to_print(&parsed.mesh)?;
