@@ -5,6 +5,7 @@
 //! only where the mesh is open does `stitch` close gaps by distance. Triangles are swept upwards in batches:
 //! what is held at once is the batch's share, however tall the part is.
 
+mod adaptive;
 mod cut;
 mod schedule;
 mod stitch;

@@ -56,7 +56,7 @@ pub fn slice(
     sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
 ) -> Result<Summary, SliceError> {
     let part = place(mesh, profile)?;
-    let schedule = Schedule::new(part.height, profile);
+    let schedule = Schedule::of(&part, profile);
     if schedule.count() == 0 {
         return Err(SliceError::NothingPrintable { nozzle: profile.machine().nozzle });
     }
@@ -129,12 +129,13 @@ impl Press<'_> {
         let slab = self.schedule.slab(index);
         let flow = Flow::on(slab, self.profile);
         let walls = window.walls(index).expect("the window reaches the layer");
-        let tops = self.profile.count(Key::TopLayers).max(1);
-        let bottoms = self.profile.count(Key::BottomLayers).max(1);
-        let above: Vec<&Region> = (index + 1..=index + tops).map_while(|at| window.outline(at)).collect();
+        let tops = self.schedule.above(index, self.profile.count(Key::TopLayers));
+        let bottoms = self.schedule.below(index, self.profile.count(Key::BottomLayers));
+        let above: Vec<&Region> =
+            (index + 1..=index + tops.max(1)).map_while(|at| window.outline(at)).collect();
         let below: Vec<&Region> =
-            (0..index).rev().take(bottoms as usize).map_while(|at| window.outline(at)).collect();
-        let neighbours = Neighbours { above: &above, below: &below };
+            (0..index).rev().take(bottoms.max(1) as usize).map_while(|at| window.outline(at)).collect();
+        let neighbours = Neighbours { above: &above, below: &below, tops, bottoms };
         let surfaces = divide(&walls.inside, index, neighbours, &flow, self.profile);
         let mut traces = walls.traces.clone();
         traces.extend(filling::trace(&surfaces, slab, &flow, self.profile));
@@ -178,7 +179,7 @@ enum Source<'a> {
 
 impl<'a> Source<'a> {
     fn new(press: &Press<'a>) -> Self {
-        let mut sweep = Sweep::new(press.part, press.schedule);
+        let mut sweep = Sweep::new(press.part, press.schedule.clone());
         if press.profile.support() == Support::Off {
             return Self::Sweep(sweep);
         }
@@ -194,7 +195,7 @@ impl<'a> Source<'a> {
             }
             outlines
         });
-        Self::Plan(press.pool.install(|| Plan::new(outlines, press.profile)))
+        Self::Plan(press.pool.install(|| Plan::new(outlines, &press.schedule, press.profile)))
     }
 
     /// Walls layers `from..to`.
@@ -231,8 +232,8 @@ impl<'a> Window<'a> {
             source: Source::new(press),
             first: 0,
             walls: VecDeque::new(),
-            ahead: press.profile.count(Key::TopLayers).max(1),
-            behind: press.profile.count(Key::BottomLayers).max(1),
+            ahead: press.schedule.furthest(press.profile.count(Key::TopLayers)).max(1),
+            behind: press.schedule.furthest(press.profile.count(Key::BottomLayers)).max(1),
         }
     }
 

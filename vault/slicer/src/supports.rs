@@ -12,7 +12,7 @@ mod plan;
 use layerlock_terms::profile::{Key, Profile};
 
 use crate::flow::Flow;
-use crate::layers::Slab;
+use crate::layers::{Schedule, Slab};
 
 pub(crate) use lines::trace;
 pub(crate) use plan::{Plan, Stand};
@@ -32,12 +32,12 @@ pub(crate) const REACH: i32 = SPREAD + TAPER + FOOT;
 /// What a profile asks of supports, in micrometres and whole layers.
 #[derive(Debug, Clone, Copy)]
 struct Rules {
-    /// How far a layer may reach beyond the one below it with nothing else under it.
-    lean: i32,
+    /// How far a layer may reach beyond the one below it with nothing else under it, as a share of its height.
+    slope: f64,
     /// How far a tower may reach beyond the layer of it below: its lines rest on half their width.
     flare: i32,
-    /// Free layers between support and part, above and below the support.
-    gap: usize,
+    /// Free height between support and part, above and below the support, up to a whole layer.
+    gap: i32,
     /// Free space between support and the part beside it.
     aside: i32,
     /// Dense layers at either end of a tower.
@@ -58,19 +58,56 @@ enum Footing {
 
 impl Rules {
     fn of(profile: &Profile) -> Self {
-        let height = profile.length(Key::LayerHeight).0;
-        let slope = f64::from(profile.degrees(Key::SupportAngle)).to_radians().tan();
+        // Lines are furthest apart in thin layers: a tower must have room for them in every layer.
+        let thin = if profile.on(Key::AdaptiveLayers) { Key::AdaptiveLeast } else { Key::LayerHeight };
+        let height = profile.length(thin).0;
         let [first, flow] = [0, 1].map(|index| Flow::on(Slab { index, top: height, height }, profile));
-        let gap = (profile.length(Key::SupportZGap).0 + height - 1) / height;
         Self {
-            lean: (f64::from(height) * slope).round() as i32,
+            slope: f64::from(profile.degrees(Key::SupportAngle)).to_radians().tan(),
             flare: flow.inner / 2,
-            gap: gap as usize,
+            gap: profile.length(Key::SupportZGap).0,
             aside: profile.length(Key::SupportXyGap).0,
             interface: profile.count(Key::SupportInterfaceLayers) as usize,
             span: profile.length(Key::SupportBridgeSpan).0,
             thinnest: lines::half_narrowest(&flow).max(lines::half_narrowest(&first)),
             footing: if profile.on(Key::SupportPlateOnly) { Footing::Bed } else { Footing::Anything },
         }
+    }
+    /// How far this layer may reach beyond the one below it.
+    fn lean(&self, slab: Slab) -> i32 {
+        (f64::from(slab.height) * self.slope).round() as i32
+    }
+}
+
+/// How many layers on either side of each layer the gap to the part takes.
+#[derive(Debug)]
+struct Gaps {
+    above: Vec<usize>,
+    below: Vec<usize>,
+}
+
+impl Gaps {
+    fn new(rules: &Rules, schedule: &Schedule) -> Self {
+        let layers = 0..schedule.count();
+        Self {
+            above: layers.clone().map(|layer| schedule.within_above(layer, rules.gap) as usize).collect(),
+            below: layers.map(|layer| schedule.within_below(layer, rules.gap) as usize).collect(),
+        }
+    }
+
+    /// The layers above this one that are too near.
+    fn over(&self, layer: usize) -> std::ops::Range<usize> {
+        layer + 1..layer + 1 + self.above[layer]
+    }
+
+    /// The layers below this one that are too near.
+    fn under(&self, layer: usize) -> std::ops::Range<usize> {
+        layer.saturating_sub(self.below[layer])..layer
+    }
+
+    /// The layers of the part that are held by what ends in this layer, and would not be by what ends in the next.
+    fn held(&self, layer: usize) -> std::ops::Range<usize> {
+        let next = self.above.get(layer + 1).map_or(usize::MAX, |above| layer + 2 + above);
+        self.over(layer).end..next
     }
 }

@@ -49,6 +49,10 @@ pub(crate) struct Neighbours<'a> {
     pub(crate) above: &'a [&'a Region],
     /// Downwards from the layer below; none below the bed.
     pub(crate) below: &'a [&'a Region],
+    /// How many above make a top; more than there are where the part ends before.
+    pub(crate) tops: u32,
+    /// How many below make a bottom; more than there are where the bed comes before.
+    pub(crate) bottoms: u32,
 }
 
 /// Divides `inside`.
@@ -95,8 +99,7 @@ pub(crate) fn divide(
 /// Where the part goes on far enough above and below.
 fn sparse(inside: &Region, neighbours: Neighbours<'_>, profile: &Profile) -> Region {
     let density = profile.percent(Key::InfillDensity);
-    let tops = profile.count(Key::TopLayers) as usize;
-    let bottoms = profile.count(Key::BottomLayers) as usize;
+    let (tops, bottoms) = (neighbours.tops as usize, neighbours.bottoms as usize);
     if density >= 100 || neighbours.above.len() < tops || neighbours.below.len() < bottoms {
         return Region::default();
     }

@@ -1,6 +1,7 @@
 //! A zoo of tiny meshes made by code, one difficulty each, sliced through the public door.
 
 mod golden {
+    mod adaptive;
     pub(crate) mod meshes;
     pub(crate) mod print;
     mod supports;

@@ -15,6 +15,7 @@ pub(super) fn of(key: Key, machine: &Machine, material: Material, preset: Preset
 fn from_preset(key: Key, preset: Preset) -> Option<i32> {
     let columns = match key {
         Key::LayerHeight => [280, 200, 120, 200],
+        Key::AdaptiveDeviation => [120, 80, 40, 100],
         Key::FirstLayerHeight => [280, 200, 200, 200],
         Key::Perimeters => [2, 2, 2, 4],
         Key::TopLayers => [3, 5, 8, 6],
@@ -46,6 +47,8 @@ fn from_machine(key: Key, machine: &Machine) -> Option<i32> {
     Some(match key {
         Key::LineWidth | Key::OuterLineWidth => machine.nozzle.0 * 9 / 8,
         Key::FirstLayerLineWidth => machine.nozzle.0 * 9 / 8,
+        Key::AdaptiveLeast => machine.nozzle.0 / 5,
+        Key::AdaptiveMost => machine.nozzle.0 * 7 / 10,
         Key::RetractLength if direct => 800,
         Key::RetractLength => 4_500,
         Key::RetractSpeed if direct => 35,

@@ -150,6 +150,14 @@ pub enum Key {
     LayerHeight,
     /// Thickness of the first layer.
     FirstLayerHeight,
+    /// Layers after the first are as thick as the part's slopes let them be.
+    AdaptiveLayers,
+    /// With adaptive layers: how high a step may be on a slope, measured square to it.
+    AdaptiveDeviation,
+    /// With adaptive layers: thickness of the thinnest.
+    AdaptiveLeast,
+    /// With adaptive layers: thickness of the thickest.
+    AdaptiveMost,
     /// Width of every line that has no own width below.
     LineWidth,
     /// Width of the visible wall's line.
@@ -270,11 +278,19 @@ const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), do
 
 /// Every setting, in the order of its key.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 58] = [
+pub const SETTINGS: [Setting; 62] = [
     row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
         "Thickness of every layer but the first."),
     row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
         "Thickness of the first layer."),
+    row(Key::AdaptiveLayers, "adaptive-layers", Unit::Switch, (Bound::Fixed(0), Bound::Fixed(1)),
+        "Layers after the first are as thick as the part's slopes let them be."),
+    row(Key::AdaptiveDeviation, "adaptive-deviation", Unit::Length, (Bound::Fixed(10), Bound::Fixed(500)),
+        "With adaptive layers: how high a step may be on a slope, measured square to it."),
+    row(Key::AdaptiveLeast, "adaptive-least", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
+        "With adaptive layers: thickness of the thinnest."),
+    row(Key::AdaptiveMost, "adaptive-most", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
+        "With adaptive layers: thickness of the thickest."),
     row(Key::LineWidth, "line-width", Unit::Length, (Bound::Nozzle(75), Bound::Nozzle(200)),
         "Width of every line that has no own width below."),
     row(Key::OuterLineWidth, "outer-line-width", Unit::Length, (Bound::Nozzle(75), Bound::Nozzle(200)),

@@ -10,8 +10,9 @@ use std::ops::Range;
 use layerlock_terms::profile::Profile;
 use rayon::prelude::*;
 
-use super::{FOOT, Footing, Rules, overhang};
+use super::{FOOT, Footing, Gaps, Rules, overhang};
 use crate::geometry::Region;
+use crate::layers::Schedule;
 
 /// How exact the part's sketch is that towers keep clear of, in micrometres; the clearance makes up for it.
 const SKETCH: i32 = 50;
@@ -41,6 +42,7 @@ pub(crate) struct Stand {
 #[derive(Debug)]
 pub(crate) struct Plan {
     rules: Rules,
+    gaps: Gaps,
     /// The part's outlines, each until its layer is walled.
     outlines: Vec<Region>,
     /// The outlines with fewer points.
@@ -52,22 +54,26 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Plans supports for layers with these `outlines`; work is shared by the threads of the current pool.
-    pub(crate) fn new(outlines: Vec<Region>, profile: &Profile) -> Self {
+    pub(crate) fn new(outlines: Vec<Region>, schedule: &Schedule, profile: &Profile) -> Self {
         let rules = Rules::of(profile);
+        let gaps = Gaps::new(&rules, schedule);
         let sketches: Vec<Region> =
             outlines.par_iter().map(|outline| outline.clone().simplified(SKETCH)).collect();
         let clearings: Vec<Region> =
             sketches.par_iter().map(|sketch| sketch.surrounded(rules.aside + SKETCH)).collect();
-        let hanging = |pair: &[Region]| overhang::find(&pair[1], &pair[0], &rules);
+        let hanging = |(below, pair): (usize, &[Region])| {
+            let lean = rules.lean(schedule.slab(below as u32 + 1));
+            overhang::find(&pair[1], &pair[0], lean, &rules)
+        };
         let mut contacts = vec![Region::default()];
-        contacts.par_extend(outlines.par_windows(2).map(hanging));
+        contacts.par_extend(outlines.par_windows(2).enumerate().map(hanging));
         if rules.footing == Footing::Bed {
             keep_what_reaches_the_bed(&mut contacts, &clearings);
         }
-        let site = Site { rules: &rules, sketches: &sketches, clearings: &clearings };
+        let site = Site { rules: &rules, gaps: &gaps, sketches: &sketches, clearings: &clearings };
         let mut columns = site.grow_down(&contacts);
         site.ground(&mut columns);
-        Self { rules, outlines, sketches, contacts, columns }
+        Self { rules, gaps, outlines, sketches, contacts, columns }
     }
 
     /// The outlines of these layers, which are given out once.
@@ -81,9 +87,10 @@ impl Plan {
         if column.is_empty() || self.rules.interface == 0 {
             return Stand { column, interface: Region::default() };
         }
-        let (layer, Rules { gap, interface, .. }) = (layer as usize, self.rules);
-        let over = within(&self.contacts, layer + gap + 1..layer + gap + 1 + interface);
-        let under = within(&self.sketches, layer.saturating_sub(gap + interface)..layer.saturating_sub(gap));
+        let (layer, Rules { interface, .. }) = (layer as usize, self.rules);
+        let (above, below) = (self.gaps.over(layer).end, self.gaps.under(layer).start);
+        let over = within(&self.contacts, above..above + interface);
+        let under = within(&self.sketches, below.saturating_sub(interface)..below);
         let near: Vec<&Region> = over.iter().chain(under).collect();
         let interface = Region::united(&near).and(&column).opened(EDGE);
         Stand { column, interface }
@@ -91,7 +98,8 @@ impl Plan {
 
     /// Drops what no layer from `next` on needs.
     pub(crate) fn drop_below(&mut self, next: u32) {
-        let behind = (next as usize).saturating_sub(self.rules.gap + self.rules.interface);
+        let lowest = self.gaps.under((next as usize).min(self.columns.len().saturating_sub(1))).start;
+        let behind = lowest.saturating_sub(self.rules.interface);
         self.sketches[..behind].fill(Region::default());
         self.contacts[..next as usize].fill(Region::default());
         self.columns[..next as usize].fill(Region::default());
@@ -115,6 +123,7 @@ fn keep_what_reaches_the_bed(contacts: &mut [Region], clearings: &[Region]) {
 /// What towers keep clear of, and how.
 struct Site<'a> {
     rules: &'a Rules,
+    gaps: &'a Gaps,
     sketches: &'a [Region],
     /// The sketches with the gap around them.
     clearings: &'a [Region],
@@ -126,9 +135,8 @@ impl Site<'_> {
         if region.is_empty() {
             return Region::default();
         }
-        let gap = self.rules.gap;
-        let under = within(self.sketches, layer.saturating_sub(gap)..layer);
-        let over = within(self.sketches, layer + 1..layer + 1 + gap);
+        let under = within(self.sketches, self.gaps.under(layer));
+        let over = within(self.sketches, self.gaps.over(layer));
         let taken: Vec<&Region> = [&self.clearings[layer]].into_iter().chain(under).chain(over).collect();
         Region::left(&[region], &taken).opened(self.rules.thinnest)
     }
@@ -138,9 +146,10 @@ impl Site<'_> {
         let mut columns = vec![Region::default(); contacts.len()];
         let mut above = Region::default();
         for layer in (0..contacts.len()).rev() {
-            let begun = contacts.get(layer + self.rules.gap + 1);
-            if let Some(begun) = begun.filter(|contact| !contact.is_empty()) {
-                above = Region::united(&[&above, begun]).grown(CRACK).shrunk(CRACK);
+            let begun = within(contacts, self.gaps.held(layer)).iter().filter(|contact| !contact.is_empty());
+            let parts: Vec<&Region> = [&above].into_iter().chain(begun).collect();
+            if parts.len() > 1 {
+                above = Region::united(&parts).grown(CRACK).shrunk(CRACK);
             }
             columns[layer] = self.free(layer, &above);
             above = stouter(columns[layer].clone().simplified(SKETCH));
@@ -166,11 +175,12 @@ impl Site<'_> {
 
     /// What towers in this layer may stand on, given what there is of them in the layer below.
     fn carriers(&self, layer: usize, below: &Region) -> Region {
-        let gap = self.rules.gap;
         match self.rules.footing {
             Footing::Bed => below.clone(),
-            Footing::Anything if layer <= gap => below.clone(),
-            Footing::Anything => Region::united(&[below, &self.sketches[layer - gap - 1]]),
+            Footing::Anything => match self.gaps.under(layer).start.checked_sub(1) {
+                Some(ground) => Region::united(&[below, &self.sketches[ground]]),
+                None => below.clone(),
+            },
         }
     }
 }

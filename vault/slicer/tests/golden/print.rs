@@ -123,6 +123,21 @@ impl Laid {
         self.of(feature).flat_map(of_path).collect()
     }
 
+    /// Thickness, in micrometres.
+    pub(crate) fn height(&self) -> i32 {
+        self.layer.height.0
+    }
+
+    /// Where it ends, in micrometres above the bed.
+    pub(crate) fn top(&self) -> i32 {
+        self.layer.z.0
+    }
+
+    /// Where it begins.
+    pub(crate) fn bottom(&self) -> i32 {
+        self.layer.z.0 - self.layer.height.0
+    }
+
     pub(crate) fn has(&self, feature: Feature) -> bool {
         self.of(feature).next().is_some()
     }
