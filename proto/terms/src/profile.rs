@@ -207,7 +207,11 @@ impl Profile {
         match self.value(Key::InfillPattern) {
             0 => Infill::Rectilinear,
             1 => Infill::Grid,
-            _ => Infill::Gyroid,
+            2 => Infill::Gyroid,
+            3 => Infill::Triangles,
+            4 => Infill::Cubic,
+            5 => Infill::Concentric,
+            _ => Infill::AdaptiveCubic,
         }
     }
 

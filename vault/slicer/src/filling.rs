@@ -4,31 +4,41 @@ use layerlock_terms::profile::{Infill, Key, Profile};
 use layerlock_terms::toolpath::Feature;
 
 use crate::flow::Flow;
-use crate::geometry::Region;
-use crate::infill::{Fit, Hatching, Run, fill, fill_gyroid};
+use crate::geometry::{Bounds, Region, length_along, point};
+use crate::infill::{Cells, Fit, Hatching, Lattice, Phase, Run, fill, fill_sparse, rings};
 use crate::layers::Slab;
 use crate::perimeters::lay;
+use crate::place::Placed;
 use crate::surfaces::{Solid, Surfaces};
 use crate::trace::Trace;
 
 /// Narrow places smaller than this are hatched with what they adjoin, in square micrometres.
 const BAND: f64 = 1e6;
 
-/// Sparse lines are joined along the wall up to this many times their distance.
-const LONGEST: f64 = 2.5;
+/// Sparse lines shorter than this many widths hold nothing.
+const SHORTEST: i32 = 3;
+
+/// Direction of sparse patterns that are the same in every layer, in degrees.
+const SPARSE: f64 = 45.0;
 
 /// Direction of a layer's lines, in degrees: each layer crosses the one below.
 pub(crate) fn lean(index: u32) -> f64 {
     if index.is_multiple_of(2) { 45.0 } else { 135.0 }
 }
 
-/// Lines that fill `surfaces`.
-pub(crate) fn trace(surfaces: &Surfaces, slab: Slab, flow: &Flow, profile: &Profile) -> Vec<Trace> {
+/// Lines that fill `surfaces`; `sparse` is what the sparse pattern takes from the whole part.
+pub(crate) fn trace(
+    surfaces: &Surfaces,
+    sparse: &Sparse,
+    slab: Slab,
+    flow: &Flow,
+    profile: &Profile,
+) -> Vec<Trace> {
     let mut traces = Vec::new();
     for solid in &surfaces.solids {
         trace_solid(&mut traces, solid, flow, profile);
     }
-    trace_sparse(&mut traces, &surfaces.sparse, slab, flow, profile);
+    trace_sparse(&mut traces, &surfaces.sparse, sparse, (slab, flow), profile);
     traces
 }
 
@@ -82,21 +92,75 @@ fn trace_bands(traces: &mut Vec<Trace>, mut room: Region, feature: Feature, flow
     }
 }
 
-fn trace_sparse(traces: &mut Vec<Trace>, sparse: &Region, slab: Slab, flow: &Flow, profile: &Profile) {
-    let density = profile.percent(Key::InfillDensity);
-    if sparse.is_empty() || density == 0 {
+fn trace_sparse(
+    traces: &mut Vec<Trace>,
+    region: &Region,
+    sparse: &Sparse,
+    (slab, flow): (Slab, &Flow),
+    profile: &Profile,
+) {
+    if region.is_empty() || profile.percent(Key::InfillDensity) == 0 {
         return;
     }
-    let reach = sparse.shrunk(flow.spacing(flow.inner) / 2 - overlap(flow, profile));
-    let distance = f64::from(flow.spacing(flow.inner)) * 100.0 / f64::from(density);
-    let straight = |degrees, distance| {
-        let hatching = Hatching { degrees, distance, fit: Fit::Grid, longest_link: distance * LONGEST };
-        fill(&reach, &hatching)
-    };
-    let runs = match profile.infill() {
-        Infill::Grid => [straight(45.0, distance * 2.0), straight(135.0, distance * 2.0)].concat(),
-        Infill::Rectilinear => straight(lean(slab.index), distance),
-        Infill::Gyroid => fill_gyroid(&reach, slab.top, distance, distance * LONGEST),
-    };
-    traces.extend(runs.into_iter().map(|run| Trace::line(Feature::SparseInfill, flow.inner, run.points)));
+    let lattice = sparse.lattice(slab, flow, profile);
+    if lattice.pattern == Infill::Concentric {
+        let ring = |points| Trace::ring(Feature::SparseInfill, flow.inner, points);
+        traces.extend(rings(region, lattice.distance, lattice.phase.shift).into_iter().map(ring));
+        return;
+    }
+    let reach = region.shrunk(flow.spacing(flow.inner) / 2 - overlap(flow, profile));
+    let runs = fill_sparse(&reach, &lattice).into_iter();
+    let useful = runs.filter(|run| length_along(&run.points) > f64::from(SHORTEST * flow.inner));
+    traces.extend(useful.map(|run| Trace::line(Feature::SparseInfill, flow.inner, run.points)));
+}
+
+/// What the sparse pattern takes from the whole part. The mesh says it: no layer waits for it.
+#[derive(Debug)]
+pub(crate) struct Sparse {
+    phase: Phase,
+    cells: Option<Cells>,
+}
+
+impl Sparse {
+    /// For layers like `slab`, one of those above the first.
+    pub(crate) fn new(part: &Placed<'_>, slab: Slab, profile: &Profile) -> Self {
+        let flow = Flow::on(slab, profile);
+        let points = part.vertices.iter().map(|corner| point(corner[0], corner[1]));
+        let boxed = points.map(|at| Bounds { min: at, max: at }).reduce(Bounds::with);
+        let Bounds { min, max } = boxed.unwrap_or(Bounds { min: point(0, 0), max: point(0, 0) });
+        let loose = Self { phase: Phase { middle: min, shift: 0.0 }, cells: None };
+        if profile.percent(Key::InfillDensity) == 0 {
+            return loose;
+        }
+        let walls = profile.count(Key::Perimeters) as i32 * flow.inner;
+        let inside = Bounds {
+            min: point(min.x + walls, min.y + walls),
+            max: point((max.x - walls).max(min.x + walls + 1), (max.y - walls).max(min.y + walls + 1)),
+        };
+        let lattice = loose.lattice(slab, &flow, profile);
+        let cells =
+            (profile.infill() == Infill::AdaptiveCubic).then(|| cells(part, &lattice, walls, profile));
+        Self { phase: Phase::fitted(inside, part.height, &lattice), cells }
+    }
+
+    fn lattice(&self, slab: Slab, flow: &Flow, profile: &Profile) -> Lattice<'_> {
+        let pattern = profile.infill();
+        Lattice {
+            pattern,
+            distance: f64::from(flow.spacing(flow.inner)) * 100.0
+                / f64::from(profile.percent(Key::InfillDensity)),
+            degrees: if pattern == Infill::Rectilinear { lean(slab.index) } else { SPARSE },
+            z: slab.top,
+            phase: self.phase,
+            cells: self.cells.as_ref(),
+        }
+    }
+}
+
+/// Small cubes wherever walls and skins, which keep the infill away from the part's surface, are held by it.
+fn cells(part: &Placed<'_>, lattice: &Lattice<'_>, walls: i32, profile: &Profile) -> Cells {
+    let skins = profile.count(Key::TopLayers).max(profile.count(Key::BottomLayers));
+    let shell = (skins as i32 * profile.length(Key::LayerHeight).0).max(walls);
+    let corners = part.triangles.iter().map(|corners| corners.map(|corner| part.vertices[corner as usize]));
+    Cells::new(corners, lattice.distance, lattice.degrees, f64::from(shell))
 }

@@ -1,10 +1,20 @@
 //! Filling regions with lines: hatching, and joining the hatch into long runs along the region's edge.
+//!
+//! `sparse` knows the patterns of sparse places: which hatches each is made of, at which height. Patterns of
+//! several directions are one hatch, so that no stretch of edge is laid twice to join them.
 
+mod adaptive;
+mod concentric;
 mod gyroid;
 mod hatch;
 mod link;
+mod sparse;
 
 use crate::geometry::{IntPoint, Region};
+
+pub(crate) use adaptive::Cells;
+pub(crate) use concentric::rings;
+pub(crate) use sparse::{Lattice, Phase, fill_sparse};
 
 /// How a region is hatched.
 #[derive(Debug, Clone, Copy)]
@@ -19,37 +29,29 @@ pub(crate) struct Hatching {
 }
 
 /// Where lines lie across their direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Fit {
     /// From edge to edge of each shape, the distance squeezed or stretched a little to come out even.
     Each,
     /// On one grid for all layers, so that lines stand on lines.
     Grid,
+    /// On one grid that has a line this far, in micrometres, across from the bed's corner.
+    Through(f64),
 }
 
 /// Runs of lines that fill `region`, whose edge is where the lines' middles may reach.
 pub(crate) fn fill(region: &Region, hatching: &Hatching) -> Vec<Run> {
-    let mut runs = Vec::new();
-    for shape in region.shapes() {
-        let hatch = hatch::cross(shape, hatching);
-        let distance = hatch.distance;
-        runs.extend(
-            link::join(shape, &hatch, hatching.longest_link)
-                .into_iter()
-                .map(|points| Run { points, distance }),
-        );
-    }
-    runs
+    let hatch = |shape: &[_]| hatch::cross(shape, hatching);
+    joined(region, hatch, hatching.longest_link)
 }
 
-/// Runs of gyroid waves in `region` at height `z`, as dense as lines `distance` apart; both in micrometres.
-pub(crate) fn fill_gyroid(region: &Region, z: i32, distance: f64, longest_link: f64) -> Vec<Run> {
+/// Runs of the lines that `hatch` lays across each shape.
+fn joined(region: &Region, hatch: impl Fn(&[Vec<IntPoint<i32>>]) -> hatch::Hatch, longest: f64) -> Vec<Run> {
     let mut runs = Vec::new();
     for shape in region.shapes() {
-        let hatch = gyroid::cross(shape, z, distance);
-        runs.extend(
-            link::join(shape, &hatch, longest_link).into_iter().map(|points| Run { points, distance }),
-        );
+        let hatch = hatch(shape);
+        let distance = hatch.distance;
+        runs.extend(link::join(shape, &hatch, longest).into_iter().map(|points| Run { points, distance }));
     }
     runs
 }
@@ -101,17 +103,6 @@ mod tests {
                     assert!(crate::geometry::inside(&allowed.shapes()[0], p), "{p:?}");
                 }
             }
-        }
-    }
-
-    #[test]
-    fn a_gyroid_takes_about_as_much_line_as_straight_lines_of_its_density() {
-        let (distance, side) = (2_000.0, 60_000.0);
-        for z in [0, 700, 1_900, 3_100] {
-            let runs = fill_gyroid(&square(60_000), z, distance, 0.0);
-            let length: f64 = runs.iter().map(|run| length_along(&run.points)).sum();
-            let asked = side * side / distance;
-            assert!((0.8..1.25).contains(&(length / asked)), "z {z}: {length} of {asked}");
         }
     }
 

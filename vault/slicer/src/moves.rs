@@ -168,9 +168,11 @@ fn speed(feature: Feature, index: u32, profile: &Profile) -> MmPerMinute {
         Feature::OuterPerimeter => Key::OuterSpeed,
         Feature::InnerPerimeter => Key::InnerSpeed,
         Feature::TopSurface => Key::TopSpeed,
-        Feature::SparseInfill | Feature::Skirt | Feature::Support => Key::SparseSpeed,
+        Feature::SparseInfill | Feature::Skirt => Key::SparseSpeed,
+        Feature::Support => Key::SupportSpeed,
+        Feature::SupportInterface => Key::SupportInterfaceSpeed,
         Feature::GapFill | Feature::ThinWall => Key::ThinSpeed,
-        Feature::SolidInfill | Feature::BottomSurface | Feature::SupportInterface => Key::SolidSpeed,
+        Feature::SolidInfill | Feature::BottomSurface => Key::SolidSpeed,
     };
     profile.speed(key)
 }

@@ -63,7 +63,8 @@ pub fn slice(
     let threads = threads.get();
     let pool =
         ThreadPoolBuilder::new().num_threads(threads).build().map_err(|_| SliceError::Threads { threads })?;
-    let press = Press { part: &part, profile, schedule, pool };
+    let sparse = filling::Sparse::new(&part, schedule.slab(1), profile);
+    let press = Press { part: &part, profile, schedule, sparse, pool };
     press.run(sink)
 }
 
@@ -72,6 +73,7 @@ struct Press<'a> {
     part: &'a Placed<'a>,
     profile: &'a Profile,
     schedule: Schedule,
+    sparse: filling::Sparse,
     pool: ThreadPool,
 }
 
@@ -138,7 +140,7 @@ impl Press<'_> {
         let neighbours = Neighbours { above: &above, below: &below, tops, bottoms };
         let surfaces = divide(&walls.inside, index, neighbours, &flow, self.profile);
         let mut traces = walls.traces.clone();
-        traces.extend(filling::trace(&surfaces, slab, &flow, self.profile));
+        traces.extend(filling::trace(&surfaces, &self.sparse, slab, &flow, self.profile));
         let stand = window.stand(index);
         traces.extend(supports::trace(&stand, slab, &flow, self.profile));
         if index == 0 {

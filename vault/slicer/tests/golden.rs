@@ -322,7 +322,7 @@ fn settings_change_what_they_name() {
     assert_eq!(low[0], 110_425);
     let wide = Print::with(&part, &[("xy-compensation", "0.1mm")]);
     assert!(wide.layers.iter().all(|layer| layer.extent(Feature::OuterPerimeter).0[0] == 110_125));
-    for pattern in ["rectilinear", "grid", "gyroid"] {
+    for pattern in ["rectilinear", "grid", "gyroid", "triangles", "cubic", "concentric", "adaptive-cubic"] {
         let sparse = Print::with(&part, &[("infill-pattern", pattern)]);
         assert!(sparse.layers[10].length(Feature::SparseInfill) > 200.0, "{pattern}");
     }

@@ -62,8 +62,8 @@ fn from_machine(key: Key, machine: &Machine) -> Option<i32> {
 fn speed(key: Key) -> Option<i32> {
     Some(match key {
         Key::OuterSpeed | Key::TopSpeed => 40,
-        Key::InnerSpeed | Key::SolidSpeed => 60,
-        Key::SparseSpeed => 80,
+        Key::InnerSpeed | Key::SolidSpeed | Key::SupportInterfaceSpeed => 60,
+        Key::SparseSpeed | Key::SupportSpeed => 80,
         Key::BridgeSpeed | Key::ThinSpeed => 30,
         _ => return None,
     })

@@ -12,6 +12,14 @@ pub enum Infill {
     Grid,
     /// A wave that holds equally in every direction.
     Gyroid,
+    /// Lines three ways in each layer, through the same points.
+    Triangles,
+    /// Cubes that stand on a corner: lines three ways, shifted from layer to layer.
+    Cubic,
+    /// Rings, each within the last.
+    Concentric,
+    /// Cubes that are small along the part's surface and twice as large with each step inwards.
+    AdaptiveCubic,
 }
 
 /// Where each loop begins.
@@ -212,11 +220,11 @@ pub enum Key {
     OuterSpeed,
     /// Speed of the walls behind it.
     InnerSpeed,
-    /// Speed of solid infill and of the supports' dense layers.
+    /// Speed of solid infill.
     SolidSpeed,
     /// Speed of solid infill seen from above.
     TopSpeed,
-    /// Speed of sparse infill and of supports.
+    /// Speed of sparse infill.
     SparseSpeed,
     /// Speed of lines spanning air.
     BridgeSpeed,
@@ -270,6 +278,10 @@ pub enum Key {
     SupportPlateOnly,
     /// Spans no longer than this that rest on both sides are bridged without support.
     SupportBridgeSpan,
+    /// Speed of supports.
+    SupportSpeed,
+    /// Speed of the supports' dense layers.
+    SupportInterfaceSpeed,
 }
 
 const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), doc: &'static str) -> Setting {
@@ -278,7 +290,7 @@ const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), do
 
 /// Every setting, in the order of its key.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 62] = [
+pub const SETTINGS: [Setting; 64] = [
     row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
         "Thickness of every layer but the first."),
     row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
@@ -305,7 +317,7 @@ pub const SETTINGS: [Setting; 62] = [
         "Solid layers over each surface seen from below."),
     row(Key::InfillDensity, "infill-density", Unit::Percent, (Bound::Fixed(0), Bound::Fixed(100)),
         "How full the inside is; 100 makes every layer solid."),
-    row(Key::InfillPattern, "infill-pattern", Unit::Choice(&["rectilinear", "grid", "gyroid"]), (Bound::Fixed(0), Bound::Fixed(2)),
+    row(Key::InfillPattern, "infill-pattern", Unit::Choice(&["rectilinear", "grid", "gyroid", "triangles", "cubic", "concentric", "adaptive-cubic"]), (Bound::Fixed(0), Bound::Fixed(6)),
         "How sparse infill runs."),
     row(Key::InfillOverlap, "infill-overlap", Unit::Percent, (Bound::Fixed(0), Bound::Fixed(50)),
         "How far infill reaches into the innermost wall, as a share of a line."),
@@ -346,11 +358,11 @@ pub const SETTINGS: [Setting; 62] = [
     row(Key::InnerSpeed, "inner-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "Speed of the walls behind it."),
     row(Key::SolidSpeed, "solid-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
-        "Speed of solid infill and of the supports' dense layers."),
+        "Speed of solid infill."),
     row(Key::TopSpeed, "top-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "Speed of solid infill seen from above."),
     row(Key::SparseSpeed, "sparse-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
-        "Speed of sparse infill and of supports."),
+        "Speed of sparse infill."),
     row(Key::BridgeSpeed, "bridge-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "Speed of lines spanning air."),
     row(Key::ThinSpeed, "thin-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
@@ -403,4 +415,8 @@ pub const SETTINGS: [Setting; 62] = [
         "Supports stand on the bed only, never on the part."),
     row(Key::SupportBridgeSpan, "support-bridge-span", Unit::Length, (Bound::Fixed(0), Bound::Fixed(100_000)),
         "Spans no longer than this that rest on both sides are bridged without support."),
+    row(Key::SupportSpeed, "support-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
+        "Speed of supports."),
+    row(Key::SupportInterfaceSpeed, "support-interface-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
+        "Speed of the supports' dense layers."),
 ];

@@ -12,6 +12,10 @@ use crate::geometry::{IntPoint, distance, point, simplify_open};
 /// Length of the edge looked at in one go and of the wave drawn in one go, as a share of the waves' period.
 const STEP: f64 = TAU / 24.0;
 
+/// Length of wave in a square of one radian, the mean over all heights: the integral of the surface's slope over
+/// where it passes, by quadrature.
+const LENGTH: f64 = 0.3913;
+
 /// How far the line laid may be from the wave, in micrometres.
 const DETAIL: i32 = 25;
 
@@ -72,7 +76,7 @@ impl Waves {
 /// The waves across `shape` at height `z`, both in micrometres; `distance` apart as lines of that density.
 pub(super) fn cross(shape: &[Vec<IntPoint<i32>>], z: i32, distance: f64) -> Hatch {
     // Waves lie closer than their rows by how much longer than straight they are.
-    let waves = Waves::at(f64::from(z), distance / 2.44);
+    let waves = Waves::at(f64::from(z), distance * LENGTH);
     let mut nodes = Vec::new();
     for (contour, points) in shape.iter().enumerate() {
         for (edge, from) in points.iter().enumerate() {

@@ -14,6 +14,22 @@ pub(super) struct Hatch {
     pub(super) distance: f64,
 }
 
+/// The contour of a node that lies on none.
+pub(super) const OFF_EDGE: usize = usize::MAX;
+
+impl Hatch {
+    /// Hatches of the same shape as one.
+    pub(super) fn of_all(parts: impl Iterator<Item = Self>) -> Self {
+        let mut all = Self { nodes: Vec::new(), bodies: Vec::new(), distance: f64::MAX };
+        for part in parts {
+            all.nodes.extend(part.nodes);
+            all.bodies.extend(part.bodies);
+            all.distance = all.distance.min(part.distance);
+        }
+        all
+    }
+}
+
 /// Where a line meets the shape's edge.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Node {
@@ -72,8 +88,11 @@ pub(super) fn even(mut nodes: Vec<Node>) -> Vec<Node> {
 }
 
 fn rows(contours: &[Vec<[f64; 2]>], hatching: &Hatching) -> Rows {
-    if hatching.fit == Fit::Grid {
-        return Rows { origin: hatching.distance / 2.0, distance: hatching.distance };
+    let even = |origin| Rows { origin, distance: hatching.distance };
+    match hatching.fit {
+        Fit::Grid => return even(hatching.distance / 2.0),
+        Fit::Through(origin) => return even(origin),
+        Fit::Each => {}
     }
     let across = || contours.iter().flatten().map(|p| p[1]);
     let (low, high) = (across().fold(f64::MAX, f64::min), across().fold(f64::MIN, f64::max));

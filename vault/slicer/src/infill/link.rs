@@ -1,6 +1,6 @@
 //! Joining lines into runs along the shape's edge, so that the nozzle need not lift between them.
 
-use super::hatch::{Hatch, Node};
+use super::hatch::{Hatch, Node, OFF_EDGE};
 use crate::geometry::{IntPoint, distance};
 
 /// A stretch of edge between two neighbouring nodes.
@@ -30,7 +30,7 @@ pub(super) fn join(shape: &[Vec<IntPoint<i32>>], hatch: &Hatch, longest: f64) ->
 /// Stretches of edge that may join lines.
 fn links(shape: &[Vec<IntPoint<i32>>], nodes: &[Node], longest: f64) -> Vec<Link> {
     let mut links = Vec::new();
-    let mut round: Vec<usize> = (0..nodes.len()).collect();
+    let mut round: Vec<usize> = (0..nodes.len()).filter(|at| nodes[*at].contour != OFF_EDGE).collect();
     round.sort_by(|a, b| {
         let (a, b) = (&nodes[*a], &nodes[*b]);
         (a.contour, a.edge).cmp(&(b.contour, b.edge)).then(a.share.total_cmp(&b.share))
