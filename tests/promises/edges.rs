@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("device", &["proto", "terms", "seal", "tlog"]),
     ("cli", &["proto", "terms", "seal", "tlog", "slicer", "store", "licensor", "vault", "device"]),
     ("tests", &["proto", "terms", "seal", "tlog", "slicer", "store", "licensor", "vault", "device", "cli"]),
+    ("bench", &["terms", "seal", "slicer", "device"]),
 ];
 
 /// Crates that may be named under `seal` only; `deny.toml` says the same of whoever we depend on.
