@@ -4,7 +4,9 @@ mod golden {
     mod adaptive;
     pub(crate) mod meshes;
     pub(crate) mod print;
+    mod properties;
     mod supports;
+    mod zoo;
 }
 
 use golden::meshes::{block, cone, cylinder, flipped, join, open_top, shaken, tube};

@@ -105,3 +105,56 @@ fn ring(radius: f32, z: f32) -> Vec<[f32; 3]> {
         .map(|a| [radius * a.cos(), radius * a.sin(), z])
         .collect()
 }
+
+/// A cone without its point, standing on the end of radius `foot`.
+pub(crate) fn frustum(foot: f32, top: f32, height: f32) -> Mesh {
+    let mut part = cylinder(foot, height);
+    let upper = SIDES as usize..2 * SIDES as usize;
+    for corner in &mut part.vertices[upper] {
+        *corner = [corner[0] * top / foot, corner[1] * top / foot, corner[2]];
+    }
+    part
+}
+
+/// The same body leaning to the right by `slope` of its height.
+pub(crate) fn sheared(part: &Mesh, slope: f32) -> Mesh {
+    let vertices = part.vertices.iter().map(|[x, y, z]| [x + slope * z, *y, *z]).collect();
+    Mesh { vertices, triangles: part.triangles.clone() }
+}
+
+/// The same body, one face after the other looking the wrong way in its second half.
+pub(crate) fn half_flipped(part: &Mesh) -> Mesh {
+    let half = part.triangles.len() / 2;
+    let turn = |(at, [a, b, c]): (usize, &[u32; 3])| if at < half { [*a, *b, *c] } else { [*a, *c, *b] };
+    Mesh { vertices: part.vertices.clone(), triangles: part.triangles.iter().enumerate().map(turn).collect() }
+}
+
+/// A wall between two rows of points, its right side first when one looks along it.
+pub(crate) fn ribbon(left: &[[f32; 2]], right: &[[f32; 2]], height: f32) -> Mesh {
+    let count = left.len() as u32;
+    let rows = [(left, 0.0), (right, 0.0), (left, height), (right, height)];
+    let corners = rows.iter().flat_map(|(row, z)| row.iter().map(move |[x, y]| [*x, *y, *z]));
+    let corner = |row: u32, at: u32| row * count + at;
+    let quad = |a: u32, b: u32, c: u32, d: u32| [[a, b, c], [a, c, d]];
+    let mut triangles = Vec::new();
+    for (at, next) in (1..count).map(|next| (next - 1, next)) {
+        triangles.extend(quad(corner(0, at), corner(0, next), corner(1, next), corner(1, at)));
+        triangles.extend(quad(corner(2, next), corner(2, at), corner(3, at), corner(3, next)));
+        triangles.extend(quad(corner(0, next), corner(0, at), corner(2, at), corner(2, next)));
+        triangles.extend(quad(corner(1, at), corner(1, next), corner(3, next), corner(3, at)));
+    }
+    let last = count - 1;
+    triangles.extend(quad(corner(0, 0), corner(1, 0), corner(3, 0), corner(2, 0)));
+    triangles.extend(quad(corner(1, last), corner(0, last), corner(2, last), corner(3, last)));
+    Mesh { vertices: corners.collect(), triangles }
+}
+
+/// A box of which one edge has a corner halfway that the face beside it knows nothing of.
+pub(crate) fn split_edge(size: [f32; 3]) -> Mesh {
+    let mut part = block([0.0; 3], size);
+    // The front's triangle [0, 1, 5] becomes two that meet at the middle of its lower edge; the bottom keeps the whole edge.
+    part.vertices.push([size[0] / 2.0, 0.0, 0.0]);
+    let front = part.triangles.iter().position(|corners| *corners == [0, 1, 5]).expect("a block has a front");
+    part.triangles.splice(front..=front, [[0, 8, 5], [8, 1, 5]]);
+    part
+}

@@ -138,6 +138,33 @@ impl Laid {
         self.layer.z.0 - self.layer.height.0
     }
 
+    pub(crate) fn index(&self) -> u32 {
+        self.layer.index
+    }
+
+    /// Its thickness, in millimetres.
+    pub(crate) fn height_mm(&self) -> f64 {
+        self.layer.height.to_mm()
+    }
+
+    /// The height of its middle, in millimetres above the bed.
+    pub(crate) fn middle_mm(&self) -> f64 {
+        self.layer.z.to_mm() - self.layer.height.to_mm() / 2.0
+    }
+
+    /// How many of this feature's paths are open, and how many end where they began.
+    pub(crate) fn lines_and_loops(&self, feature: Feature) -> (usize, usize) {
+        let closes = |(from, path): &&(Point, Path)| path.points.last().is_some_and(|(to, _)| to == from);
+        let loops = self.of(feature).filter(closes).count();
+        (self.of(feature).count() - loops, loops)
+    }
+
+    /// The least filament fed on any straight of a path, in its smallest unit.
+    pub(crate) fn least_feed(&self) -> i32 {
+        let feeds = self.paths.iter().flat_map(|(_, path)| &path.points).map(|(_, fed)| fed.0);
+        feeds.min().unwrap_or_default()
+    }
+
     pub(crate) fn has(&self, feature: Feature) -> bool {
         self.of(feature).next().is_some()
     }
