@@ -2,6 +2,8 @@
 
 use layerlock_terms::units::Micrometres;
 
+use crate::modifiers::TextError;
+
 /// Said by a sink that takes no more pieces: slicing stops, nothing is wrong with the design.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the toolpath's reader has gone")]
@@ -58,6 +60,17 @@ pub enum SliceError {
         /// How much of the part's foot would be lost.
         missing: Micrometres,
     },
+    /// A modifying mesh is not sound.
+    #[error("modifier {number}: {error}")]
+    Modifier {
+        /// Which of them, counted from one.
+        number: usize,
+        /// What is wrong with it.
+        error: Box<SliceError>,
+    },
+    /// Text can't be laid on the part.
+    #[error(transparent)]
+    Text(#[from] TextError),
     /// The worker threads could not be started.
     #[error("the operating system refused {threads} threads: ask for fewer")]
     Threads {

@@ -1,11 +1,12 @@
 //! Slicing: a mesh and a profile in, a toolpath out, layer by layer.
 //!
 //! Hop 6 of the road. The stages, one module each, in the order they run: `mesh` → `place` → `layers` (cut) →
-//! `regions` (what is inside) → `perimeters` → `surfaces` (top, bottom, bridge, sparse) → `filling` by `infill` →
+//! `regions` (what is inside) → `modifiers` → `perimeters` → `surfaces` (top, bottom, bridge, sparse) → `filling` by `infill` →
 //! `supports` → `order` → `moves` → `estimate`; `press` runs them. Pure: no files, no clock, no randomness; the same mesh and
 //! profile give the same bytes on any number of threads. Floats stay inside this crate; micrometres leave it.
 
 pub mod mesh;
+pub mod modifiers;
 pub mod picture;
 pub mod sample;
 
@@ -28,4 +29,4 @@ mod surfaces;
 mod trace;
 
 pub use error::{SinkClosed, SliceError};
-pub use press::{Summary, slice};
+pub use press::{Summary, slice, slice_modified};

@@ -1,4 +1,5 @@
-//! Placing the part: scaled, dropped to the bed, centred on it, and refused if it does not fit.
+//! Placing the part: scaled, dropped to the bed, centred on it, and refused if it does not fit. What modifies the
+//! part is placed by the same frame.
 
 use layerlock_terms::machine::Machine;
 use layerlock_terms::profile::{Key, Profile, Support};
@@ -15,39 +16,73 @@ pub(crate) struct Placed<'a> {
     pub(crate) vertices: Vec<[i32; 3]>,
     /// Three indices into `vertices` each, all in range.
     pub(crate) triangles: &'a [[u32; 3]],
-    /// Height of the part.
+    /// Height of the whole part, with what is added to it.
     pub(crate) height: i32,
 }
 
-/// Places `mesh` on the profile's machine.
-pub(crate) fn place<'a>(mesh: &'a Mesh, profile: &Profile) -> Result<Placed<'a>, SliceError> {
-    check(mesh)?;
-    let scale = f64::from(profile.percent(Key::Scale)) * 10.0;
-    let scaled = |at: &[f32; 3]| at.map(|mm| f64::from(mm) * scale);
-    let (mut low, mut high) = ([f64::MAX; 3], [f64::MIN; 3]);
-    for corner in mesh.vertices.iter().map(scaled) {
-        for axis in 0..3 {
-            low[axis] = low[axis].min(corner[axis]);
-            high[axis] = high[axis].max(corner[axis]);
+/// The room bodies take in the design's axes, scaled, in micrometres.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent {
+    scale: f64,
+    low: [f64; 3],
+    high: [f64; 3],
+}
+
+impl Extent {
+    pub(crate) fn new(profile: &Profile) -> Self {
+        let scale = f64::from(profile.percent(Key::Scale)) * 10.0;
+        Self { scale, low: [f64::MAX; 3], high: [f64::MIN; 3] }
+    }
+
+    pub(crate) fn cover_mesh(&mut self, mesh: &Mesh) {
+        for corner in &mesh.vertices {
+            self.cover(corner.map(|mm| f64::from(mm) * self.scale));
         }
     }
-    fit(std::array::from_fn(|axis| high[axis] - low[axis]), profile)?;
-    let bed = profile.machine().volume;
-    let centre = |axis: usize| f64::from(bed[axis].0) / 2.0 - (low[axis] + high[axis]) / 2.0;
-    let shift = [centre(0), centre(1), -low[2]];
-    let vertices = mesh
-        .vertices
-        .iter()
-        .map(|corner| {
-            let at = scaled(corner);
-            std::array::from_fn(|axis| (at[axis] + shift[axis]).round() as i32)
-        })
-        .collect();
-    Ok(Placed { vertices, triangles: &mesh.triangles, height: (high[2] - low[2]).round() as i32 })
+
+    pub(crate) fn cover(&mut self, corner: [f64; 3]) {
+        self.low = std::array::from_fn(|axis| self.low[axis].min(corner[axis]));
+        self.high = std::array::from_fn(|axis| self.high[axis].max(corner[axis]));
+    }
+}
+
+/// Where the design's axes lie on the machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Frame {
+    /// Micrometres for one of the design's millimetres.
+    scale: f64,
+    shift: [f64; 3],
+    height: i32,
+}
+
+impl Frame {
+    /// The frame that puts this room in the middle of the profile's machine, if there is as much.
+    pub(crate) fn new(extent: &Extent, profile: &Profile) -> Result<Self, SliceError> {
+        let Extent { scale, low, high } = *extent;
+        fit(std::array::from_fn(|axis| high[axis] - low[axis]), profile)?;
+        let bed = profile.machine().volume;
+        let centre = |axis: usize| f64::from(bed[axis].0) / 2.0 - (low[axis] + high[axis]) / 2.0;
+        let height = (high[2] - low[2]).round() as i32;
+        Ok(Self { scale, shift: [centre(0), centre(1), -low[2]], height })
+    }
+
+    /// How far the design's scaled axes are moved, in micrometres.
+    pub(crate) fn shift(&self) -> [f64; 3] {
+        self.shift
+    }
+
+    pub(crate) fn place<'a>(&self, mesh: &'a Mesh) -> Placed<'a> {
+        let place = |corner: &[f32; 3]| {
+            let scaled = corner.map(|mm| f64::from(mm) * self.scale);
+            std::array::from_fn(|axis| (scaled[axis] + self.shift[axis]).round() as i32)
+        };
+        let vertices = mesh.vertices.iter().map(place).collect();
+        Placed { vertices, triangles: &mesh.triangles, height: self.height }
+    }
 }
 
 /// Refuses what no parser of ours lets through, so that a mesh from elsewhere can't make us panic.
-fn check(mesh: &Mesh) -> Result<(), SliceError> {
+pub(crate) fn check(mesh: &Mesh) -> Result<(), SliceError> {
     if mesh.triangles.is_empty() {
         return Err(SliceError::Empty);
     }

@@ -17,13 +17,14 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::error::{SinkClosed, SliceError};
 use crate::filling;
 use crate::flow::Flow;
-use crate::geometry::{IntPoint, Region};
-use crate::layers::{Schedule, Slab, Sweep, contours};
+use crate::geometry::Region;
+use crate::layers::{Schedule, Slab, contours};
 use crate::mesh::Mesh;
+use crate::modifiers::{Lists, Modifier, Requested, Shaper, Sweeps};
 use crate::moves::lay_out;
 use crate::order::arrange;
 use crate::perimeters::{self, Walls};
-use crate::place::{Placed, place};
+use crate::place::{Extent, Frame, Placed, check};
 use crate::regions::{Compensation, unite};
 use crate::skirt;
 use crate::supports::{self, Plan, Stand};
@@ -55,8 +56,28 @@ pub fn slice(
     threads: NonZeroUsize,
     sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
 ) -> Result<Summary, SliceError> {
-    let part = place(mesh, profile)?;
-    let schedule = Schedule::of(&part, profile);
+    slice_modified(mesh, &[], profile, threads, sink)
+}
+
+/// Slices `mesh` with `modifiers` applied to it, layer by layer.
+///
+/// # Errors
+/// As [`slice()`]; a modifier is named where it is the one that is wrong.
+pub fn slice_modified(
+    mesh: &Mesh,
+    modifiers: &[Modifier<'_>],
+    profile: &Profile,
+    threads: NonZeroUsize,
+    sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
+) -> Result<Summary, SliceError> {
+    check(mesh)?;
+    let requested = Requested::new(mesh, modifiers, profile)?;
+    let mut extent = Extent::new(profile);
+    extent.cover_mesh(mesh);
+    requested.widen(&mut extent);
+    let frame = Frame::new(&extent, profile)?;
+    let (part, shaper) = (frame.place(mesh), requested.placed(&frame));
+    let schedule = Schedule::of(&shaper.bodies(&part), profile);
     if schedule.count() == 0 {
         return Err(SliceError::NothingPrintable { nozzle: profile.machine().nozzle });
     }
@@ -64,13 +85,14 @@ pub fn slice(
     let pool =
         ThreadPoolBuilder::new().num_threads(threads).build().map_err(|_| SliceError::Threads { threads })?;
     let sparse = filling::Sparse::new(&part, schedule.slab(1), profile);
-    let press = Press { part: &part, profile, schedule, sparse, pool };
+    let press = Press { part: &part, shaper: &shaper, profile, schedule, sparse, pool };
     press.run(sink)
 }
 
 /// What every stage reads.
 struct Press<'a> {
     part: &'a Placed<'a>,
+    shaper: &'a Shaper<'a>,
     profile: &'a Profile,
     schedule: Schedule,
     sparse: filling::Sparse,
@@ -103,19 +125,19 @@ impl Press<'_> {
     }
 
     /// Cut and unite one layer.
-    fn outline(&self, slab: Slab, triangles: &[u32]) -> Region {
-        let outline = self.unite(slab, &contours(self.part, slab.plane(), triangles.iter().copied()));
+    fn outline(&self, slab: Slab, lists: &Lists) -> Region {
+        let outline = self.cut(slab, slab.plane(), lists);
         if slab.index > 0 || !self.wall(slab, outline.clone()).traces.is_empty() {
             return outline;
         }
         // A foot too ragged to be printed at its mid-height is cut at its top instead, so that the part stands
         // on the bed and not a layer above it.
-        let all = 0..self.part.triangles.len() as u32;
-        self.unite(slab, &contours(self.part, (2 * i64::from(slab.top)) | 1, all))
+        self.cut(slab, (2 * i64::from(slab.top)) | 1, &self.shaper.all(self.part))
     }
 
-    fn unite(&self, slab: Slab, contours: &[Vec<IntPoint<i32>>]) -> Region {
-        Compensation::of(slab.index, self.profile).apply(unite(contours))
+    fn cut(&self, slab: Slab, plane: i64, lists: &Lists) -> Region {
+        let outline = unite(&contours(self.part, plane, lists.part.iter().copied()));
+        Compensation::of(slab.index, self.profile).apply(self.shaper.shape(outline, plane, lists))
     }
 
     fn wall(&self, slab: Slab, outline: Region) -> Walls {
@@ -174,14 +196,14 @@ impl Press<'_> {
 /// Where the window's outlines come from.
 enum Source<'a> {
     /// Cut as the window reaches them.
-    Sweep(Sweep<'a>),
+    Sweep(Sweeps<'a>),
     /// Cut before, for the supports.
     Plan(Plan),
 }
 
 impl<'a> Source<'a> {
     fn new(press: &Press<'a>) -> Self {
-        let mut sweep = Sweep::new(press.part, press.schedule.clone());
+        let mut sweep = press.shaper.sweeps(press.part, &press.schedule);
         if press.profile.support() == Support::Off {
             return Self::Sweep(sweep);
         }
@@ -190,8 +212,8 @@ impl<'a> Source<'a> {
             let mut outlines = Vec::with_capacity(count as usize);
             for from in (0..count).step_by(CUT_AT_ONCE as usize) {
                 let lists = sweep.batch(from, (from + CUT_AT_ONCE).min(count));
-                let cut = |(at, triangles): (usize, &Vec<u32>)| {
-                    press.outline(press.schedule.slab(from + at as u32), triangles)
+                let cut = |(at, lists): (usize, &Lists)| {
+                    press.outline(press.schedule.slab(from + at as u32), lists)
                 };
                 outlines.par_extend(lists.par_iter().enumerate().map(cut));
             }
@@ -206,8 +228,7 @@ impl<'a> Source<'a> {
         match self {
             Self::Sweep(sweep) => {
                 let lists = sweep.batch(from, to);
-                let wall =
-                    |(at, list): (usize, &Vec<u32>)| press.wall(slab(at), press.outline(slab(at), list));
+                let wall = |(at, list): (usize, &Lists)| press.wall(slab(at), press.outline(slab(at), list));
                 press.pool.install(|| lists.par_iter().enumerate().map(wall).collect())
             }
             Self::Plan(plan) => {

@@ -3,6 +3,7 @@
 mod golden {
     mod adaptive;
     pub(crate) mod meshes;
+    mod modifiers;
     pub(crate) mod print;
     mod properties;
     mod supports;

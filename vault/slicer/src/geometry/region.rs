@@ -155,6 +155,34 @@ impl Region {
         self
     }
 
+    /// The same region elsewhere.
+    pub(crate) fn moved(mut self, by: IntPoint<i32>) -> Self {
+        for p in self.shapes.iter_mut().flatten().flatten() {
+            *p = IntPoint::new(p.x + by.x, p.y + by.y);
+        }
+        self
+    }
+
+    /// Where the line along x at half of `doubled`, which is odd, runs inside: from and to, in order.
+    pub(crate) fn spans(&self, doubled: i64) -> Vec<[i32; 2]> {
+        let mut crossings = Vec::new();
+        for contour in self.contours() {
+            let Some(last) = contour.last() else { continue };
+            let mut from = *last;
+            for to in contour {
+                let [low, high] = [from, *to].map(|p| 2 * i64::from(p.y) - doubled);
+                if (low < 0) != (high < 0) {
+                    let share = low as f64 / (low - high) as f64;
+                    let run = f64::from(to.x) - f64::from(from.x);
+                    crossings.push((f64::from(from.x) + run * share).round() as i32);
+                }
+                from = *to;
+            }
+        }
+        crossings.sort_unstable();
+        crossings.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect()
+    }
+
     /// Without points that shape nothing: offsets leave many, and every later stage pays for each.
     fn thinned(self) -> Self {
         self.simplified(GRAIN)
@@ -288,6 +316,15 @@ mod tests {
         let nearest = around.contours().flatten().map(|p| crate::geometry::distance(*p, tip));
         assert!(nearest.fold(f64::MAX, f64::min) >= 500.0);
         assert!(around.bounds().expect("not empty").max.x < 10_540);
+    }
+
+    #[test]
+    fn a_line_runs_inside_between_the_edges_it_crosses() {
+        let hole = square(2_000).iter().rev().map(|p| point(p.x + 1_000, p.y + 1_000)).collect();
+        let region = Region::wound(&[square(5_000), hole]).moved(point(100, 0));
+        assert_eq!(region.spans(2 * 500 + 1), [[100, 5_100]]);
+        assert_eq!(region.spans(2 * 2_000 + 1), [[100, 1_100], [3_100, 5_100]]);
+        assert!(region.spans(-1).is_empty() && region.spans(2 * 5_000 + 1).is_empty());
     }
 
     #[test]

@@ -25,8 +25,9 @@ struct Limits {
     deviation: i32,
 }
 
-/// The tops of all layers of `part`; their last is the part's own top, to half the least layer.
-pub(super) fn tops(part: &Placed<'_>, profile: &Profile) -> Vec<i32> {
+/// The tops of all layers of a part `high` made of these bodies; the last is the part's own top, to half the least
+/// layer.
+pub(super) fn tops(bodies: &[&Placed<'_>], high: i32, profile: &Profile) -> Vec<i32> {
     let length = |key| profile.length(key).0;
     let least = length(Key::AdaptiveLeast);
     let limits = Limits {
@@ -35,9 +36,9 @@ pub(super) fn tops(part: &Placed<'_>, profile: &Profile) -> Vec<i32> {
         most: length(Key::AdaptiveMost).max(least),
         deviation: length(Key::AdaptiveDeviation),
     };
-    let caps = Caps::of(part, &limits);
-    let mut heights = stack(&caps, part.height, &limits);
-    settle(&mut heights, part.height, &limits);
+    let caps = Caps::of(bodies, high, &limits);
+    let mut heights = stack(&caps, high, &limits);
+    settle(&mut heights, high, &limits);
     heights.iter().scan(0, |top, height| Some(*top + *height).inspect(|next| *top = *next)).collect()
 }
 
@@ -45,16 +46,19 @@ pub(super) fn tops(part: &Placed<'_>, profile: &Profile) -> Vec<i32> {
 struct Caps(Vec<i32>);
 
 impl Caps {
-    fn of(part: &Placed<'_>, limits: &Limits) -> Self {
-        let steps = (part.height / STEP + 1) as usize;
+    fn of(bodies: &[&Placed<'_>], top: i32, limits: &Limits) -> Self {
+        let steps = (top / STEP + 1) as usize;
         let mut caps = Spans::new(steps, limits.most);
-        for corners in part.triangles {
-            let corners = corners.map(|corner| part.vertices[corner as usize]);
+        let triangles = bodies.iter().flat_map(|body| {
+            body.triangles.iter().map(|corners| corners.map(|corner| body.vertices[corner as usize]))
+        });
+        for corners in triangles {
             let heights = corners.map(|at| at[2]);
             let (low, high) = (heights.into_iter().min(), heights.into_iter().max());
             let (low, high) = (low.expect("three corners"), high.expect("three corners"));
-            // A level face is no slope: where it lies, no height of layer changes what is seen of it.
-            if low == high {
+            // A level face is no slope: where it lies, no height of layer changes what is seen of it. A mesh that
+            // is taken away may reach beyond the part.
+            if low == high || high < 0 || low > top {
                 continue;
             }
             let cap = limits.cap(corners);
@@ -204,7 +208,7 @@ mod tests {
             quads.flat_map(|at| [[at, at + 2, at + 1], [at + 1, at + 2, at + 3]]).collect();
         let height = rising.last().expect("points").1;
         let part = Placed { vertices, triangles: &triangles, height };
-        let tops = tops(&part, &profile(settings));
+        let tops = tops(&[&part], height, &profile(settings));
         let below = [0].into_iter().chain(tops.iter().copied());
         tops.iter().zip(below).map(|(top, below)| top - below).collect()
     }

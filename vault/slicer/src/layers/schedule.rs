@@ -46,14 +46,15 @@ pub(crate) enum Schedule {
 }
 
 impl Schedule {
-    /// The layers of `part`, as the profile wants their heights.
-    pub(crate) fn of(part: &Placed<'_>, profile: &Profile) -> Self {
-        let even = Self::even(part.height, profile);
+    /// The layers of a part made of these `bodies`, as the profile wants their heights.
+    pub(crate) fn of(bodies: &[&Placed<'_>], profile: &Profile) -> Self {
+        let height = bodies.iter().map(|body| body.height).max().unwrap_or(0);
+        let even = Self::even(height, profile);
         if even.count() == 0 || !profile.on(Key::AdaptiveLayers) {
             return even;
         }
         Self::Varied {
-            tops: adaptive::tops(part, profile).into(),
+            tops: adaptive::tops(bodies, height, profile).into(),
             nominal: profile.length(Key::LayerHeight).0,
             least: profile.length(Key::AdaptiveLeast).0,
         }

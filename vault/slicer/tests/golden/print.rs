@@ -4,7 +4,8 @@ use std::f64::consts::PI;
 use std::num::NonZero;
 
 use layerlock_slicer::mesh::Mesh;
-use layerlock_slicer::{SliceError, slice};
+use layerlock_slicer::modifiers::Modifier;
+use layerlock_slicer::{SliceError, slice, slice_modified};
 use layerlock_terms::machine::{Machine, Material};
 use layerlock_terms::profile::{Preset, Profile};
 use layerlock_terms::toolpath::{Epilogue, Feature, Layer, Path, Piece, Point, Step};
@@ -41,6 +42,21 @@ pub(crate) fn slice_with(part: &Mesh, profile: &Profile, threads: usize) -> Resu
     Ok(pieces)
 }
 
+pub(crate) fn slice_modified_with(
+    part: &Mesh,
+    modifiers: &[Modifier<'_>],
+    profile: &Profile,
+    threads: usize,
+) -> Result<Vec<Piece>, SliceError> {
+    let mut pieces = Vec::new();
+    let threads = NonZero::new(threads).expect("at least one");
+    slice_modified(part, modifiers, profile, threads, &mut |piece| {
+        pieces.push(piece);
+        Ok(())
+    })?;
+    Ok(pieces)
+}
+
 /// Why the part is not sliced.
 pub(crate) fn refusal(part: &Mesh, settings: &[(&str, &str)]) -> SliceError {
     slice_with(part, &profile(settings), 1).expect_err("refused")
@@ -52,8 +68,15 @@ impl Print {
     }
 
     pub(crate) fn with(part: &Mesh, settings: &[(&str, &str)]) -> Self {
-        let pieces = slice_with(part, &profile(settings), 1).expect("sliced");
-        let mut layers = layers_of(&pieces);
+        Self::of_pieces(&slice_with(part, &profile(settings), 1).expect("sliced"))
+    }
+
+    pub(crate) fn modified(part: &Mesh, modifiers: &[Modifier<'_>], settings: &[(&str, &str)]) -> Self {
+        Self::of_pieces(&slice_modified_with(part, modifiers, &profile(settings), 1).expect("sliced"))
+    }
+
+    fn of_pieces(pieces: &[Piece]) -> Self {
+        let mut layers = layers_of(pieces);
         let Some(Piece::Epilogue(epilogue)) = pieces.last().cloned() else { panic!("no epilogue") };
         layers.sort_by_key(|laid| laid.layer.index);
         Self { layers, epilogue }
@@ -121,6 +144,11 @@ impl Laid {
             points.windows(2).map(|p| (millimetres(p[0]), millimetres(p[1]), width)).collect::<Vec<_>>()
         };
         self.of(feature).flat_map(of_path).collect()
+    }
+
+    /// Every path and where it begins.
+    pub(crate) fn paths(&self) -> &[(Point, Path)] {
+        &self.paths
     }
 
     /// Thickness, in micrometres.
