@@ -1,5 +1,6 @@
 //! What can be typed: the commands and their options, with the words of `--help`.
 
+pub mod changes;
 pub mod root;
 
 use std::path::PathBuf;
@@ -96,6 +97,9 @@ pub struct Slice {
     /// How to print.
     #[command(flatten)]
     pub printing: Printing,
+    /// What changes the model first.
+    #[command(flatten)]
+    pub changes: changes::Changes,
     /// Write layers, times and material as JSON
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,

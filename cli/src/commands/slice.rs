@@ -8,12 +8,14 @@ use std::time::Instant;
 
 use layerlock_device::gcode::{Comments, GcodeError, Marlin};
 use layerlock_slicer::mesh::{Limits, Mesh, MeshError, parse};
-use layerlock_slicer::{SinkClosed, SliceError, slice};
+use layerlock_slicer::modifiers::Modifier;
+use layerlock_slicer::{SinkClosed, SliceError, slice_modified};
 use layerlock_terms::profile::{Key, Profile};
 use layerlock_terms::toolpath::{Epilogue, Piece};
 use serde::Serialize;
 
 use crate::args::Slice;
+use crate::args::changes::Changes;
 use crate::commands::show;
 use crate::files;
 use crate::people;
@@ -75,10 +77,8 @@ pub struct Stats {
 pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
     let profile = args.printing.profile(&args.printer_model)?;
     let begun = Instant::now();
-    let bytes = files::read(&args.model)?;
-    let mesh = parse(&bytes, &Limits::default())
-        .map_err(|error| SliceCommandError::Mesh { file: args.model.display().to_string(), error })?
-        .mesh;
+    let mesh = mesh(&args.model)?;
+    let others = Others::read(&args.changes)?;
     let parse_ms = begun.elapsed().as_millis();
     let threads =
         args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
@@ -87,7 +87,7 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
     let mut writer = Writer::new(&beside)?;
     let bar = show::layer_count("slicing");
     show::now_of(&bar, "slicing", layers_about(&mesh, &profile));
-    let sliced = slice(&mesh, &profile, threads, &mut |piece| {
+    let sliced = slice_modified(&mesh, &others.modifiers(&args.changes), &profile, threads, &mut |piece| {
         bar.inc(u64::from(matches!(piece, Piece::Layer(_))));
         writer.take(&piece)
     });
@@ -106,6 +106,36 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
         files::write_public(file, &serde_json::to_vec_pretty(&stats).expect("stats are plain numbers"))?;
     }
     Ok(stats)
+}
+
+fn mesh(file: &Path) -> Result<Mesh, SliceCommandError> {
+    let bytes = files::read(file)?;
+    let parsed = parse(&bytes, &Limits::default());
+    Ok(parsed.map_err(|error| SliceCommandError::Mesh { file: file.display().to_string(), error })?.mesh)
+}
+
+/// The meshes that change the model.
+struct Others {
+    added: Vec<Mesh>,
+    taken: Vec<Mesh>,
+    common: Vec<Mesh>,
+}
+
+impl Others {
+    fn read(changes: &Changes) -> Result<Self, SliceCommandError> {
+        let all = |files: &[PathBuf]| files.iter().map(|file| mesh(file)).collect::<Result<Vec<_>, _>>();
+        Ok(Self {
+            added: all(&changes.add)?,
+            taken: all(&changes.subtract)?,
+            common: all(&changes.intersect)?,
+        })
+    }
+
+    fn modifiers(&self, changes: &Changes) -> Vec<Modifier<'_>> {
+        let meshes = self.added.iter().map(Modifier::Add).chain(self.taken.iter().map(Modifier::Subtract));
+        let meshes = meshes.chain(self.common.iter().map(Modifier::Intersect));
+        meshes.chain(changes.lettering().map(Modifier::Text)).collect()
+    }
 }
 
 /// Where the output grows before it gets its name. The model itself, a folder and a device are no outputs: a
