@@ -79,7 +79,8 @@ fn place(text: &str) -> Result<Place, String> {
         [a, b, name] => {
             let known = Face::NAMED.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
             let faces = Face::NAMED.map(|(name, _)| name).join(", ");
-            let (_, face) = known.ok_or_else(|| format!("no face is called `{name}`: take one of {faces}"))?;
+            let (_, face) =
+                known.ok_or_else(|| format!("no face is called `{name}`: take one of {faces}"))?;
             ([a, b], *face)
         }
         _ => return Err("give two numbers and, after another comma, a face: 12.5,4,front".to_owned()),

@@ -71,6 +71,37 @@ pub enum SliceError {
     /// Text can't be laid on the part.
     #[error(transparent)]
     Text(#[from] TextError),
+    /// Two settings that can't both be had.
+    #[error("`{setting}` can't be printed with `{with}`: turn one of them off")]
+    Contradiction {
+        /// What was asked for.
+        setting: &'static str,
+        /// What rules it out.
+        with: &'static str,
+    },
+    /// A spiral vase needs one loop, and there are several islands.
+    #[error(
+        "layer {layer} at {z} has {islands} islands and a spiral vase winds around one: turn `spiral-vase` off, or \
+         turn the part so that no layer has several"
+    )]
+    VaseIslands {
+        /// Counted from zero.
+        layer: u32,
+        /// Its top.
+        z: Micrometres,
+        /// How many there are.
+        islands: usize,
+    },
+    /// A spiral vase needs a loop in every layer, and there is none.
+    #[error(
+        "layer {layer} at {z} is too thin for a spiral vase's wall: turn `spiral-vase` off, or scale the part up"
+    )]
+    VaseGap {
+        /// Counted from zero.
+        layer: u32,
+        /// Its top.
+        z: Micrometres,
+    },
     /// The worker threads could not be started.
     #[error("the operating system refused {threads} threads: ask for fewer")]
     Threads {

@@ -102,7 +102,7 @@ fn trace_sparse(
     if region.is_empty() || profile.percent(Key::InfillDensity) == 0 {
         return;
     }
-    let lattice = sparse.lattice(slab, flow, profile);
+    let lattice = sparse.lattice(slab, profile);
     if lattice.pattern == Infill::Concentric {
         let ring = |points| Trace::ring(Feature::SparseInfill, flow.inner, points);
         traces.extend(rings(region, lattice.distance, lattice.phase.shift).into_iter().map(ring));
@@ -137,17 +137,19 @@ impl Sparse {
             min: point(min.x + walls, min.y + walls),
             max: point((max.x - walls).max(min.x + walls + 1), (max.y - walls).max(min.y + walls + 1)),
         };
-        let lattice = loose.lattice(slab, &flow, profile);
+        let lattice = loose.lattice(slab, profile);
         let cells =
             (profile.infill() == Infill::AdaptiveCubic).then(|| cells(part, &lattice, walls, profile));
         Self { phase: Phase::fitted(inside, part.height, &lattice), cells }
     }
 
-    fn lattice(&self, slab: Slab, flow: &Flow, profile: &Profile) -> Lattice<'_> {
+    fn lattice(&self, slab: Slab, profile: &Profile) -> Lattice<'_> {
         let pattern = profile.infill();
+        // Lines stand on lines though layers differ in height: their distance is that of the usual layer.
+        let usual = Flow::on(Slab::usual(profile), profile);
         Lattice {
             pattern,
-            distance: f64::from(flow.spacing(flow.inner)) * 100.0
+            distance: f64::from(usual.spacing(usual.inner)) * 100.0
                 / f64::from(profile.percent(Key::InfillDensity)),
             degrees: if pattern == Infill::Rectilinear { lean(slab.index) } else { SPARSE },
             z: slab.top,

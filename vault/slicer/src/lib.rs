@@ -27,6 +27,7 @@ mod skirt;
 mod supports;
 mod surfaces;
 mod trace;
+mod vase;
 
 pub use error::{SinkClosed, SliceError};
 pub use press::{Summary, slice, slice_modified};

@@ -38,12 +38,17 @@ pub(crate) fn lay_out(
             pen.draw(trace);
         }
     }
+    complete(pen.steps, slab, profile)
+}
+
+/// The layer of these steps, cooled and at its temperatures, and how long it takes in seconds.
+pub(crate) fn complete(mut steps: Vec<Step>, slab: Slab, profile: &Profile) -> (Layer, f64) {
     let pace = Pace::of(profile);
-    let fan = cooling::cool(&mut pen.steps, slab.index, &pace, profile);
-    pen.steps.splice(0..0, heats(slab.index, profile).into_iter().chain(fan));
-    let time = layer_time(&pen.steps, &pace);
+    let fan = cooling::cool(&mut steps, slab.index, &pace, profile);
+    steps.splice(0..0, heats(slab.index, profile).into_iter().chain(fan));
+    let time = layer_time(&steps, &pace);
     let (z, height) = (Micrometres(slab.top), Micrometres(slab.height));
-    (Layer { index: slab.index, z, height, steps: pen.steps }, time)
+    (Layer { index: slab.index, z, height, steps }, time)
 }
 
 /// Temperatures that change once the first layer holds.
@@ -130,7 +135,7 @@ impl Pen<'_> {
     }
 
     fn lift(&mut self, z: i32) {
-        self.steps.push(Step::Lift { z: Micrometres(z), speed: MmPerMinute(LIFT_SPEED) });
+        self.steps.push(Step::Lift { z: Micrometres(z), speed: LIFT_SPEED });
     }
 
     fn draw(&mut self, trace: &Trace) {
@@ -146,7 +151,7 @@ impl Pen<'_> {
             points.push((step_point(to), fed));
             from = to;
         }
-        let speed = speed(trace.feature, self.slab.index, self.profile);
+        let speed = feature_speed(trace.feature, self.slab.index, self.profile);
         let width = Micrometres(trace.width);
         self.steps.push(Step::Extrude(Path { feature: trace.feature, width, speed, climb: None, points }));
         self.at = Some(from);
@@ -154,14 +159,14 @@ impl Pen<'_> {
 }
 
 /// Speed of the vertical axis, in millimetres per minute: what the slowest lead screw bears.
-const LIFT_SPEED: u32 = 600;
+pub(crate) const LIFT_SPEED: MmPerMinute = MmPerMinute(600);
 
-fn step_point(p: IntPoint<i32>) -> Point {
+pub(crate) fn step_point(p: IntPoint<i32>) -> Point {
     Point { x: p.x, y: p.y }
 }
 
 /// The profile's speed for a feature.
-fn speed(feature: Feature, index: u32, profile: &Profile) -> MmPerMinute {
+pub(crate) fn feature_speed(feature: Feature, index: u32, profile: &Profile) -> MmPerMinute {
     let key = match feature {
         Feature::Bridge => Key::BridgeSpeed,
         _ if index == 0 => Key::FirstLayerSpeed,

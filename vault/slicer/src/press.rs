@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use layerlock_terms::profile::{Key, Profile, Support};
 use layerlock_terms::toolpath::{Epilogue, Layer, Piece, Point3, Prologue, Step};
@@ -29,6 +30,7 @@ use crate::regions::{Compensation, unite};
 use crate::skirt;
 use crate::supports::{self, Plan, Stand};
 use crate::surfaces::{Neighbours, divide};
+use crate::vase::Spiral;
 
 /// Layers a worker gets in each batch.
 const BATCH: u32 = 4;
@@ -71,6 +73,7 @@ pub fn slice_modified(
     sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
 ) -> Result<Summary, SliceError> {
     check(mesh)?;
+    let spiral = Spiral::asked(profile)?;
     let requested = Requested::new(mesh, modifiers, profile)?;
     let mut extent = Extent::new(profile);
     extent.cover_mesh(mesh);
@@ -84,9 +87,9 @@ pub fn slice_modified(
     let threads = threads.get();
     let pool =
         ThreadPoolBuilder::new().num_threads(threads).build().map_err(|_| SliceError::Threads { threads })?;
-    let sparse = filling::Sparse::new(&part, schedule.slab(1), profile);
+    let sparse = filling::Sparse::new(&part, Slab::usual(profile), profile);
     let press = Press { part: &part, shaper: &shaper, profile, schedule, sparse, pool };
-    press.run(sink)
+    press.run(spiral, sink)
 }
 
 /// What every stage reads.
@@ -100,7 +103,11 @@ struct Press<'a> {
 }
 
 impl Press<'_> {
-    fn run(&self, sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>) -> Result<Summary, SliceError> {
+    fn run(
+        &self,
+        mut spiral: Option<Spiral<'_>>,
+        sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
+    ) -> Result<Summary, SliceError> {
         let count = self.schedule.count();
         let batch = BATCH * self.pool.current_num_threads() as u32;
         let mut window = Window::new(self);
@@ -108,7 +115,11 @@ impl Press<'_> {
         for from in (0..count).step_by(batch as usize) {
             let to = (from + batch).min(count);
             window.reach(self, to);
-            let done = self.finish(&window, from, to);
+            let flat = spiral.as_ref().map_or(to, |spiral| spiral.begins().clamp(from, to));
+            let mut done = self.finish(&window, from, flat);
+            if let Some(spiral) = &mut spiral {
+                self.wind(spiral, &window, flat..to, &mut done)?;
+            }
             if from == 0 {
                 self.refuse_floating(&done)?;
                 sink(Piece::Prologue(self.prologue()))?;
@@ -147,6 +158,21 @@ impl Press<'_> {
     /// Fills, orders and lays out layers `from..to`.
     fn finish(&self, window: &Window<'_>, from: u32, to: u32) -> Vec<(Layer, f64)> {
         self.pool.install(|| (from..to).into_par_iter().map(|index| self.finish_one(window, index)).collect())
+    }
+
+    /// Winds a spiral's turns, each from where the one before it ended.
+    fn wind(
+        &self,
+        spiral: &mut Spiral<'_>,
+        window: &Window<'_>,
+        turns: Range<u32>,
+        done: &mut Vec<(Layer, f64)>,
+    ) -> Result<(), SliceError> {
+        for index in turns {
+            let outline = window.outline(index).expect("the window reaches the layer");
+            done.push(spiral.turn(outline, window.outline(index + 1), self.schedule.slab(index))?);
+        }
+        Ok(())
     }
 
     fn finish_one(&self, window: &Window<'_>, index: u32) -> (Layer, f64) {

@@ -7,6 +7,7 @@ mod golden {
     pub(crate) mod print;
     mod properties;
     mod supports;
+    mod vase;
     mod zoo;
 }
 

@@ -188,6 +188,8 @@ pub enum Key {
     Seam,
     /// Which wall is printed first.
     PerimeterOrder,
+    /// Above the bottom layers one wall of one loop that rises without end: no infill, no top, no seam.
+    SpiralVase,
     /// Single lines where no full wall fits.
     ThinWalls,
     /// Thin lines in narrow gaps between walls.
@@ -290,7 +292,7 @@ const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), do
 
 /// Every setting, in the order of its key.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 64] = [
+pub const SETTINGS: [Setting; 65] = [
     row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
         "Thickness of every layer but the first."),
     row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
@@ -325,6 +327,8 @@ pub const SETTINGS: [Setting; 64] = [
         "Where each loop begins: at the back, near the nozzle, or in the sharpest inward corner."),
     row(Key::PerimeterOrder, "perimeter-order", Unit::Choice(&["inner-first", "outer-first"]), (Bound::Fixed(0), Bound::Fixed(1)),
         "Which wall is printed first."),
+    row(Key::SpiralVase, "spiral-vase", Unit::Switch, (Bound::Fixed(0), Bound::Fixed(1)),
+        "Above the bottom layers one wall of one loop that rises without end: no infill, no top, no seam."),
     row(Key::ThinWalls, "thin-walls", Unit::Switch, (Bound::Fixed(0), Bound::Fixed(1)),
         "Single lines where no full wall fits."),
     row(Key::GapFill, "gap-fill", Unit::Switch, (Bound::Fixed(0), Bound::Fixed(1)),

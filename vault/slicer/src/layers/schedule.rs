@@ -19,6 +19,12 @@ pub(crate) struct Slab {
 }
 
 impl Slab {
+    /// A layer of the profile's own height, the one above the first: what all layers have in common is reckoned for it.
+    pub(crate) fn usual(profile: &Profile) -> Self {
+        let height = profile.length(Key::LayerHeight).0;
+        Self { index: 1, top: profile.length(Key::FirstLayerHeight).0 + height, height }
+    }
+
     /// Where the layer begins.
     pub(crate) fn bottom(&self) -> i32 {
         self.top - self.height
