@@ -106,6 +106,12 @@ pub struct Slice {
     /// Slicing threads; all cores without it
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
+    /// Draw the sliced part as PNG
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+    /// Draw this one layer instead of the whole part, counted from 0
+    #[arg(long, value_name = "N", requires = "picture")]
+    pub layer: Option<u32>,
 }
 
 /// `layerlock serve`.

@@ -1,5 +1,7 @@
 //! `layerlock slice`: one's own model into G-code, by the very code that the vault and the device run.
 
+mod picture;
+
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::num::NonZeroUsize;
@@ -14,6 +16,7 @@ use layerlock_terms::profile::{Key, Profile};
 use layerlock_terms::toolpath::{Epilogue, Piece};
 use serde::Serialize;
 
+use self::picture::Picture;
 use crate::args::Slice;
 use crate::args::changes::Changes;
 use crate::commands::show;
@@ -87,8 +90,12 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
     let mut writer = Writer::new(&beside)?;
     let bar = show::layer_count("slicing");
     show::now_of(&bar, "slicing", layers_about(&mesh, &profile));
+    let mut picture = args.picture.clone().map(|file| Picture::new(file, args.layer));
     let sliced = slice_modified(&mesh, &others.modifiers(&args.changes), &profile, threads, &mut |piece| {
         bar.inc(u64::from(matches!(piece, Piece::Layer(_))));
+        if let (Some(picture), Piece::Layer(layer)) = (&mut picture, &piece) {
+            picture.add(layer);
+        }
         writer.take(&piece)
     });
     bar.finish_and_clear();
@@ -101,6 +108,9 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
         }
     };
     fs::rename(&beside, &args.output)?;
+    if let Some(picture) = &picture {
+        picture.write(profile.machine(), &written.epilogue)?;
+    }
     let stats = written.stats(&profile, mesh.triangles.len(), parse_ms);
     if let Some(file) = &args.stats {
         files::write_public(file, &serde_json::to_vec_pretty(&stats).expect("stats are plain numbers"))?;
