@@ -24,6 +24,9 @@ const NEAR: f64 = 2.0;
 /// A loop less than this many lines broad is a tip's.
 const TIP: i32 = 4;
 
+/// A turn that would begin this near to a corner begins in it, in micrometres.
+const CORNER: f64 = 50.0;
+
 /// Where the last turn ended, and its loop from there.
 #[derive(Debug)]
 struct Turn {
@@ -198,13 +201,13 @@ fn from_nearest(mut ring: Vec<IntPoint<i32>>, at: Option<IntPoint<i32>>) -> Vec<
     let Some((edge, place)) = places.min_by(|a, b| distance(a.1, at).total_cmp(&distance(b.1, at))) else {
         return ring;
     };
+    let corner = [edge, (edge + 1) % ring.len()].into_iter().find(|at| distance(ring[*at], place) < CORNER);
+    if let Some(corner) = corner {
+        ring.rotate_left(corner);
+        return ring;
+    }
     ring.rotate_left(edge + 1);
-    if ring[0] != place {
-        ring.insert(0, place);
-    }
-    if ring.last() == Some(&place) {
-        ring.pop();
-    }
+    ring.insert(0, place);
     ring
 }
 
