@@ -5,11 +5,13 @@
 //! nothing crossing. Coordinates stay within a metre or so of the bed, far inside the engine's range.
 
 mod distance;
+mod narrow;
 mod region;
 mod simplify;
 
 pub(crate) use distance::{distance, length_along, midpoint, towards, turn};
 pub(crate) use i_overlay::i_float::int::point::IntPoint;
+pub(crate) use narrow::narrow;
 pub(crate) use region::{Bounds, Region, encloses, inside};
 pub(crate) use simplify::{simplify_closed, simplify_open};
 

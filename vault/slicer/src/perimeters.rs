@@ -20,6 +20,10 @@ const SQUEEZE: i32 = 75;
 /// Walls and gaps narrower than this share of the nozzle are left: a line so thin does not hold, in percent.
 const THINNEST: i32 = 25;
 
+/// Thin places and gaps smaller than this are left: a dot in them holds nothing and costs a start and a stop, in
+/// square micrometres.
+const SPECK: f64 = 0.03e6;
+
 /// A layer's walls and what they enclose.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Walls {
@@ -35,42 +39,70 @@ pub(crate) struct Walls {
 pub(crate) fn build(outline: Region, flow: &Flow, profile: &Profile) -> Walls {
     let mut walls = Walls::default();
     let outer_room = flow.spacing(flow.outer);
-    let squeezed = outer_room * SQUEEZE / 200;
-    let mut rings = outline.shrunk(flow.outer / 2 + squeezed).grown(squeezed);
-    if profile.on(Key::ThinWalls) {
-        let covered = rings.grown(flow.outer / 2);
-        let thin = outline.beyond(&covered);
+    let first = Ring::within(&outline, flow.outer / 2, outer_room * SQUEEZE / 200);
+    if profile.on(Key::ThinWalls) && !first.narrow.is_empty() {
+        let thin = first.narrow.beyond(&first.squeezed.grown(flow.outer / 2));
         lay(&mut walls.traces, &thin, Feature::ThinWall, flow, |width| width);
     }
+    let mut rings = first.middles();
     add_walls(&mut walls.traces, &rings, 0, flow.outer);
+    let gap_fill = profile.on(Key::GapFill);
     // From the line's middle to its inner edge, as the next line sees it.
     let mut half = outer_room / 2;
     let room = flow.spacing(flow.inner);
     for depth in 1..profile.count(Key::Perimeters) {
-        let next = rings.shrunk(half + room / 2 + room * SQUEEZE / 200).grown(room * SQUEEZE / 200);
-        fill_gaps(&mut walls.traces, &rings.shrunk(half), &next.grown(room / 2), flow, profile);
-        add_walls(&mut walls.traces, &next, depth as u8, flow.inner);
-        rings = next;
+        let next = Ring::within(&rings, half + room / 2, room * SQUEEZE / 200);
+        if gap_fill {
+            fill_gaps(&mut walls.traces, &next.gaps(half, room / 2), flow);
+        }
+        rings = next.middles();
+        add_walls(&mut walls.traces, &rings, depth as u8, flow.inner);
         half = room / 2;
     }
-    let inside = rings.shrunk(half);
-    let wide = inside.opened(room / 2 - 10);
-    fill_gaps(&mut walls.traces, &inside, &wide, flow, profile);
-    walls.inside = wide;
+    let last = Ring::within(&rings, half, room / 2 - 10);
+    if gap_fill {
+        fill_gaps(&mut walls.traces, &last.gaps(half, 0), flow);
+    }
+    walls.inside = last.middles();
     walls.outline = outline;
     walls
+}
+
+/// Lines along the inside of an edge: plain where there is room, fewer where they would be squeezed too much.
+struct Ring {
+    /// The shapes with a place too narrow for lines on both sides.
+    narrow: Region,
+    /// The lines in those, which end before such places.
+    squeezed: Region,
+    /// The lines in all other shapes.
+    plain: Region,
+}
+
+impl Ring {
+    /// Lines `inset` inside the edge of `region`, where they may be squeezed by `squeeze` and no more.
+    fn within(region: &Region, inset: i32, squeeze: i32) -> Self {
+        // Opening changes nothing where nothing is narrow, and leaves no gap: most shapes take one offset.
+        let (narrow, broad) = region.parted(2 * (inset + squeeze));
+        let squeezed = narrow.shrunk(inset + squeeze).grown(squeeze);
+        Self { narrow, squeezed, plain: broad.shrunk(inset) }
+    }
+
+    /// What lies between the lines around these, `half` a line thick, and the lines in them, `other` thick.
+    fn gaps(&self, half: i32, other: i32) -> Region {
+        self.narrow.shrunk(half).beyond(&self.squeezed.grown(other))
+    }
+
+    fn middles(self) -> Region {
+        self.squeezed.beside(self.plain)
+    }
 }
 
 fn add_walls(traces: &mut Vec<Trace>, rings: &Region, depth: u8, width: i32) {
     traces.extend(rings.contours().map(|contour| Trace::wall(depth, width, contour.clone())));
 }
 
-/// Fills what `room` has beyond `taken`.
-fn fill_gaps(traces: &mut Vec<Trace>, room: &Region, taken: &Region, flow: &Flow, profile: &Profile) {
-    if profile.on(Key::GapFill) {
-        let gaps = room.beyond(taken);
-        lay(traces, &gaps, Feature::GapFill, flow, |gap| flow.filling(gap));
-    }
+fn fill_gaps(traces: &mut Vec<Trace>, gaps: &Region, flow: &Flow) {
+    lay(traces, gaps, Feature::GapFill, flow, |gap| flow.filling(gap));
 }
 
 /// Single lines along the middle of `thin`; `width_for` says how wide a line a local breadth takes.
@@ -82,7 +114,7 @@ pub(crate) fn lay(
     width_for: impl Fn(i32) -> i32,
 ) {
     let thinnest = flow.nozzle * THINNEST / 100;
-    let sound = thin.opened(thinnest / 2);
+    let sound = thin.clone().without_specks(SPECK).opened(thinnest / 2).without_specks(SPECK);
     let tips = if feature == Feature::ThinWall { Tips::Free } else { Tips::Held };
     for shape in sound.shapes() {
         for stroke in midline::strokes(shape, flow.inner * 2, tips) {

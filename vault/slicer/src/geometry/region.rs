@@ -8,7 +8,7 @@ use i_overlay::mesh::int::arc::ArcOptions;
 use i_overlay::mesh::int::outline::offset::IntOutlineOffset;
 use i_overlay::mesh::int::style::{IntLineJoin, IntOutlineStyle};
 
-use super::{IntPoint, simplify_closed};
+use super::{IntPoint, narrow, simplify_closed};
 
 /// Corners sharper than this are cut when a region grows: a 60° corner still comes to its point.
 const SHARPEST: Angle = Angle::from_bits((1_u32 << 31) / 180 * 50);
@@ -181,6 +181,19 @@ impl Region {
         }
         crossings.sort_unstable();
         crossings.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect()
+    }
+
+
+    /// The shapes with a place narrower than `width` micrometres, and the others.
+    pub(crate) fn parted(&self, width: i32) -> (Self, Self) {
+        let (narrow, broad) = self.shapes.iter().cloned().partition(|shape| narrow(shape, width));
+        (Self { shapes: narrow }, Self { shapes: broad })
+    }
+
+    /// Both, where no shape of one touches any of the other.
+    pub(crate) fn beside(mut self, mut apart: Self) -> Self {
+        self.shapes.append(&mut apart.shapes);
+        self
     }
 
     /// Without points that shape nothing: offsets leave many, and every later stage pays for each.
