@@ -1,5 +1,7 @@
 //! Traces for what the surfaces ask: solid places line by line, sparse places in the profile's pattern.
 
+mod notch;
+
 use layerlock_terms::profile::{Infill, Key, Profile};
 use layerlock_terms::toolpath::Feature;
 
@@ -14,6 +16,10 @@ use crate::trace::Trace;
 
 /// Narrow places smaller than this are hatched with what they adjoin, in square micrometres.
 const BAND: f64 = 1e6;
+
+/// Solid lines are joined along the wall up to this many times their distance. Where they meet it at a slant, the
+/// join covers the wedge between wall and last line, so it may be long.
+const ALONG: f64 = 12.0;
 
 /// Sparse lines shorter than this many widths hold nothing.
 const SHORTEST: i32 = 3;
@@ -51,26 +57,28 @@ fn trace_solid(traces: &mut Vec<Trace>, solid: &Solid, flow: &Flow, profile: &Pr
     if solid.region.is_empty() {
         return;
     }
-    let (distance, _) = flow.solid(solid.feature);
-    let bands = bands(&solid.region, distance);
-    trace_bands(traces, bands.clone(), solid.feature, flow);
-    let region = solid.region.minus(&bands);
-    let reach = region.shrunk(distance / 2 - overlap(flow, profile));
+    let (distance, width) = flow.solid(solid.feature);
+    let (narrow, broad) = solid.region.parted(distance * 3);
+    let bands = bands(&narrow, distance);
+    let narrow = narrow.minus(&bands);
+    trace_bands(traces, bands, solid.feature, flow);
+    let inset = distance / 2 - overlap(flow, profile);
+    let reach = narrow.shrunk(inset);
+    // Where no line fits between the edges, one line of the place's own breadth does.
+    let left = narrow.beyond(&reach.grown(distance / 2));
     let hatching = Hatching {
         degrees: solid.degrees,
         distance: f64::from(distance),
         fit: Fit::Each,
-        longest_link: f64::from(distance) * 4.0,
+        longest_link: f64::from(distance) * ALONG,
     };
-    for Run { points, distance } in fill(&reach, &hatching) {
+    for Run { points, distance } in fill(&reach.beside(broad.shrunk(inset)), &hatching) {
         let width = match solid.feature {
-            Feature::Bridge => flow.nozzle,
+            Feature::Bridge => width,
             _ => flow.filling(distance.round() as i32),
         };
-        traces.push(Trace::line(solid.feature, width, points));
+        traces.push(Trace::line(solid.feature, width, notch::filled(&points, width, distance)));
     }
-    // Where no line fits between the edges, one line of the place's own breadth does.
-    let left = region.beyond(&reach.grown(distance / 2));
     lay(traces, &left, Feature::GapFill, flow, |gap| flow.filling(gap));
 }
 

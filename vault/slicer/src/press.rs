@@ -185,7 +185,7 @@ impl Press<'_> {
             (index + 1..=index + tops.max(1)).map_while(|at| window.outline(at)).collect();
         let below: Vec<&Region> =
             (0..index).rev().take(bottoms.max(1) as usize).map_while(|at| window.outline(at)).collect();
-        let neighbours = Neighbours { above: &above, below: &below, tops, bottoms };
+        let neighbours = Neighbours { own: &walls.outline, above: &above, below: &below, tops, bottoms };
         let surfaces = divide(&walls.inside, index, neighbours, &flow, self.profile);
         let mut traces = walls.traces.clone();
         traces.extend(filling::trace(&surfaces, &self.sparse, slab, &flow, self.profile));

@@ -20,6 +20,12 @@ const NARROW: i32 = 1_000;
 /// Sparse shapes smaller than this are filled solid, in square micrometres.
 const SMALL: f64 = 4e6;
 
+/// Solid places narrower than this share of a line's spacing hold no line, in percent.
+const SLIVER: i32 = 75;
+
+/// Solid places smaller than this hold no line either, in square micrometres.
+const CRUMB: f64 = 0.02e6;
+
 /// How far a bridge's lines reach onto what carries them, in micrometres.
 const ANCHOR: i32 = 1_200;
 
@@ -45,6 +51,8 @@ pub(crate) struct Surfaces {
 /// The outlines around a layer; fewer than asked for where the part ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Neighbours<'a> {
+    /// The layer's own.
+    pub(crate) own: &'a Region,
     /// Upwards from the next layer; none above the part's top.
     pub(crate) above: &'a [&'a Region],
     /// Downwards from the layer below; none below the bed.
@@ -63,16 +71,13 @@ pub(crate) fn divide(
     flow: &Flow,
     profile: &Profile,
 ) -> Surfaces {
-    let mut sparse = sparse(inside, neighbours, profile);
     let half_line = flow.spacing(flow.inner) / 2;
-    let mut rest = if sparse.is_empty() {
-        inside.clone()
-    } else {
-        // Solid places reach half a line into the sparse ones, which carries their edge.
-        inside.minus(&sparse).grown(half_line).and(inside)
-    };
+    let (mut rest, mut sparse) = part(inside, sparse(inside, neighbours, profile), half_line);
     let degrees = lean(index);
     let mut solids = Vec::new();
+    if rest.is_empty() {
+        return Surfaces { solids, sparse };
+    }
     if index == 0 {
         solids.push(Solid { feature: Feature::BottomSurface, region: rest, degrees });
         return Surfaces { solids, sparse };
@@ -96,6 +101,27 @@ pub(crate) fn divide(
     Surfaces { solids, sparse }
 }
 
+/// What of `inside` is solid and what is sparse, of which `sparse` is the most there could be.
+///
+/// On a slope a solid sliver lies along the wall, which itself covers all that is seen; where it has no room for
+/// a line it is left to the sparse infill. Solid places reach half a line into the sparse ones, which carries
+/// their edge.
+fn part(inside: &Region, sparse: Region, half_line: i32) -> (Region, Region) {
+    if sparse.is_empty() {
+        return (inside.clone(), sparse);
+    }
+    if inside.area() - sparse.area() < CRUMB {
+        return (Region::default(), inside.clone());
+    }
+    let sliver = half_line * SLIVER / 50;
+    let deep = inside.minus(&sparse.grown(sliver)).without_specks(CRUMB);
+    if deep.is_empty() {
+        return (deep, inside.clone());
+    }
+    let sparse = inside.minus(&deep.grown(sliver)).without_specks(SMALL);
+    (inside.minus(&sparse).grown(half_line).and(inside), sparse)
+}
+
 /// Where the part goes on far enough above and below.
 fn sparse(inside: &Region, neighbours: Neighbours<'_>, profile: &Profile) -> Region {
     let density = profile.percent(Key::InfillDensity);
@@ -104,11 +130,17 @@ fn sparse(inside: &Region, neighbours: Neighbours<'_>, profile: &Profile) -> Reg
         return Region::default();
     }
     let mut sparse = inside.clone();
+    let mut last = neighbours.own;
     for outline in neighbours.above[..tops].iter().chain(&neighbours.below[..bottoms]) {
         if sparse.is_empty() {
             break;
         }
-        sparse = sparse.and(outline);
+        // Upright walls give the same outline again and again.
+        if *outline != last && *outline != neighbours.own {
+            sparse = sparse.and(outline);
+        }
+        last = outline;
     }
-    sparse.opened(NARROW / 2).without_specks(SMALL)
+    let (narrow, broad) = sparse.parted(NARROW);
+    narrow.opened(NARROW / 2).beside(broad).without_specks(SMALL)
 }
