@@ -19,17 +19,15 @@ const BAND: f64 = 1e6;
 
 /// Solid lines are joined along the wall up to this many times their distance. Where they meet it at a slant, the
 /// join covers the wedge between wall and last line, so it may be long.
-const ALONG: f64 = 12.0;
+const ALONG: f64 = 50.0;
 
 /// Sparse lines shorter than this many widths hold nothing.
 const SHORTEST: i32 = 3;
 
-/// Direction of sparse patterns that are the same in every layer, in degrees.
-const SPARSE: f64 = 45.0;
-
 /// Direction of a layer's lines, in degrees: each layer crosses the one below.
-pub(crate) fn lean(index: u32) -> f64 {
-    if index.is_multiple_of(2) { 45.0 } else { 135.0 }
+pub(crate) fn lean(index: u32, profile: &Profile) -> f64 {
+    let even = f64::from(profile.degrees(Key::InfillAngle));
+    if index.is_multiple_of(2) { even } else { (even + 90.0) % 180.0 }
 }
 
 /// Lines that fill `surfaces`; `sparse` is what the sparse pattern takes from the whole part.
@@ -77,7 +75,11 @@ fn trace_solid(traces: &mut Vec<Trace>, solid: &Solid, flow: &Flow, profile: &Pr
             Feature::Bridge => width,
             _ => flow.filling(distance.round() as i32),
         };
-        traces.push(Trace::line(solid.feature, width, notch::filled(&points, width, distance)));
+        traces.push(Trace::line(
+            solid.feature,
+            width,
+            notch::filled(&points, width, distance, &solid.region),
+        ));
     }
     lay(traces, &left, Feature::GapFill, flow, |gap| flow.filling(gap));
 }
@@ -112,14 +114,14 @@ fn trace_sparse(
     }
     let lattice = sparse.lattice(slab, profile);
     if lattice.pattern == Infill::Concentric {
-        let ring = |points| Trace::ring(Feature::SparseInfill, flow.inner, points);
+        let ring = |points| Trace::ring(Feature::SparseInfill, flow.sparse, points);
         traces.extend(rings(region, lattice.distance, lattice.phase.shift).into_iter().map(ring));
         return;
     }
-    let reach = region.shrunk(flow.spacing(flow.inner) / 2 - overlap(flow, profile));
+    let reach = region.shrunk(flow.spacing(flow.sparse) / 2 - overlap(flow, profile));
     let runs = fill_sparse(&reach, &lattice).into_iter();
-    let useful = runs.filter(|run| length_along(&run.points) > f64::from(SHORTEST * flow.inner));
-    traces.extend(useful.map(|run| Trace::line(Feature::SparseInfill, flow.inner, run.points)));
+    let useful = runs.filter(|run| length_along(&run.points) > f64::from(SHORTEST * flow.sparse));
+    traces.extend(useful.map(|run| Trace::line(Feature::SparseInfill, flow.sparse, run.points)));
 }
 
 /// What the sparse pattern takes from the whole part. The mesh says it: no layer waits for it.
@@ -140,7 +142,7 @@ impl Sparse {
         if profile.percent(Key::InfillDensity) == 0 {
             return loose;
         }
-        let walls = profile.count(Key::Perimeters) as i32 * flow.inner;
+        let walls = profile.count(Key::Perimeters) as i32 * flow.wall;
         let inside = Bounds {
             min: point(min.x + walls, min.y + walls),
             max: point((max.x - walls).max(min.x + walls + 1), (max.y - walls).max(min.y + walls + 1)),
@@ -157,9 +159,13 @@ impl Sparse {
         let usual = Flow::on(Slab::usual(profile), profile);
         Lattice {
             pattern,
-            distance: f64::from(usual.spacing(usual.inner)) * 100.0
+            distance: f64::from(usual.spacing(usual.sparse)) * 100.0
                 / f64::from(profile.percent(Key::InfillDensity)),
-            degrees: if pattern == Infill::Rectilinear { lean(slab.index) } else { SPARSE },
+            degrees: if pattern == Infill::Rectilinear {
+                lean(slab.index, profile)
+            } else {
+                lean(0, profile)
+            },
             z: slab.top,
             phase: self.phase,
             cells: self.cells.as_ref(),

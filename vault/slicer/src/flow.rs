@@ -20,6 +20,12 @@ pub(crate) struct Flow {
     pub(crate) height: i32,
     /// Width of the visible wall's line.
     pub(crate) outer: i32,
+    /// Width of the walls' lines behind it.
+    pub(crate) wall: i32,
+    /// Width of solid lines seen from above.
+    pub(crate) top: i32,
+    /// Width of sparse infill's lines.
+    pub(crate) sparse: i32,
     /// Width of every other line.
     pub(crate) inner: i32,
     /// Diameter of the nozzle, which is that of a line spanning air.
@@ -28,11 +34,14 @@ pub(crate) struct Flow {
 
 impl Flow {
     pub(crate) fn on(slab: Slab, profile: &Profile) -> Self {
-        let inner = if slab.index == 0 { Key::FirstLayerLineWidth } else { Key::LineWidth };
+        let width = |key| profile.length(if slab.index == 0 { Key::FirstLayerLineWidth } else { key }).0;
         Self {
             height: slab.height,
             outer: profile.length(Key::OuterLineWidth).0,
-            inner: profile.length(inner).0,
+            wall: width(Key::InnerLineWidth),
+            top: width(Key::TopLineWidth),
+            sparse: width(Key::SparseLineWidth),
+            inner: width(Key::LineWidth),
             nozzle: profile.machine().nozzle.0,
         }
     }
@@ -46,6 +55,7 @@ impl Flow {
     pub(crate) fn solid(&self, feature: Feature) -> (i32, i32) {
         match feature {
             Feature::Bridge => (self.nozzle, self.nozzle),
+            Feature::TopSurface => (self.spacing(self.top), self.top),
             _ => (self.spacing(self.inner), self.inner),
         }
     }
@@ -70,6 +80,12 @@ pub(crate) fn rate(feature: Feature, width: i32, height: i32, profile: &Profile)
         _ => (height * (width - height * ROUND)).max(round.min(height * width / 2.0)),
     };
     let filament = f64::from(profile.machine().filament.0);
-    let flow = f64::from(profile.percent(Key::Flow)) / 100.0;
+    let share = |key| f64::from(profile.percent(key)) / 100.0;
+    let own = match feature {
+        Feature::TopSurface => share(Key::TopFlow),
+        Feature::Bridge => share(Key::BridgeFlow),
+        _ => 1.0,
+    };
+    let flow = share(Key::Flow) * own;
     Rate::of_areas(area * flow, PI / 4.0 * filament * filament)
 }

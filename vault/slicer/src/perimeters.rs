@@ -10,7 +10,7 @@ use layerlock_terms::profile::{Key, Profile};
 use layerlock_terms::toolpath::Feature;
 
 use crate::flow::Flow;
-use crate::geometry::Region;
+use crate::geometry::{Region, length_along};
 use crate::trace::Trace;
 use midline::Tips;
 
@@ -49,17 +49,17 @@ pub(crate) fn build(outline: Region, flow: &Flow, profile: &Profile) -> Walls {
     let gap_fill = profile.on(Key::GapFill);
     // From the line's middle to its inner edge, as the next line sees it.
     let mut half = outer_room / 2;
-    let room = flow.spacing(flow.inner);
+    let room = flow.spacing(flow.wall);
     for depth in 1..profile.count(Key::Perimeters) {
         let next = Ring::within(&rings, half + room / 2, room * SQUEEZE / 200);
         if gap_fill {
             fill_gaps(&mut walls.traces, &next.gaps(half, room / 2), flow);
         }
         rings = next.middles();
-        add_walls(&mut walls.traces, &rings, depth as u8, flow.inner);
+        add_walls(&mut walls.traces, &rings, depth as u8, flow.wall);
         half = room / 2;
     }
-    let last = Ring::within(&rings, half, room / 2 - 10);
+    let last = Ring::within(&rings, half, flow.spacing(flow.inner) / 2 - 10);
     if gap_fill {
         fill_gaps(&mut walls.traces, &last.gaps(half, 0), flow);
     }
@@ -118,6 +118,10 @@ pub(crate) fn lay(
     let tips = if feature == Feature::ThinWall { Tips::Free } else { Tips::Held };
     for shape in sound.shapes() {
         for stroke in midline::strokes(shape, flow.inner * 2, tips) {
+            let dot = length_along(&stroke.points) < f64::from(flow.nozzle) / 4.0;
+            if dot && stroke.breadth < flow.nozzle / 2 {
+                continue;
+            }
             let width = width_for(stroke.breadth.max(thinnest));
             traces.push(Trace::line(feature, width, stroke.points));
         }

@@ -73,7 +73,7 @@ pub(crate) fn divide(
 ) -> Surfaces {
     let half_line = flow.spacing(flow.inner) / 2;
     let (mut rest, mut sparse) = part(inside, sparse(inside, neighbours, profile), half_line);
-    let degrees = lean(index);
+    let degrees = lean(index, profile);
     let mut solids = Vec::new();
     if rest.is_empty() {
         return Surfaces { solids, sparse };

@@ -11,7 +11,7 @@ mod golden {
     mod zoo;
 }
 
-use golden::meshes::{block, cone, cylinder, flipped, join, open_top, shaken, tube};
+use golden::meshes::{block, cone, cylinder, flipped, join, open_top, ribbon, shaken, tube};
 use golden::print::{Print, profile, refusal, slice_with};
 use layerlock_slicer::SliceError;
 use layerlock_terms::toolpath::{Feature, Piece};
@@ -126,6 +126,44 @@ fn a_solid_layer_leaves_no_notch_along_its_walls() {
         .map(|(a, b, width)| (a[1] - b[1]).abs() + width)
         .sum();
     assert!(covered > 0.97 * (20.0 - 2.0 * 0.86), "{covered} mm");
+}
+
+#[test]
+fn a_wall_that_tapers_changes_its_width_little_by_little() {
+    let wedge = ribbon(&[[0.0, 0.175], [40.0, 0.35]], &[[0.0, -0.175], [40.0, -0.35]], 2.0);
+    let print = Print::of(&wedge);
+    let mut lines = print.layers[5].lines(Feature::ThinWall);
+    lines.sort_by(|a, b| a.0[0].min(a.1[0]).total_cmp(&b.0[0].min(b.1[0])));
+    let widths: Vec<f64> = lines.iter().map(|(_, _, width)| *width).collect();
+    assert!(widths.windows(2).all(|pair| (pair[1] / pair[0] - 1.0).abs() < 0.12), "{widths:?}");
+    assert!(widths[0] < 0.4 && widths[widths.len() - 1] > 0.65, "{widths:?}");
+    // A line's round sides lack 0.043 mm of its width.
+    let volume = print.volume_of_layer(5) / (40.0 * (0.525 - 0.043) * 0.2);
+    assert!((0.9..1.02).contains(&volume), "{volume}");
+}
+
+#[test]
+fn each_kind_of_line_has_its_own_width_flow_and_angle() {
+    let part = block([0.0; 3], [30.0, 30.0, 4.0]);
+    let changed = [
+        ("inner-line-width", "0.6mm"),
+        ("sparse-line-width", "0.5mm"),
+        ("top-line-width", "0.35mm"),
+        ("infill-angle", "0°"),
+    ];
+    let print = Print::with(&part, &changed);
+    let widths = |layer: usize, feature| print.layers[layer].widths(feature).collect::<Vec<_>>();
+    assert!(widths(10, Feature::OuterPerimeter).iter().all(|width| *width == 450));
+    assert!(widths(10, Feature::InnerPerimeter).iter().all(|width| *width == 600));
+    assert!(widths(10, Feature::SparseInfill).iter().all(|width| *width == 500));
+    assert!(widths(19, Feature::TopSurface).iter().all(|width| (330..=370).contains(width)));
+    let (along, across) = print.layers[18].directions(Feature::SolidInfill);
+    assert!(along > 5.0 * across, "{along} {across}");
+    let (along, across) = print.layers[17].directions(Feature::SolidInfill);
+    assert!(across > 5.0 * along, "{along} {across}");
+    let laid = |flow| Print::with(&part, &[("top-flow", flow)]).volume_of_layer(19);
+    let top = |share: f64| 0.2 * share * (30.0 - 4.0 * 0.43) * (30.0 - 4.0 * 0.43);
+    assert!((laid("100%") - laid("50%") - top(0.5)).abs() < 0.05 * top(1.0));
 }
 
 #[test]

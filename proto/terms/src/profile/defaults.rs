@@ -45,8 +45,8 @@ fn from_material(key: Key, material: Material) -> Option<i32> {
 fn from_machine(key: Key, machine: &Machine) -> Option<i32> {
     let direct = machine.drive == Drive::Direct;
     Some(match key {
-        Key::LineWidth | Key::OuterLineWidth => machine.nozzle.0 * 9 / 8,
-        Key::FirstLayerLineWidth => machine.nozzle.0 * 9 / 8,
+        Key::LineWidth | Key::OuterLineWidth | Key::InnerLineWidth => machine.nozzle.0 * 9 / 8,
+        Key::TopLineWidth | Key::SparseLineWidth | Key::FirstLayerLineWidth => machine.nozzle.0 * 9 / 8,
         Key::AdaptiveLeast => machine.nozzle.0 / 5,
         Key::AdaptiveMost => machine.nozzle.0 * 7 / 10,
         Key::RetractLength if direct => 800,
@@ -83,9 +83,10 @@ fn pace(preset: Preset, material: Material) -> i32 {
 /// The same for every machine, material and preset.
 fn constant(key: Key) -> i32 {
     match key {
-        Key::InfillOverlap => 15,
+        Key::InfillOverlap => 10,
+        Key::InfillAngle => 45,
         Key::ThinWalls | Key::GapFill | Key::AvoidCrossing => 1,
-        Key::Scale | Key::Flow => 100,
+        Key::Scale | Key::Flow | Key::TopFlow | Key::BridgeFlow => 100,
         Key::SkirtDistance => 3_000,
         Key::FirstLayerSpeed => 20,
         Key::LeastSpeed => 10,

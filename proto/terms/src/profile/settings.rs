@@ -170,6 +170,12 @@ pub enum Key {
     LineWidth,
     /// Width of the visible wall's line.
     OuterLineWidth,
+    /// Width of the walls' lines behind the visible one.
+    InnerLineWidth,
+    /// Width of solid lines seen from above.
+    TopLineWidth,
+    /// Width of sparse infill's lines.
+    SparseLineWidth,
     /// Width of the first layer's lines inside its walls.
     FirstLayerLineWidth,
     /// Walls around each layer.
@@ -182,6 +188,8 @@ pub enum Key {
     InfillDensity,
     /// How sparse infill runs.
     InfillPattern,
+    /// Direction of infill from the x axis; solid lines cross those of the layer below.
+    InfillAngle,
     /// How far infill reaches into the innermost wall, as a share of a line.
     InfillOverlap,
     /// Where each loop begins: at the back, near the nozzle, or in the sharpest inward corner.
@@ -262,6 +270,10 @@ pub enum Key {
     AvoidCrossing,
     /// Plastic laid against what the lines' size asks for.
     Flow,
+    /// The same for solid lines seen from above, on top of `flow`.
+    TopFlow,
+    /// The same for lines spanning air, on top of `flow`.
+    BridgeFlow,
     /// What holds up places that hang over.
     Support,
     /// How far a surface may lean out from upright before it is held up.
@@ -292,7 +304,7 @@ const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), do
 
 /// Every setting, in the order of its key.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 65] = [
+pub const SETTINGS: [Setting; 71] = [
     row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
         "Thickness of every layer but the first."),
     row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
@@ -309,6 +321,12 @@ pub const SETTINGS: [Setting; 65] = [
         "Width of every line that has no own width below."),
     row(Key::OuterLineWidth, "outer-line-width", Unit::Length, (Bound::Nozzle(75), Bound::Nozzle(200)),
         "Width of the visible wall's line."),
+    row(Key::InnerLineWidth, "inner-line-width", Unit::Length, (Bound::Nozzle(75), Bound::Nozzle(200)),
+        "Width of the walls' lines behind the visible one."),
+    row(Key::TopLineWidth, "top-line-width", Unit::Length, (Bound::Nozzle(75), Bound::Nozzle(200)),
+        "Width of solid lines seen from above."),
+    row(Key::SparseLineWidth, "sparse-line-width", Unit::Length, (Bound::Nozzle(75), Bound::Nozzle(200)),
+        "Width of sparse infill's lines."),
     row(Key::FirstLayerLineWidth, "first-layer-line-width", Unit::Length, (Bound::Nozzle(75), Bound::Nozzle(200)),
         "Width of the first layer's lines inside its walls."),
     row(Key::Perimeters, "perimeters", Unit::Count, (Bound::Fixed(1), Bound::Fixed(20)),
@@ -321,6 +339,8 @@ pub const SETTINGS: [Setting; 65] = [
         "How full the inside is; 100 makes every layer solid."),
     row(Key::InfillPattern, "infill-pattern", Unit::Choice(&["rectilinear", "grid", "gyroid", "triangles", "cubic", "concentric", "adaptive-cubic"]), (Bound::Fixed(0), Bound::Fixed(6)),
         "How sparse infill runs."),
+    row(Key::InfillAngle, "infill-angle", Unit::Degrees, (Bound::Fixed(0), Bound::Fixed(179)),
+        "Direction of infill from the x axis; solid lines cross those of the layer below."),
     row(Key::InfillOverlap, "infill-overlap", Unit::Percent, (Bound::Fixed(0), Bound::Fixed(50)),
         "How far infill reaches into the innermost wall, as a share of a line."),
     row(Key::Seam, "seam", Unit::Choice(&["rear", "nearest", "corner"]), (Bound::Fixed(0), Bound::Fixed(2)),
@@ -401,6 +421,10 @@ pub const SETTINGS: [Setting; 65] = [
         "Moves inside the part go around its holes and bays rather than across them."),
     row(Key::Flow, "flow", Unit::Percent, (Bound::Fixed(50), Bound::Fixed(150)),
         "Plastic laid against what the lines' size asks for."),
+    row(Key::TopFlow, "top-flow", Unit::Percent, (Bound::Fixed(50), Bound::Fixed(150)),
+        "The same for solid lines seen from above, on top of `flow`."),
+    row(Key::BridgeFlow, "bridge-flow", Unit::Percent, (Bound::Fixed(50), Bound::Fixed(150)),
+        "The same for lines spanning air, on top of `flow`."),
     row(Key::Support, "support", Unit::Choice(&["off", "grid"]), (Bound::Fixed(0), Bound::Fixed(1)),
         "What holds up places that hang over."),
     row(Key::SupportAngle, "support-angle", Unit::Degrees, (Bound::Fixed(0), Bound::Fixed(85)),

@@ -183,7 +183,6 @@ impl Region {
         crossings.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect()
     }
 
-
     /// The shapes with a place narrower than `width` micrometres, and the others.
     pub(crate) fn parted(&self, width: i32) -> (Self, Self) {
         let (narrow, broad) = self.shapes.iter().cloned().partition(|shape| narrow(shape, width));

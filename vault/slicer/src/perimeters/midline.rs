@@ -12,8 +12,12 @@ use crate::geometry::{IntPoint, distance, length_along, point, simplify_open, to
 /// Distance between the points that look across, in micrometres.
 const STEP: f64 = 150.0;
 
-/// A line ends and another begins where the breadth has changed by this share.
-const CHANGE: f64 = 0.15;
+/// A line ends and another begins where the breadth is off the line's own by this share: half of what the width
+/// changes by from line to line.
+const CHANGE: f64 = 0.04;
+
+/// Breadths nearer than this are the same, in micrometres: half of what a nozzle's line varies by anyway.
+const ALIKE: f64 = 15.0;
 
 /// How far the middle's points may be from the line laid, in micrometres.
 const DETAIL: i32 = 12;
@@ -107,7 +111,7 @@ fn finish(strokes: &mut Vec<Stroke>, run: &mut Vec<Sight>) {
     while from < run.len() {
         let (mut to, mut sum) = (from + 1, run[from].breadth);
         while to < run.len()
-            && (run[to].breadth - sum / (to - from) as f64).abs() <= CHANGE * run[from].breadth
+            && (run[to].breadth - sum / (to - from) as f64).abs() <= (CHANGE * run[from].breadth).max(ALIKE)
         {
             sum += run[to].breadth;
             to += 1;

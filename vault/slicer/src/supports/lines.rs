@@ -52,7 +52,7 @@ fn dense(traces: &mut Vec<Trace>, region: &Region, feature: Feature, slab: Slab,
     let flow = Flow::on(slab, profile);
     let percent = f64::from(profile.percent(Key::SupportInterfaceDensity));
     let distance = f64::from(flow.spacing(flow.inner)) * 100.0 / percent;
-    let degrees = lean(slab.index);
+    let degrees = lean(slab.index, profile);
     let hatching = Hatching { degrees, distance, fit: Fit::Each, longest_link: distance * 4.0 };
     lay(traces, fill(region, &hatching), feature, flow.inner);
 }
