@@ -70,18 +70,26 @@ fn trace_solid(traces: &mut Vec<Trace>, solid: &Solid, flow: &Flow, profile: &Pr
         fit: Fit::Each,
         longest_link: f64::from(distance) * ALONG,
     };
-    for Run { points, distance } in fill(&reach.beside(broad.shrunk(inset)), &hatching) {
+    let mut runs = fill(&reach.beside(broad.shrunk(inset)), &hatching);
+    for run in &mut runs {
+        run.points = notch::filled(&run.points, width, run.distance, &solid.region);
+    }
+    let share = share(&runs, narrow.area() + broad.area());
+    traces.extend(runs.into_iter().map(|run| {
         let width = match solid.feature {
             Feature::Bridge => width,
-            _ => flow.filling(distance.round() as i32),
+            _ => flow.filling((run.distance * share).round() as i32),
         };
-        traces.push(Trace::line(
-            solid.feature,
-            width,
-            notch::filled(&points, width, distance, &solid.region),
-        ));
-    }
+        Trace::line(solid.feature, width, run.points)
+    }));
     lay(traces, &left, Feature::GapFill, flow, |gap| flow.filling(gap));
+}
+
+/// The share of their distance that lines should fill so that the place gets its own volume: joins and turns along
+/// its edge lay more. No less than 95 %, which still leaves lines touching.
+fn share(runs: &[Run], area: f64) -> f64 {
+    let laid: f64 = runs.iter().map(|run| length_along(&run.points) * run.distance).sum();
+    if laid > 0.0 { (area / laid).clamp(0.95, 1.0) } else { 1.0 }
 }
 
 /// The long places at most three lines wide.

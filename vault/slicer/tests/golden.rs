@@ -167,6 +167,15 @@ fn each_kind_of_line_has_its_own_width_flow_and_angle() {
 }
 
 #[test]
+fn a_small_solid_place_gets_its_own_volume_though_it_is_all_turns() {
+    let print = Print::with(&block([0.0; 3], [8.0, 8.0, 2.0]), &[("infill-density", "100%")]);
+    for layer in 1..9 {
+        let filled = print.volume_of_layer(layer) / (8.0 * 8.0 * 0.2);
+        assert!((0.97..1.04).contains(&filled), "{layer}: {filled}");
+    }
+}
+
+#[test]
 fn overlapping_bodies_are_one_part() {
     let crossed = join(&[block([0.0; 3], [20.0, 8.0, 4.0]), block([6.0, -6.0, 0.0], [14.0, 14.0, 4.0])]);
     let print = Print::of(&crossed);
