@@ -12,7 +12,9 @@ mod models;
 mod options;
 mod ours;
 mod peers;
+mod plot;
 mod round;
+mod scaling;
 mod table;
 mod usage;
 
@@ -50,6 +52,9 @@ impl Failed {
 
 fn bench(options: &Options) -> Result<(), Failed> {
     let room = tempfile::tempdir().map_err(|error| Failed::at("a temporary folder", error))?;
+    if let Some(picture) = &options.scaling {
+        return scaling::run(picture, options.most, room.path());
+    }
     let peers = peers::Peers::find(&options.cura_settings, &options.cura_definition)?;
     let models = match &options.folder {
         Some(folder) => models::of_folder(folder, room.path())?,

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use crate::Failed;
 use crate::usage::Cores;
 
-const USAGE: &str =
-    "slicer-bench --cura-settings FILE --cura-definition FILE [--threads 1|all] [--runs N] [FOLDER]";
+const USAGE: &str = "slicer-bench --cura-settings FILE --cura-definition FILE [--threads 1|all] [--runs N] \
+    [--scaling PICTURE [--most TRIANGLES]] [FOLDER]";
 
 /// Runs of which a figure is the median.
 const RUNS: usize = 5;
@@ -20,6 +20,10 @@ pub struct Options {
     pub runs: usize,
     /// One core, all of them, or one after the other.
     pub cores: Vec<Cores>,
+    /// Measure instead how we grow, and draw it here.
+    pub scaling: Option<PathBuf>,
+    /// Most triangles to grow to.
+    pub most: usize,
     /// What `cura_settings.py` wrote.
     pub cura_settings: PathBuf,
     /// CuraEngine's definition file, which names the settings.
@@ -32,6 +36,8 @@ impl Options {
             folder: None,
             runs: RUNS,
             cores: vec![Cores::One, Cores::All],
+            scaling: None,
+            most: usize::MAX,
             cura_settings: PathBuf::new(),
             cura_definition: PathBuf::new(),
         };
@@ -41,7 +47,9 @@ impl Options {
             match argument.to_str() {
                 Some("--cura-settings") => found.cura_settings = value()?.into(),
                 Some("--cura-definition") => found.cura_definition = value()?.into(),
-                Some("--runs") => found.runs = runs(value()?)?,
+                Some("--runs") => found.runs = number("--runs", value()?)?,
+                Some("--scaling") => found.scaling = Some(value()?.into()),
+                Some("--most") => found.most = number("--most", value()?)?,
                 Some("--threads") => found.cores = cores(value()?)?,
                 Some(flag) if flag.starts_with('-') => return Err(Failed::at(USAGE, flag)),
                 _ => found.folder = Some(argument.into()),
@@ -51,9 +59,9 @@ impl Options {
     }
 }
 
-fn runs(value: &OsString) -> Result<usize, Failed> {
-    let number = value.to_str().and_then(|text| text.parse().ok()).filter(|runs| *runs > 0);
-    number.ok_or_else(|| Failed::at("--runs takes a whole number from 1 on", value.display()))
+fn number(flag: &str, value: &OsString) -> Result<usize, Failed> {
+    let number = value.to_str().and_then(|text| text.parse().ok()).filter(|number| *number > 0);
+    number.ok_or_else(|| Failed::at(format!("{flag} takes a whole number from 1 on"), value.display()))
 }
 
 fn cores(value: &OsString) -> Result<Vec<Cores>, Failed> {
