@@ -1,23 +1,8 @@
 //! A region: clean shapes, each an outer contour and its holes.
 
-use i_overlay::core::fill_rule::FillRule;
-use i_overlay::core::overlay::{Overlay, ShapeType};
-use i_overlay::core::overlay_rule::OverlayRule;
-use i_overlay::i_float::int::angle::Angle;
-use i_overlay::mesh::int::arc::ArcOptions;
-use i_overlay::mesh::int::outline::offset::IntOutlineOffset;
-use i_overlay::mesh::int::style::{IntLineJoin, IntOutlineStyle};
-
-use super::{IntPoint, narrow, simplify_closed};
-
-/// Corners sharper than this are cut when a region grows: a 60° corner still comes to its point.
-const SHARPEST: Angle = Angle::from_bits((1_u32 << 31) / 180 * 50);
-
-/// Turns smaller than this are bevelled, where a mitred corner would be rounding noise.
-const STRAIGHT: Angle = Angle::from_bits((1_u32 << 31) / 180);
-
-/// Round corners are drawn in steps of at most this turn: 15°.
-const ARC: Angle = Angle::from_bits((1_u32 << 31) / 12);
+use super::arrangement::{Family, Soup, Winding, shapes};
+use super::offset::{Corners, offset};
+use super::{IntPoint, engine, narrow, simplify_closed};
 
 /// Nothing finer than this survives an offset, in micrometres: what a stepper hardly resolves.
 const GRAIN: i32 = 6;
@@ -34,9 +19,9 @@ pub(crate) struct Region {
 impl Region {
     /// Everything that any of the contours winds around, whichever way.
     pub(crate) fn wound(contours: &[Vec<IntPoint<i32>>]) -> Self {
-        let mut overlay = Overlay::new(contours.iter().map(Vec::len).sum());
-        overlay.add_source(contours, ShapeType::Subject);
-        Self { shapes: overlay.overlay(OverlayRule::Subject, FillRule::NonZero) }
+        let soup = soup(contours, &[]);
+        let shapes = shapes(&soup, |at| at.subject != 0);
+        Self { shapes: shapes.unwrap_or_else(|| engine::wound(contours)) }
     }
 
     /// One clean shape as a region.
@@ -53,7 +38,7 @@ impl Region {
         &self.shapes
     }
 
-    pub(crate) fn contours(&self) -> impl Iterator<Item = &Vec<IntPoint<i32>>> {
+    pub(crate) fn contours(&self) -> impl Iterator<Item = &Vec<IntPoint<i32>>> + Clone {
         self.shapes.iter().flatten()
     }
 
@@ -80,29 +65,31 @@ impl Region {
             [only] if whole => return only.clone(),
             _ => {}
         }
-        let points = parts.iter().chain(taken).flat_map(|region| region.contours()).map(Vec::len).sum();
-        let mut overlay = Overlay::new(points);
-        for part in parts {
-            overlay.add_source(&part.shapes, ShapeType::Subject);
-        }
-        for other in taken {
-            overlay.add_source(&other.shapes, ShapeType::Clip);
-        }
-        Self { shapes: overlay.overlay(OverlayRule::Difference, FillRule::NonZero) }
+        let subject = parts.iter().flat_map(|part| part.contours());
+        let clip = taken.iter().flat_map(|other| other.contours());
+        Self::combined(subject, clip, Rule::Without)
     }
 
     pub(crate) fn minus(&self, other: &Self) -> Self {
         if self.is_empty() || self == other {
             return Self::default();
         }
-        if other.is_empty() { self.clone() } else { self.combine(other, OverlayRule::Difference) }
+        if other.is_empty() {
+            self.clone()
+        } else {
+            Self::combined(self.contours(), other.contours(), Rule::Without)
+        }
     }
 
     pub(crate) fn and(&self, other: &Self) -> Self {
         if self.is_empty() || other.is_empty() {
             return Self::default();
         }
-        if self == other { self.clone() } else { self.combine(other, OverlayRule::Intersect) }
+        if self == other {
+            self.clone()
+        } else {
+            Self::combined(self.contours(), other.contours(), Rule::Within)
+        }
     }
 
     /// What `part`, which lies within, leaves of this; nothing where the areas say so, which is far quicker.
@@ -115,9 +102,7 @@ impl Region {
         if self.is_empty() || by == 0 {
             return self.clone();
         }
-        let style = IntOutlineStyle::new(by).line_join(IntLineJoin::Miter(SHARPEST)).miter_min_turn(STRAIGHT);
-        let shapes = self.shapes.outline(&style).expect("construction checks no bounds");
-        Self { shapes }.thinned()
+        Self { shapes: offset(self, by, Corners::Sharp) }.thinned()
     }
 
     /// Grown so that no point outside is nearer than `by` micrometres, sharp corners included: they are rounded.
@@ -125,13 +110,8 @@ impl Region {
         if self.is_empty() || by == 0 {
             return self.clone();
         }
-        let step = f64::from(ARC.bits()) / f64::from(1_u32 << 31) * std::f64::consts::PI;
-        // An arc's chords cut inside it, and thinning takes up to a grain.
-        let by = f64::from(by + GRAIN) / (step / 2.0).cos();
-        let arc = ArcOptions { max_step: ARC, ..ArcOptions::default() };
-        let style = IntOutlineStyle::new(by.ceil() as i32).line_join(IntLineJoin::Round(arc));
-        let shapes = self.shapes.outline(&style).expect("construction checks no bounds");
-        Self { shapes }.thinned()
+        // Thinning takes up to a grain.
+        Self { shapes: offset(self, by + GRAIN, Corners::Round) }.thinned()
     }
 
     pub(crate) fn shrunk(&self, by: i32) -> Self {
@@ -215,14 +195,51 @@ impl Region {
         self
     }
 
-    fn combine(&self, other: &Self, rule: OverlayRule) -> Self {
-        let mut overlay = Overlay::from_subj_and_clip(&self.shapes, &other.shapes);
-        Self { shapes: overlay.overlay(rule, FillRule::NonZero) }
+    fn combined<'a>(
+        subject: impl Iterator<Item = &'a Vec<IntPoint<i32>>> + Clone,
+        clip: impl Iterator<Item = &'a Vec<IntPoint<i32>>> + Clone,
+        rule: Rule,
+    ) -> Self {
+        let soup = soup(subject.clone(), clip.clone());
+        let shapes = shapes(&soup, |at| rule.holds(at));
+        Self { shapes: shapes.unwrap_or_else(|| engine::combined(subject, clip, rule)) }
     }
 }
 
+/// What a set operation keeps of its subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// What no clip covers.
+    Without,
+    /// What a clip covers.
+    Within,
+}
+
+impl Rule {
+    fn holds(self, at: Winding) -> bool {
+        at.subject != 0 && (at.clip != 0) == (self == Self::Within)
+    }
+}
+
+/// Contours of both families side by side.
+fn soup<'a>(
+    subject: impl IntoIterator<Item = &'a Vec<IntPoint<i32>>, IntoIter: Clone>,
+    clip: impl IntoIterator<Item = &'a Vec<IntPoint<i32>>, IntoIter: Clone>,
+) -> Soup {
+    let (subject, clip) = (subject.into_iter(), clip.into_iter());
+    let points = subject.clone().chain(clip.clone()).map(|contour| contour.len() + 1).sum();
+    let mut soup = Soup::with_room(points);
+    for contour in subject {
+        soup.add(contour.iter().copied(), Family::Subject);
+    }
+    for contour in clip {
+        soup.add(contour.iter().copied(), Family::Clip);
+    }
+    soup
+}
+
 /// Twice-signed area halved: positive for counter-clockwise contours.
-fn signed_area(contour: &[IntPoint<i32>]) -> f64 {
+pub(super) fn signed_area(contour: &[IntPoint<i32>]) -> f64 {
     let Some(last) = contour.last() else { return 0.0 };
     let mut from = *last;
     let mut double = 0_i64;

@@ -35,9 +35,9 @@ pub(crate) fn simplify_open(line: &[IntPoint<i32>], tolerance: i32) -> Vec<IntPo
     line.iter().zip(keep).filter(|(_, keep)| *keep).map(|(p, _)| *p).collect()
 }
 
-/// The lowest, then leftmost point: a corner of the hull, so that it is kept in any case.
+/// The leftmost, then lowest point: a corner of the hull, so that it is kept in any case.
 fn extreme(contour: &[IntPoint<i32>]) -> usize {
-    (0..contour.len()).min_by_key(|at| (contour[*at].y, contour[*at].x)).unwrap_or(0)
+    (0..contour.len()).min_by_key(|at| (contour[*at].x, contour[*at].y)).unwrap_or(0)
 }
 
 /// The point between `from` and `to` that is farthest from their chord, if farther than `tolerance`.
