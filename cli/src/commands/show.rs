@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use layerlock_proto::licensor::v1::{License, LicenseState};
-use layerlock_proto::vault::v1::{Design, Job, JobState};
+use layerlock_proto::vault::v1::{self as wire, Design, Job, JobState};
+use layerlock_slicer::heal::Healing;
 use layerlock_terms::receipt::{Cause, CopyOutcome};
 
 use crate::ledger::Entry;
@@ -57,7 +58,23 @@ pub fn design(design: &Design, out: &mut impl Write) -> io::Result<()> {
     for (count, what) in defects.into_iter().filter(|(count, _)| *count > 0) {
         writeln!(out, "  {count} {what}")?;
     }
-    Ok(())
+    let lines = found.healing.as_ref().map(|found| healing(found).lines()).unwrap_or_default();
+    lines.iter().try_for_each(|line| writeln!(out, "  slicing: {line}"))
+}
+
+fn healing(found: &wire::Healing) -> Healing {
+    Healing {
+        collapsed_faces: found.collapsed_faces,
+        twin_faces: found.twin_faces,
+        joined_corners: found.joined_corners,
+        turned_faces: found.turned_faces,
+        turned_shells: found.turned_shells,
+        t_junctions: found.t_junctions,
+        filled_holes: found.filled_holes,
+        open_edges: found.open_edges,
+        crowded_edges: found.crowded_edges,
+        overlapping_layers: found.overlapping_sections,
+    }
 }
 
 /// A license and its copies.

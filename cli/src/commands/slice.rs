@@ -62,6 +62,8 @@ pub struct Stats {
     pub filament_g: f64,
     /// Triangles in the model.
     pub triangles: usize,
+    /// What was wrong with the model and what was done about it, a sentence for each kind.
+    pub healing: Vec<String>,
     /// Lines of G-code.
     pub lines: u64,
     /// Bytes of G-code.
@@ -99,8 +101,10 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
         writer.take(&piece)
     });
     bar.finish_and_clear();
-    let outcome = sliced.map_err(SliceCommandError::from).and_then(|_| writer.finish());
-    let written = match outcome {
+    let outcome = sliced
+        .map_err(SliceCommandError::from)
+        .and_then(|summary| Ok((writer.finish()?, summary.healing.lines())));
+    let (written, healing) = match outcome {
         Ok(written) => written,
         Err(error) => {
             drop(fs::remove_file(&beside));
@@ -111,7 +115,7 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
     if let Some(picture) = &picture {
         picture.write(profile.machine(), &written.epilogue)?;
     }
-    let stats = written.stats(&profile, mesh.triangles.len(), parse_ms);
+    let stats = written.stats(&profile, mesh.triangles.len(), healing, parse_ms);
     if let Some(file) = &args.stats {
         files::write_public(file, &serde_json::to_vec_pretty(&stats).expect("stats are plain numbers"))?;
     }
@@ -181,6 +185,7 @@ pub fn report(stats: &Stats, output: &Path, out: &mut impl io::Write) -> io::Res
     writeln!(out, "  {} layers, {} lines of G-code", stats.layers, stats.lines)?;
     writeln!(out, "  printing time about {}", people::span(stats.print_seconds))?;
     writeln!(out, "  filament {:.2} m, {:.1} g", stats.filament_m, stats.filament_g)?;
+    stats.healing.iter().try_for_each(|line| writeln!(out, "  mended: {line}"))?;
     writeln!(out, "  sliced in {} ms, first layer after {} ms", stats.slice_ms, stats.first_layer_ms)
 }
 
@@ -267,7 +272,7 @@ struct Written {
 }
 
 impl Written {
-    fn stats(self, profile: &Profile, triangles: usize, parse_ms: u128) -> Stats {
+    fn stats(self, profile: &Profile, triangles: usize, healing: Vec<String>, parse_ms: u128) -> Stats {
         let filament_m = self.epilogue.filament_um as f64 / 1e6;
         Stats {
             layers: self.epilogue.layers,
@@ -275,6 +280,7 @@ impl Written {
             filament_m,
             filament_g: people::grams(profile, self.epilogue.filament_um),
             triangles,
+            healing,
             lines: self.lines,
             gcode_bytes: self.gcode_bytes,
             toolpath_bytes: self.toolpath_bytes,

@@ -18,7 +18,7 @@ mod wild;
 pub(crate) use distance::{distance, length_along, midpoint, towards, turn};
 pub(crate) use i_overlay::i_float::int::point::IntPoint;
 pub(crate) use narrow::narrow;
-pub(crate) use region::{Bounds, Region, encloses, inside};
+pub(crate) use region::{Bounds, Region, encloses, inside, signed_area};
 pub(crate) use simplify::{simplify_closed, simplify_open};
 
 /// A point on the bed, in micrometres.

@@ -1,10 +1,11 @@
 //! Slicing: a mesh and a profile in, a toolpath out, layer by layer.
 //!
-//! Hop 6 of the road. The stages, one module each, in the order they run: `mesh` → `place` → `layers` (cut) →
+//! Hop 6 of the road. The stages, one module each, in the order they run: `mesh` → `heal` → `place` → `layers` (cut) →
 //! `regions` (what is inside) → `modifiers` → `perimeters` → `surfaces` (top, bottom, bridge, sparse) → `filling` by `infill` →
 //! `supports` → `order` → `moves` → `estimate`; `press` runs them. Pure: no files, no clock, no randomness; the same mesh and
 //! profile give the same bytes on any number of threads. Floats stay inside this crate; micrometres leave it.
 
+pub mod heal;
 pub mod mesh;
 pub mod modifiers;
 pub mod picture;

@@ -20,6 +20,29 @@ pub(crate) struct Placed<'a> {
     pub(crate) height: i32,
 }
 
+/// Largest part that can be cut as it is, in millimetres.
+const LARGEST_MM: f64 = 2_000.0;
+
+impl<'a> Placed<'a> {
+    /// The mesh as it lies, with its lowest corner at the origin; nothing for one larger than any bed.
+    pub(crate) fn as_it_is(mesh: &'a Mesh) -> Option<Self> {
+        let (mut low, mut high) = ([f64::MAX; 3], [f64::MIN; 3]);
+        for corner in &mesh.vertices {
+            low = std::array::from_fn(|axis| low[axis].min(f64::from(corner[axis])));
+            high = std::array::from_fn(|axis| high[axis].max(f64::from(corner[axis])));
+        }
+        let size: [f64; 3] = std::array::from_fn(|axis| high[axis] - low[axis]);
+        if size.iter().any(|side| *side > LARGEST_MM) {
+            return None;
+        }
+        let at = |corner: &[f32; 3]| {
+            [0, 1, 2].map(|axis| ((f64::from(corner[axis]) - low[axis]) * 1e3).round() as i32)
+        };
+        let vertices = mesh.vertices.iter().map(at).collect();
+        Some(Self { vertices, triangles: &mesh.triangles, height: (size[2] * 1e3).round() as i32 })
+    }
+}
+
 /// The room bodies take in the design's axes, scaled, in micrometres.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {

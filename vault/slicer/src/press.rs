@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use layerlock_terms::profile::{Key, Profile, Support};
 use layerlock_terms::toolpath::{Epilogue, Layer, Piece, Point3, Prologue, Step};
@@ -19,6 +20,7 @@ use crate::error::{SinkClosed, SliceError};
 use crate::filling;
 use crate::flow::Flow;
 use crate::geometry::Region;
+use crate::heal::{Healing, heal, overlaps};
 use crate::layers::{Schedule, Slab, contours};
 use crate::mesh::Mesh;
 use crate::modifiers::{Lists, Modifier, Requested, Shaper, Sweeps};
@@ -43,6 +45,8 @@ const CUT_AT_ONCE: u32 = 64;
 pub struct Summary {
     /// What the last piece said.
     pub epilogue: Epilogue,
+    /// What was wrong with the mesh and what was done about it.
+    pub healing: Healing,
 }
 
 /// Slices `mesh` as `profile` says and hands each piece to `sink` in order: a prologue, layers, an epilogue.
@@ -73,6 +77,11 @@ pub fn slice_modified(
     sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
 ) -> Result<Summary, SliceError> {
     check(mesh)?;
+    let threads = threads.get();
+    let pool =
+        ThreadPoolBuilder::new().num_threads(threads).build().map_err(|_| SliceError::Threads { threads })?;
+    let healed = pool.install(|| heal(mesh));
+    let mesh = &*healed.mesh;
     let spiral = Spiral::asked(profile)?;
     let requested = Requested::new(mesh, modifiers, profile)?;
     let mut extent = Extent::new(profile);
@@ -84,12 +93,19 @@ pub fn slice_modified(
     if schedule.count() == 0 {
         return Err(SliceError::NothingPrintable { nozzle: profile.machine().nozzle });
     }
-    let threads = threads.get();
-    let pool =
-        ThreadPoolBuilder::new().num_threads(threads).build().map_err(|_| SliceError::Threads { threads })?;
     let sparse = filling::Sparse::new(&part, Slab::usual(profile), profile);
-    let press = Press { part: &part, shaper: &shaper, profile, schedule, sparse, pool };
-    press.run(spiral, sink)
+    let press = Press {
+        part: &part,
+        shaper: &shaper,
+        profile,
+        schedule,
+        sparse,
+        pool,
+        overlapping: AtomicU32::new(0),
+    };
+    let epilogue = press.run(spiral, sink)?;
+    let overlapping_layers = press.overlapping.into_inner();
+    Ok(Summary { epilogue, healing: Healing { overlapping_layers, ..healed.report } })
 }
 
 /// What every stage reads.
@@ -100,6 +116,8 @@ struct Press<'a> {
     schedule: Schedule,
     sparse: filling::Sparse,
     pool: ThreadPool,
+    /// Layers whose contours wound around some place twice. A sum, so the order of workers does not show in it.
+    overlapping: AtomicU32,
 }
 
 impl Press<'_> {
@@ -107,7 +125,7 @@ impl Press<'_> {
         &self,
         mut spiral: Option<Spiral<'_>>,
         sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
-    ) -> Result<Summary, SliceError> {
+    ) -> Result<Epilogue, SliceError> {
         let count = self.schedule.count();
         let batch = BATCH * self.pool.current_num_threads() as u32;
         let mut window = Window::new(self);
@@ -132,7 +150,7 @@ impl Press<'_> {
         }
         let epilogue = total.epilogue(count);
         sink(Piece::Epilogue(epilogue))?;
-        Ok(Summary { epilogue })
+        Ok(epilogue)
     }
 
     /// Cut and unite one layer.
@@ -147,7 +165,9 @@ impl Press<'_> {
     }
 
     fn cut(&self, slab: Slab, plane: i64, lists: &Lists) -> Region {
-        let outline = unite(&contours(self.part, plane, lists.part.iter().copied()));
+        let contours = contours(self.part, plane, lists.part.iter().copied());
+        let outline = unite(&contours);
+        self.overlapping.fetch_add(u32::from(overlaps(&contours, outline.area())), Ordering::Relaxed);
         Compensation::of(slab.index, self.profile).apply(self.shaper.shape(outline, plane, lists))
     }
 

@@ -4,6 +4,7 @@
 #[allow(dead_code)]
 mod meshes;
 
+use layerlock_slicer::heal::Healing;
 use layerlock_slicer::mesh::Mesh;
 use layerlock_slicer::mesh::analysis::{Analysis, analyse};
 use layerlock_terms::toolpath::Point3;
@@ -30,6 +31,7 @@ fn a_cube_is_measured_exactly() {
         flipped_edges: 0,
         degenerate_faces: 0,
         duplicate_faces: 0,
+        healing: Healing::default(),
     };
     let analysis = analyse(&cuboid([-1.5, 0.0, 0.25], [8.5, 10.0, 10.25]));
     assert_eq!(analysis, expected);

@@ -7,6 +7,7 @@ use layerlock_proto::convert;
 use layerlock_proto::refusal::Reason;
 use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::upload_design_request::Part;
+use layerlock_slicer::heal::Healing;
 use layerlock_slicer::mesh::analysis::Analysis;
 use layerlock_store::{Page, PageToken};
 use layerlock_terms::ids::DesignId;
@@ -143,5 +144,21 @@ fn analysis(found: &Analysis) -> wire::Analysis {
         non_manifold_edges: found.non_manifold_edges,
         flipped_edges: found.flipped_edges,
         degenerate_faces: found.degenerate_faces,
+        healing: Some(healing(&found.healing)),
+    }
+}
+
+fn healing(found: &Healing) -> wire::Healing {
+    wire::Healing {
+        collapsed_faces: found.collapsed_faces,
+        twin_faces: found.twin_faces,
+        joined_corners: found.joined_corners,
+        turned_faces: found.turned_faces,
+        turned_shells: found.turned_shells,
+        t_junctions: found.t_junctions,
+        filled_holes: found.filled_holes,
+        open_edges: found.open_edges,
+        crowded_edges: found.crowded_edges,
+        overlapping_sections: found.overlapping_layers,
     }
 }

@@ -6,6 +6,7 @@
 
 use std::io::{self, Read, Write};
 
+use layerlock_slicer::heal::Healing;
 use layerlock_slicer::mesh::analysis::Analysis;
 use layerlock_terms::toolpath::Point3;
 use layerlock_terms::wire::{Malformed, Reader, Writer};
@@ -200,6 +201,9 @@ pub(crate) fn write_analysis(w: &mut Writer, analysis: &Analysis) {
     w.u64(analysis.volume_nl.cast_unsigned()).u64(analysis.area_um2).u32(analysis.shells);
     w.u32(analysis.open_edges).u32(analysis.non_manifold_edges).u32(analysis.flipped_edges);
     w.u32(analysis.degenerate_faces).u32(analysis.duplicate_faces);
+    for count in analysis.healing.counts() {
+        w.u32(count);
+    }
 }
 
 /// Reads an analysis inside a larger noun.
@@ -220,7 +224,16 @@ pub(crate) fn read_analysis(r: &mut Reader<'_>) -> Result<Analysis, Malformed> {
         flipped_edges: r.u32("flipped edges")?,
         degenerate_faces: r.u32("degenerate faces")?,
         duplicate_faces: r.u32("duplicate faces")?,
+        healing: read_healing(r)?,
     })
+}
+
+fn read_healing(r: &mut Reader<'_>) -> Result<Healing, Malformed> {
+    let mut counts = Healing::default().counts();
+    for count in &mut counts {
+        *count = r.u32("healing")?;
+    }
+    Ok(Healing::of_counts(counts))
 }
 
 #[cfg(test)]

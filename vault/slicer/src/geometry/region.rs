@@ -239,7 +239,7 @@ fn soup<'a>(
 }
 
 /// Twice-signed area halved: positive for counter-clockwise contours.
-pub(super) fn signed_area(contour: &[IntPoint<i32>]) -> f64 {
+pub(crate) fn signed_area(contour: &[IntPoint<i32>]) -> f64 {
     let Some(last) = contour.last() else { return 0.0 };
     let mut from = *last;
     let mut double = 0_i64;

@@ -3,12 +3,13 @@
 //! Serves hop 1 (upload). Sort-based and linear otherwise, with sums taken in triangle order, so the same mesh
 //! gives the same figures on any number of threads. Outward figures are integers: micrometres for lengths, square
 //! micrometres for areas, nanolitres (10⁻³ mm³) for volumes; a 10 m cube still fits.
-//! Deliberately absent: healing, and judging whether a part can be printed on some machine.
+//! Deliberately absent: mending (`heal` does, and says what), and judging whether a part can be printed on some machine.
 
 use layerlock_terms::toolpath::Point3;
 use rayon::slice::ParallelSliceMut;
 
 use super::Mesh;
+use crate::heal::{self, Healing};
 
 /// Figures about a mesh. Lengths in micrometres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Analysis {
     pub degenerate_faces: u32,
     /// Triangles that repeat another one's corners, in any order.
     pub duplicate_faces: u32,
+    /// What slicing makes of the defects.
+    pub healing: Healing,
 }
 
 impl Analysis {
@@ -70,6 +73,7 @@ pub fn analyse(mesh: &Mesh) -> Analysis {
         flipped_edges: edges.flipped,
         degenerate_faces: measure.degenerate,
         duplicate_faces: duplicate_faces(mesh),
+        healing: heal::examine(mesh),
     }
 }
 
@@ -200,7 +204,7 @@ impl Measure {
 }
 
 /// The signed volume between a triangle and `apex`, and twice the triangle's area.
-fn tetrahedron(corners: [[f32; 3]; 3], apex: [f64; 3]) -> (f64, f64) {
+pub(crate) fn tetrahedron(corners: [[f32; 3]; 3], apex: [f64; 3]) -> (f64, f64) {
     let [a, b, c] = corners.map(|v| [0, 1, 2].map(|i| f64::from(v[i]) - apex[i]));
     let cross = cross(minus(b, a), minus(c, a));
     (dot(a, cross) / 6.0, dot(cross, cross).sqrt())
@@ -220,11 +224,11 @@ fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
 
 /// One side of a triangle: its edge as (lower, higher) vertex packed into one key, and whose it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Side {
-    edge: u64,
-    triangle: u32,
+pub(crate) struct Side {
+    pub(crate) edge: u64,
+    pub(crate) triangle: u32,
     /// Runs from the lower vertex to the higher one.
-    ascending: bool,
+    pub(crate) ascending: bool,
 }
 
 #[derive(Default)]
@@ -266,7 +270,7 @@ fn is_collapsed(&[a, b, c]: &[u32; 3]) -> bool {
     a == b || b == c || c == a
 }
 
-fn sides(mesh: &Mesh) -> Vec<Side> {
+pub(crate) fn sides(mesh: &Mesh) -> Vec<Side> {
     let mut sides = Vec::with_capacity(mesh.triangles.len() * 3);
     for (n, triangle) in mesh.triangles.iter().enumerate().filter(|(_, t)| !is_collapsed(t)) {
         let [a, b, c] = *triangle;

@@ -55,6 +55,12 @@ impl Named {
     }
 }
 
+/// Drops vertices no triangle names. Names must be in range.
+pub(crate) fn compact(mesh: &mut Mesh) {
+    let named = Named::in_mesh(mesh).expect("names are in range");
+    named.compact(mesh);
+}
+
 fn weld(mesh: &Mesh, limits: &Limits) -> Result<Mesh, MeshError> {
     let mut welder = Welder::new(mesh.triangles.len(), limits);
     for &triangle in &mesh.triangles {

@@ -4,19 +4,21 @@
 //! it: every count is checked against the file's size and the [`Limits`] before anything is allocated, names never
 //! become paths, and of a 3MF only geometry is read; settings, scripts, thumbnails and attachments are
 //! counted and dropped, so they can't be handed on. Deliberately absent: file access, file names (a name says
-//! nothing about content), healing, and colours.
+//! nothing about content), healing (`heal`), and colours.
 
 pub mod analysis;
 mod error;
 mod indexed;
 mod number;
 mod obj;
+pub(crate) mod polygon;
 mod sniff;
 mod stl;
 mod threemf;
 mod weld;
 
 pub use error::{Lookalike, MeshError, PartName, Place};
+pub(crate) use indexed::compact;
 pub use stl::to_binary_stl;
 
 use layerlock_terms::units::Micrometres;

@@ -3,14 +3,12 @@
 //! Read are `v` and `f`; names, groups, normals, texture coordinates and materials are passed over, and nothing the
 //! file names is ever opened (`mtllib`). Statements that make shape in another way, or take it from another file, are
 //! refused. The format has no end mark and no count, so a file cut between two lines can't be told from a whole
-//! one: what is missing shows as holes in the report. Polygons become triangles in [`polygon`].
-
-mod polygon;
+//! one: what is missing shows as holes in the report. Polygons become triangles in `polygon`.
 
 use super::indexed::Named;
 use super::number::{decimal, whole};
+use super::polygon::{self, Unsplittable};
 use super::{Limits, Mesh, MeshError, Place, REACH_MM};
-use polygon::Unsplittable;
 
 /// Statements without shape, passed over.
 const SHAPELESS: [&[u8]; 20] = [

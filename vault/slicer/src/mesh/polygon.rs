@@ -9,12 +9,12 @@ const CORNERS: usize = 256;
 
 /// A polygon with dents and too many corners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unsplittable;
+pub(crate) struct Unsplittable;
 
 /// Adds the triangles of a polygon of at least three corners, facing as it does.
 ///
 /// Corners whose vertex is not there yet are taken to lie at the origin: they make a fan.
-pub(super) fn split(
+pub(crate) fn split(
     corners: &[u32],
     vertices: &[[f32; 3]],
     triangles: &mut Vec<[u32; 3]>,
@@ -46,7 +46,7 @@ fn flatten(points: &[[f64; 3]]) -> Vec<[f64; 2]> {
 }
 
 /// Newell's normal, as long as twice the area.
-fn normal(points: &[[f64; 3]]) -> [f64; 3] {
+pub(crate) fn normal(points: &[[f64; 3]]) -> [f64; 3] {
     let mut sum = [0.0; 3];
     for (at, a) in points.iter().enumerate() {
         let b = points[(at + 1) % points.len()];

@@ -1,0 +1,170 @@
+//! Which way faces look: alike across each edge, and out of the body.
+//!
+//! Neighbours are made to agree by a union-find that also keeps whether a face looks as its group's leader does (Tarjan
+//! and van Leeuwen 1984, with parity); the fewer turn. Then a shell of negative volume is inside out, unless it lies
+//! inside another body: then it is a void, which is meant. Of a mesh whose volumes add up to less than nothing,
+//! everything is inside out, voids and all.
+
+use crate::mesh::Mesh;
+use crate::mesh::analysis::{sides, tetrahedron};
+
+/// Most shells that are looked at for lying inside a body: each look passes over all faces.
+const LOOKS: usize = 64;
+
+/// A volume nearer to nothing than this has no inside, in mm³.
+const LEAST_MM3: f64 = 1e-3;
+
+/// The volumes of a mesh's shells: groups of faces connected through corners.
+pub(super) struct Shells {
+    /// For each vertex its shell's leading vertex.
+    leader: Vec<u32>,
+    /// Signed volume in mm³ of the shell each vertex leads.
+    volume: Vec<f64>,
+}
+
+impl Shells {
+    pub(super) fn of(mesh: &Mesh) -> Self {
+        let mut groups = Groups::new(mesh.vertices.len());
+        for &[a, b, c] in &mesh.triangles {
+            groups.join(a, b, false);
+            groups.join(b, c, false);
+        }
+        let mut volume = vec![0.0; mesh.vertices.len()];
+        for &triangle in &mesh.triangles {
+            let leader = groups.root(triangle[0]).0 as usize;
+            // From a corner of its own, so that a hole in a shell adds or takes little.
+            let apex = mesh.vertices[leader].map(f64::from);
+            volume[leader] += tetrahedron(mesh.corners(triangle), apex).0;
+        }
+        let leader = (0..mesh.vertices.len() as u32).map(|at| groups.root(at).0).collect();
+        Self { leader, volume }
+    }
+
+    /// The leading vertex of the shell this vertex is in.
+    pub(super) fn leader(&self, vertex: u32) -> usize {
+        self.leader[vertex as usize] as usize
+    }
+
+    /// For each leading vertex how many faces its shell has.
+    pub(super) fn faces(&self, mesh: &Mesh) -> Vec<u32> {
+        let mut faces = vec![0; self.leader.len()];
+        mesh.triangles.iter().for_each(|triangle| faces[self.leader(triangle[0])] += 1);
+        faces
+    }
+
+    /// Whether no shell is inside out, a void's neither.
+    pub(super) fn face_outwards(&self) -> bool {
+        !self.volume.iter().any(is_inside_out)
+    }
+}
+
+fn is_inside_out(volume: &f64) -> bool {
+    *volume < -LEAST_MM3
+}
+
+/// Turns the faces that look otherwise than most of those they are connected with; gives how many.
+pub(super) fn turn_faces(mesh: &mut Mesh) -> u32 {
+    let mut sides = sides(mesh);
+    sides.sort_unstable();
+    let mut groups = Groups::new(mesh.triangles.len());
+    for sharing in sides.chunk_by(|a, b| a.edge == b.edge) {
+        if let [a, b] = sharing {
+            groups.join(a.triangle, b.triangle, a.ascending == b.ascending);
+        }
+    }
+    let looks: Vec<(u32, bool)> = (0..mesh.triangles.len() as u32).map(|face| groups.root(face)).collect();
+    let mut balance = vec![0_i64; mesh.triangles.len()];
+    for (leader, is_turned) in &looks {
+        balance[*leader as usize] += if *is_turned { -1 } else { 1 };
+    }
+    let mut turned = 0;
+    for ((leader, is_turned), triangle) in looks.iter().zip(&mut mesh.triangles) {
+        if *is_turned == (balance[*leader as usize] >= 0) {
+            triangle.swap(1, 2);
+            turned += 1;
+        }
+    }
+    turned
+}
+
+/// Turns shells that are inside out; gives how many.
+pub(super) fn turn_shells(mesh: &mut Mesh) -> u32 {
+    let shells = Shells::of(mesh);
+    let whole: f64 = shells.volume.iter().sum();
+    if is_inside_out(&whole) {
+        mesh.triangles.iter_mut().for_each(|triangle| triangle.swap(1, 2));
+        return shells.volume.iter().filter(|volume| **volume != 0.0).count() as u32;
+    }
+    let inward = shells.volume.iter().enumerate().filter(|(_, volume)| is_inside_out(volume));
+    let inside_out: Vec<u32> = inward
+        .map(|(leader, _)| leader as u32)
+        .take(LOOKS)
+        .filter(|leader| !is_void(mesh, &shells, *leader))
+        .collect();
+    for triangle in &mut mesh.triangles {
+        if inside_out.binary_search(&shells.leader[triangle[0] as usize]).is_ok() {
+            triangle.swap(1, 2);
+        }
+    }
+    inside_out.len() as u32
+}
+
+/// Whether the shell lies inside another body, by how often the others wind around a point of it.
+fn is_void(mesh: &Mesh, shells: &Shells, leader: u32) -> bool {
+    let of_shell = |triangle: &&[u32; 3]| shells.leader[triangle[0] as usize] == leader;
+    let Some(&first) = mesh.triangles.iter().find(of_shell) else { return false };
+    // Uneven weights, so that the ray upwards does not run along an edge of something drawn by the same grid.
+    let corners = mesh.corners(first).map(|at| at.map(f64::from));
+    let from =
+        [0, 1, 2].map(|axis| 0.41 * corners[0][axis] + 0.37 * corners[1][axis] + 0.22 * corners[2][axis]);
+    let others = mesh.triangles.iter().filter(|triangle| !of_shell(triangle));
+    others.map(|triangle| crossing(from, mesh.corners(*triangle).map(|at| at.map(f64::from)))).sum::<i32>()
+        > 0
+}
+
+/// 1 where the ray from a point straight up leaves through a face, -1 where it enters, 0 where it misses.
+fn crossing(from: [f64; 3], [a, b, c]: [[f64; 3]; 3]) -> i32 {
+    let side = |p: [f64; 3], q: [f64; 3]| (q[0] - p[0]) * (from[1] - p[1]) - (q[1] - p[1]) * (from[0] - p[0]);
+    let (u, v, w) = (side(b, c), side(c, a), side(a, b));
+    let is_left = u > 0.0 && v > 0.0 && w > 0.0;
+    let is_right = u < 0.0 && v < 0.0 && w < 0.0;
+    let height = (u * a[2] + v * b[2] + w * c[2]) / (u + v + w);
+    match (is_left, is_right) {
+        (true, _) if height > from[2] => 1,
+        (_, true) if height > from[2] => -1,
+        _ => 0,
+    }
+}
+
+/// Union-find that keeps for each member whether it is turned against its leader.
+struct Groups {
+    /// The next member towards the leader, and whether it is turned against that.
+    parent: Vec<(u32, bool)>,
+}
+
+impl Groups {
+    fn new(members: usize) -> Self {
+        Self { parent: (0..members as u32).map(|member| (member, false)).collect() }
+    }
+
+    /// The leader, and whether the member is turned against it. Halves the path as it goes.
+    fn root(&mut self, mut member: u32) -> (u32, bool) {
+        let mut is_turned = false;
+        loop {
+            let (parent, turned) = self.parent[member as usize];
+            if parent == member {
+                return (member, is_turned);
+            }
+            let (grandparent, turned_too) = self.parent[parent as usize];
+            self.parent[member as usize] = (grandparent, turned ^ turned_too);
+            is_turned ^= turned ^ turned_too;
+            member = grandparent;
+        }
+    }
+
+    /// The lower one leads, which keeps the outcome independent of the order of joins.
+    fn join(&mut self, a: u32, b: u32, is_turned: bool) {
+        let ((a, a_turned), (b, b_turned)) = (self.root(a), self.root(b));
+        self.parent[a.max(b) as usize] = (a.min(b), (a != b) && (a_turned ^ b_turned ^ is_turned));
+    }
+}
