@@ -251,6 +251,14 @@ fn within_terms(license: &License, hold: &Hold, profile: &Profile) -> Result<(),
             format!("`scale` = {scale}% is beyond the license: {low}% to {high}%"),
         ));
     }
+    // One copy is one part: a plate of them would be several for the price of one.
+    let parts = profile.count(Key::Parts);
+    if parts != 1 {
+        return Err(Refusal::new(
+            Reason::BeyondTerms,
+            format!("`parts` = {parts}: a copy is one part, print a copy for each"),
+        ));
+    }
     let material = profile.material().name();
     if !terms.materials.is_empty() && !terms.materials.iter().any(|allowed| allowed == material) {
         return Err(Refusal::new(

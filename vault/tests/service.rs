@@ -275,6 +275,22 @@ async fn every_order_that_does_not_hold_is_refused_by_its_reason() {
     assert!(house.licensor.admitted.lock().unwrap().is_empty(), "no hold was used up");
 }
 
+#[tokio::test]
+async fn one_copy_never_becomes_more_than_one_part() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    for parts in ["2", "100"] {
+        let order = with(Order::new(21, &mesh(), &Printer::new(40)), |o| o.settings = vec![("parts", parts)]);
+        let refused = order.create(&vault).await.unwrap_err();
+        assert_eq!(reason(&refused), Reason::BeyondTerms);
+        assert!(refused.message().contains("`parts`"), "{refused:?}");
+    }
+    let one = with(Order::new(21, &mesh(), &Printer::new(40)), |o| o.settings = vec![("parts", "1")]);
+    assert!(one.create(&vault).await.is_ok());
+    assert_eq!(house.licensor.admitted.lock().unwrap().len(), 1, "only the one used up a hold");
+}
+
 fn with(mut order: Order, change: impl FnOnce(&mut Order)) -> Order {
     change(&mut order);
     order

@@ -85,6 +85,9 @@ async fn within_terms(
         let allowed = terms.materials.join(", ");
         return Err(malformed(format!("the license does not allow {material}; it allows {allowed}")));
     }
+    if profile.count(Key::Parts) != 1 {
+        return Err(malformed("a copy is one part: leave `parts` at 1 and print a copy for each".to_owned()));
+    }
     let scale = profile.percent(Key::Scale);
     let (low, high) = (u32::from(terms.scale_min.0), u32::from(terms.scale_max.0));
     if !(low..=high).contains(&scale) {

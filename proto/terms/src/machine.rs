@@ -6,9 +6,11 @@
 use crate::units::{Celsius, Micrometres, MmPerMinute, Percent};
 
 mod catalogue;
+mod clearance;
 mod material;
 
 pub use catalogue::MACHINES;
+pub use clearance::Clearance;
 pub use material::{Cooling, MATERIALS, Material};
 
 /// What a machine can do and how it is spoken to.

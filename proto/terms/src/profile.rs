@@ -220,6 +220,11 @@ impl Profile {
         self.value(key).unsigned_abs()
     }
 
+    /// Degrees of a turn, below zero for one the other way.
+    pub fn turn(&self, key: Key) -> i32 {
+        self.value(key)
+    }
+
     /// What holds up places that hang over.
     pub fn support(&self) -> Support {
         match self.value(Key::Support) {

@@ -44,6 +44,30 @@ pub enum SliceError {
         /// The machine's catalogue name.
         machine: &'static str,
     },
+    /// More parts than the bed has room for.
+    #[error(
+        "{parts} parts do not fit on `{machine}`, which has room for {most}: ask for fewer or a smaller `part-spacing`"
+    )]
+    TooManyParts {
+        /// How many were asked for.
+        parts: u32,
+        /// How many fit.
+        most: u32,
+        /// The machine's catalogue name.
+        machine: &'static str,
+    },
+    /// Parts too high to be printed one after the other.
+    #[error(
+        "the part is {height} high, but what carries the head of `{machine}` passes {clearance} above the bed: turn `sequential` off or scale the part down"
+    )]
+    NoClearance {
+        /// The part's height.
+        height: Micrometres,
+        /// The machine's clearance.
+        clearance: Micrometres,
+        /// The machine's catalogue name.
+        machine: &'static str,
+    },
     /// No layer holds anything a nozzle of this size can print.
     #[error(
         "nothing in the part is wide enough for a {nozzle} nozzle: check the file's unit, or scale it up"

@@ -1,6 +1,6 @@
 //! Slicing: a mesh and a profile in, a toolpath out, layer by layer.
 //!
-//! Hop 6 of the road. The stages, one module each, in the order they run: `mesh` → `heal` → `place` → `layers` (cut) →
+//! Hop 6 of the road. The stages, one module each, in the order they run: `mesh` → `heal` → `place` and `plate` → `layers` (cut) →
 //! `regions` (what is inside) → `modifiers` → `perimeters` → `surfaces` (top, bottom, bridge, sparse) → `filling` by `infill` →
 //! `supports` → `order` → `moves` → `estimate`; `press` runs them. Pure: no files, no clock, no randomness; the same mesh and
 //! profile give the same bytes on any number of threads. Floats stay inside this crate; micrometres leave it.
@@ -22,6 +22,7 @@ mod moves;
 mod order;
 mod perimeters;
 mod place;
+mod plate;
 mod press;
 mod regions;
 mod skirt;

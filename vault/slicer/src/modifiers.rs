@@ -12,9 +12,12 @@ mod relief;
 mod shaper;
 mod text;
 
+use std::borrow::Cow;
+
 use layerlock_terms::units::Micrometres;
 
 use crate::mesh::Mesh;
+use crate::place::Turn;
 
 pub use text::TextError;
 
@@ -32,6 +35,29 @@ pub enum Modifier<'a> {
     Intersect(&'a Mesh),
     /// Letters on a face.
     Text(Text),
+}
+
+impl Modifier<'_> {
+    /// The meshes of `modifiers` turned as the design is; an empty one for letters, which are laid on what is turned.
+    pub(crate) fn turned<'m>(modifiers: &[Modifier<'m>], turn: &Turn) -> Vec<Cow<'m, Mesh>> {
+        let turned = |modifier: &Modifier<'m>| match modifier {
+            Modifier::Add(mesh) | Modifier::Subtract(mesh) | Modifier::Intersect(mesh) => {
+                turn.apply(Cow::Borrowed(mesh))
+            }
+            Modifier::Text(_) => Cow::Owned(Mesh::default()),
+        };
+        modifiers.iter().map(turned).collect()
+    }
+
+    /// The same with another mesh.
+    pub(crate) fn with<'m>(&self, mesh: &'m Mesh) -> Modifier<'m> {
+        match self {
+            Self::Add(_) => Modifier::Add(mesh),
+            Self::Subtract(_) => Modifier::Subtract(mesh),
+            Self::Intersect(_) => Modifier::Intersect(mesh),
+            Self::Text(text) => Modifier::Text(text.clone()),
+        }
+    }
 }
 
 /// Letters on one of the part's faces, all lengths in the design's own millimetres, before it is scaled.

@@ -1,5 +1,7 @@
-//! Placing the part: scaled, dropped to the bed, centred on it, and refused if it does not fit. What modifies the
+//! Placing the part: turned, scaled, dropped to the bed, centred on it, and refused if it does not fit. What modifies the
 //! part is placed by the same frame.
+
+use std::borrow::Cow;
 
 use layerlock_terms::machine::Machine;
 use layerlock_terms::profile::{Key, Profile, Support};
@@ -7,6 +9,7 @@ use layerlock_terms::units::Micrometres;
 
 use crate::error::SliceError;
 use crate::mesh::{Mesh, REACH_MM};
+use crate::plate::Plate;
 use crate::supports;
 
 /// The part in the machine's coordinates, whole micrometres, its foot at height zero.
@@ -40,6 +43,53 @@ impl<'a> Placed<'a> {
         };
         let vertices = mesh.vertices.iter().map(at).collect();
         Some(Self { vertices, triangles: &mesh.triangles, height: (size[2] * 1e3).round() as i32 })
+    }
+}
+
+/// How the design is turned before it is laid down: three rows.
+pub(crate) struct Turn([[f64; 3]; 3]);
+
+impl Turn {
+    /// First about x, then y, then z; counter-clockwise seen from each axis's tip.
+    pub(crate) fn of(profile: &Profile) -> Self {
+        let still = Self([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
+        [Key::RotateX, Key::RotateY, Key::RotateZ]
+            .into_iter()
+            .enumerate()
+            .fold(still, |turn, (axis, key)| turn.about(axis, profile.turn(key)))
+    }
+
+    fn about(mut self, axis: usize, degrees: i32) -> Self {
+        let (sin, cos) = sin_cos(degrees);
+        let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
+        let (from_u, from_v) = (self.0[u], self.0[v]);
+        self.0[u] = [0, 1, 2].map(|at| cos * from_u[at] - sin * from_v[at]);
+        self.0[v] = [0, 1, 2].map(|at| sin * from_u[at] + cos * from_v[at]);
+        self
+    }
+
+    /// The mesh turned; the same one where it stays as it is.
+    pub(crate) fn apply<'a>(&self, mesh: Cow<'a, Mesh>) -> Cow<'a, Mesh> {
+        if self.0 == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]] {
+            return mesh;
+        }
+        let mut mesh = mesh.into_owned();
+        for corner in &mut mesh.vertices {
+            let at = corner.map(f64::from);
+            *corner = self.0.map(|row| (row[0] * at[0] + row[1] * at[1] + row[2] * at[2]) as f32);
+        }
+        Cow::Owned(mesh)
+    }
+}
+
+/// Exact for quarter turns, so that a part turned by one is the same part.
+fn sin_cos(degrees: i32) -> (f64, f64) {
+    match degrees.rem_euclid(360) {
+        0 => (0.0, 1.0),
+        90 => (1.0, 0.0),
+        180 => (0.0, -1.0),
+        270 => (-1.0, 0.0),
+        other => f64::from(other).to_radians().sin_cos(),
     }
 }
 
@@ -87,6 +137,14 @@ impl Frame {
         let centre = |axis: usize| f64::from(bed[axis].0) / 2.0 - (low[axis] + high[axis]) / 2.0;
         let height = (high[2] - low[2]).round() as i32;
         Ok(Self { scale, shift: [centre(0), centre(1), -low[2]], height })
+    }
+
+    /// Places on the bed for the profile's parts, each as large as this room.
+    pub(crate) fn plate(extent: &Extent, profile: &Profile) -> Result<Plate, SliceError> {
+        let [width, depth, height] =
+            [0, 1, 2].map(|axis| (extent.high[axis] - extent.low[axis]).round() as i32);
+        let around = 2 * around(profile);
+        Plate::new([width + around, depth + around], height, profile)
     }
 
     /// How far the design's scaled axes are moved, in micrometres.

@@ -5,6 +5,7 @@
 //! once: only where they are asked for does the first layer wait for the last cut. Nothing depends on which
 //! worker was first, so the pieces are the same for any number of them.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -27,7 +28,8 @@ use crate::modifiers::{Lists, Modifier, Requested, Shaper, Sweeps};
 use crate::moves::lay_out;
 use crate::order::arrange;
 use crate::perimeters::{self, Walls};
-use crate::place::{Extent, Frame, Placed, check};
+use crate::place::{Extent, Frame, Placed, Turn, check};
+use crate::plate::Plate;
 use crate::regions::{Compensation, unite};
 use crate::skirt;
 use crate::supports::{self, Plan, Stand};
@@ -81,13 +83,19 @@ pub fn slice_modified(
     let pool =
         ThreadPoolBuilder::new().num_threads(threads).build().map_err(|_| SliceError::Threads { threads })?;
     let healed = pool.install(|| heal(mesh));
-    let mesh = &*healed.mesh;
-    let spiral = Spiral::asked(profile)?;
-    let requested = Requested::new(mesh, modifiers, profile)?;
+    let turn = Turn::of(profile);
+    let turned = turn.apply(Cow::Borrowed(&healed.mesh));
+    let mesh = &*turned;
+    Spiral::asked(profile)?;
+    let turned_others = Modifier::turned(modifiers, &turn);
+    let modifiers: Vec<Modifier<'_>> =
+        modifiers.iter().zip(&turned_others).map(|(modifier, mesh)| modifier.with(mesh)).collect();
+    let requested = Requested::new(mesh, &modifiers, profile)?;
     let mut extent = Extent::new(profile);
     extent.cover_mesh(mesh);
     requested.widen(&mut extent);
     let frame = Frame::new(&extent, profile)?;
+    let plate = Frame::plate(&extent, profile)?;
     let (part, shaper) = (frame.place(mesh), requested.placed(&frame));
     let schedule = Schedule::of(&shaper.bodies(&part), profile);
     if schedule.count() == 0 {
@@ -97,14 +105,15 @@ pub fn slice_modified(
     let press = Press {
         part: &part,
         shaper: &shaper,
+        plate,
         profile,
         schedule,
         sparse,
         pool,
         overlapping: AtomicU32::new(0),
     };
-    let epilogue = press.run(spiral, sink)?;
-    let overlapping_layers = press.overlapping.into_inner();
+    let epilogue = press.run(sink)?;
+    let overlapping_layers = press.overlapping.into_inner() / press.plate.rounds();
     Ok(Summary { epilogue, healing: Healing { overlapping_layers, ..healed.report } })
 }
 
@@ -112,6 +121,7 @@ pub fn slice_modified(
 struct Press<'a> {
     part: &'a Placed<'a>,
     shaper: &'a Shaper<'a>,
+    plate: Plate,
     profile: &'a Profile,
     schedule: Schedule,
     sparse: filling::Sparse,
@@ -121,15 +131,28 @@ struct Press<'a> {
 }
 
 impl Press<'_> {
-    fn run(
+    fn run(&self, sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>) -> Result<Epilogue, SliceError> {
+        let (count, rounds) = (self.schedule.count(), self.plate.rounds());
+        let mut total = Total::default();
+        for round in 0..rounds {
+            self.round(round, &mut total, sink)?;
+        }
+        let epilogue = total.epilogue(count * rounds);
+        sink(Piece::Epilogue(epilogue))?;
+        Ok(epilogue)
+    }
+
+    /// All layers of all parts, or of the next part where they are printed one after the other.
+    fn round(
         &self,
-        mut spiral: Option<Spiral<'_>>,
+        round: u32,
+        total: &mut Total,
         sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
-    ) -> Result<Epilogue, SliceError> {
+    ) -> Result<(), SliceError> {
         let count = self.schedule.count();
         let batch = BATCH * self.pool.current_num_threads() as u32;
+        let mut spiral = Spiral::asked(self.profile)?;
         let mut window = Window::new(self);
-        let mut total = Total::default();
         for from in (0..count).step_by(batch as usize) {
             let to = (from + batch).min(count);
             window.reach(self, to);
@@ -138,19 +161,19 @@ impl Press<'_> {
             if let Some(spiral) = &mut spiral {
                 self.wind(spiral, &window, flat..to, &mut done)?;
             }
-            if from == 0 {
+            if from == 0 && round == 0 {
                 self.refuse_floating(&done)?;
                 sink(Piece::Prologue(self.prologue()))?;
             }
             for (layer, seconds) in done {
+                let (layer, seconds) = self.plate.lay(layer, seconds, round, self.profile);
+                let layer = Layer { index: round * count + layer.index, ..layer };
                 total.add(&layer, seconds);
                 sink(Piece::Layer(layer))?;
             }
             window.drop_below(to);
         }
-        let epilogue = total.epilogue(count);
-        sink(Piece::Epilogue(epilogue))?;
-        Ok(epilogue)
+        Ok(())
     }
 
     /// Cut and unite one layer.

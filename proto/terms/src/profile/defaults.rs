@@ -88,6 +88,8 @@ fn constant(key: Key) -> i32 {
         Key::ThinWalls | Key::GapFill | Key::AvoidCrossing => 1,
         Key::Scale | Key::Flow | Key::TopFlow | Key::BridgeFlow => 100,
         Key::SkirtDistance => 3_000,
+        Key::Parts => 1,
+        Key::PartSpacing => 5_000,
         Key::FirstLayerSpeed => 20,
         Key::LeastSpeed => 10,
         Key::LeastLayerTime => 6,

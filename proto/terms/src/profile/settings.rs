@@ -204,6 +204,18 @@ pub enum Key {
     GapFill,
     /// Size of the part against the design's.
     Scale,
+    /// How far the part is turned about the axis to the right, before those below.
+    RotateX,
+    /// How far it is then turned about the axis to the back.
+    RotateY,
+    /// How far it is then turned about the axis upwards.
+    RotateZ,
+    /// How many of the part are printed at once.
+    Parts,
+    /// Space between them and what is printed around them.
+    PartSpacing,
+    /// Whether each part is finished before the next is begun.
+    Sequential,
     /// How much the first layer is pulled in, against the bulge the bed's heat makes.
     ElephantFoot,
     /// How far outer contours move outwards on every layer; negative pulls them in.
@@ -304,7 +316,7 @@ const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), do
 
 /// Every setting, in the order of its key.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 71] = [
+pub const SETTINGS: [Setting; 77] = [
     row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
         "Thickness of every layer but the first."),
     row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
@@ -355,6 +367,18 @@ pub const SETTINGS: [Setting; 71] = [
         "Thin lines in narrow gaps between walls."),
     row(Key::Scale, "scale", Unit::Percent, (Bound::Fixed(1), Bound::Fixed(10_000)),
         "Size of the part against the design's."),
+    row(Key::RotateX, "rotate-x", Unit::Degrees, (Bound::Fixed(-360), Bound::Fixed(360)),
+        "How far the part is turned about the axis to the right, counter-clockwise from its tip, before it is laid down."),
+    row(Key::RotateY, "rotate-y", Unit::Degrees, (Bound::Fixed(-360), Bound::Fixed(360)),
+        "How far it is then turned about the axis to the back."),
+    row(Key::RotateZ, "rotate-z", Unit::Degrees, (Bound::Fixed(-360), Bound::Fixed(360)),
+        "How far it is then turned about the axis upwards."),
+    row(Key::Parts, "parts", Unit::Count, (Bound::Fixed(1), Bound::Fixed(100)),
+        "How many of one's own part are printed at once; a licensed copy is always one."),
+    row(Key::PartSpacing, "part-spacing", Unit::Length, (Bound::Fixed(1_000), Bound::Fixed(100_000)),
+        "Free space between parts, with what is printed around them."),
+    row(Key::Sequential, "sequential", Unit::Switch, (Bound::Fixed(0), Bound::Fixed(1)),
+        "Each part is finished before the next is begun, where the head has room beside them."),
     row(Key::ElephantFoot, "elephant-foot", Unit::Length, (Bound::Fixed(0), Bound::Fixed(500)),
         "How much the first layer is pulled in, against the bulge the bed's heat makes."),
     row(Key::XyCompensation, "xy-compensation", Unit::Length, (Bound::Fixed(-1_000), Bound::Fixed(1_000)),

@@ -11,15 +11,21 @@ const RAMP: u32 = 3;
 
 /// Slows the steps down where needed, sets the fan around bridges, and gives the fan for the layer's start.
 pub(super) fn cool(steps: &mut Vec<Step>, index: u32, pace: &Pace, profile: &Profile) -> Option<Step> {
+    let parts = parts_a_layer(profile);
     let time = layer_time(steps, pace);
-    let least = profile.span(Key::LeastLayerTime).0 as f64 / 1000.0;
+    let least = profile.span(Key::LeastLayerTime).0 as f64 / 1000.0 / parts;
     if time < least && time > 0.0 {
         slow(steps, pace, least, profile);
     }
-    let base = fan(index, time, profile);
+    let base = fan(index, time * parts, profile);
     let bridge = if index == 0 { base } else { profile.fan(Key::FanBridge).max(base) };
     blow_on_bridges(steps, base, bridge);
     Some(Step::Fan(base))
+}
+
+/// While the others are printed, a part of this layer cools.
+fn parts_a_layer(profile: &Profile) -> f64 {
+    if profile.on(Key::Sequential) { 1.0 } else { f64::from(profile.count(Key::Parts).max(1)) }
 }
 
 /// Slows all lines by the same share, none below the least speed.
