@@ -478,7 +478,9 @@ fn fed(step: &Step) -> u64 {
         Step::Travel { .. }
         | Step::Retract { .. }
         | Step::Prime { .. }
+        | Step::Wipe { .. }
         | Step::Lift { .. }
+        | Step::Acceleration { .. }
         | Step::Fan(_)
         | Step::Nozzle(_)
         | Step::Bed(_) => 0,

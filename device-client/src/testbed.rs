@@ -26,10 +26,12 @@ use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License
 use layerlock_terms::receipt::{Cause, CopyOutcome, Counts, Settlement};
 use layerlock_terms::release::Grounds;
 use layerlock_terms::toolpath::{
-    Epilogue, Feature, Layer, Path as Line, Piece, Point, Point3, Prologue, Step,
+    Epilogue, Feature, Layer, Path as Line, Piece, Point, Point3, Prologue, Step, Times,
 };
 use layerlock_terms::trust::{DeviceCertificate, Role, Root, ServiceCertificate};
-use layerlock_terms::units::{Celsius, Feed, Micrometres, Millis, MmPerMinute, Percent, Timestamp};
+use layerlock_terms::units::{
+    Celsius, Feed, Micrometres, Milligrams, Millis, MmPerMinute, Percent, Timestamp,
+};
 use layerlock_tlog::{Checkpoint, Note, NoteSignature, Tree, ed25519_key_id, leaf_hash};
 use rand_core::{TryCryptoRng, TryRng};
 
@@ -330,8 +332,10 @@ fn toolpath(layers: u32) -> Vec<Piece> {
         layers,
         duration: Millis(60_000),
         filament_um: 1_000,
+        mass: Milligrams(3),
         min: Point3 { x: 50_000, y: 50_000, z: 200 },
         max: Point3 { x: 70_000, y: 70_000, z: 2_000 },
+        times: Times::default(),
     };
     let between = (0..layers).map(|index| Piece::Layer(layer(index)));
     std::iter::once(Piece::Prologue(prologue)).chain(between).chain([Piece::Epilogue(epilogue)]).collect()

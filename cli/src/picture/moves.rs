@@ -19,7 +19,7 @@ pub(super) fn moves<'l>(layer: &'l Layer, at: &mut Option<Point>) -> Vec<Move<'l
     let mut moves = Vec::new();
     for step in &layer.steps {
         match step {
-            Step::Travel { to, .. } => *at = to.last().copied().or(*at),
+            Step::Travel { to, .. } | Step::Wipe { to, .. } => *at = to.last().copied().or(*at),
             Step::Extrude(line) => {
                 for &(to, _) in &line.points {
                     if let Some(from) = at.replace(to) {
@@ -28,7 +28,7 @@ pub(super) fn moves<'l>(layer: &'l Layer, at: &mut Option<Point>) -> Vec<Move<'l
                 }
             }
             Step::Retract { .. } | Step::Prime { .. } | Step::Lift { .. } => {}
-            Step::Fan(_) | Step::Nozzle(_) | Step::Bed(_) => {}
+            Step::Fan(_) | Step::Nozzle(_) | Step::Bed(_) | Step::Acceleration { .. } => {}
         }
     }
     moves

@@ -1,5 +1,5 @@
-use layerlock_terms::toolpath::{Epilogue, Point3, Prologue};
-use layerlock_terms::units::{Celsius, Micrometres, Millis};
+use layerlock_terms::toolpath::{Epilogue, Point3, Prologue, Times};
+use layerlock_terms::units::{Celsius, Micrometres, Milligrams, Millis};
 
 use super::*;
 
@@ -19,7 +19,9 @@ fn layer(index: u32) -> Piece {
 
 fn epilogue() -> Piece {
     let corner = Point3::default();
-    Piece::Epilogue(Epilogue { layers: 2, duration: Millis(1), filament_um: 1, min: corner, max: corner })
+    let (mass, times) = (Milligrams(1), Times::default());
+    let (min, max) = (corner, corner);
+    Piece::Epilogue(Epilogue { layers: 2, duration: Millis(1), filament_um: 1, mass, min, max, times })
 }
 
 fn order(pieces: &[Piece]) -> Result<(), Failure> {

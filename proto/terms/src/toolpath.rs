@@ -5,12 +5,16 @@
 //! G-code is made from pieces at the last hop only (`layerlock_device::gcode`).
 //! No field holds text from a user: nothing a seller or buyer types can reach a machine as a command.
 
-use crate::units::{Celsius, Feed, Micrometres, Millis, MmPerMinute, Percent};
+use crate::units::{Celsius, Feed, Micrometres, Milligrams, Millis, MmPerMinute, MmPerSecond2, Percent};
 
+mod arcs;
 mod codec;
 mod rate;
+mod times;
 
+pub use arcs::{Curve, Turn, fit_arcs};
 pub use rate::Rate;
+pub use times::Times;
 
 /// One independently encoded part of a toolpath.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +49,14 @@ pub struct Epilogue {
     pub duration: Millis,
     /// Filament used, in micrometres of filament.
     pub filament_um: u64,
+    /// What that filament weighs.
+    pub mass: Milligrams,
     /// Lowest corner of everything extruded.
     pub min: Point3,
     /// Highest corner of everything extruded.
     pub max: Point3,
+    /// How much of the printing time each feature takes.
+    pub times: Times,
 }
 
 /// One printing height.
@@ -103,6 +111,22 @@ pub enum Step {
     Nozzle(Celsius),
     /// Sets the bed temperature without waiting.
     Bed(Celsius),
+    /// Pulls filament back while going along a line that is already laid, so that no thread is drawn.
+    Wipe {
+        /// Points passed, the last one is where the move ends.
+        to: Vec<Point>,
+        /// Filament pulled back (positive) over the whole way, evenly.
+        length: Feed,
+        /// Speed along the way.
+        speed: MmPerMinute,
+    },
+    /// Sets how hard the machine accelerates from here on.
+    Acceleration {
+        /// While extruding.
+        printing: MmPerSecond2,
+        /// While travelling.
+        travelling: MmPerSecond2,
+    },
 }
 
 /// A line of plastic of one width, from where the nozzle is through `points`.

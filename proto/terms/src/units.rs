@@ -13,6 +13,8 @@ macro_rules! unit {
 unit!(/** A length or coordinate in micrometres. */ Micrometres(i32));
 unit!(/** Filament fed, in units of 10⁻⁵ mm of filament; negative when pulled back. */ Feed(i32));
 unit!(/** A speed in millimetres per minute, as machines take it. */ MmPerMinute(u32));
+unit!(/** An acceleration in millimetres per second squared, as machines take it. */ MmPerSecond2(u32));
+unit!(/** A mass in milligrams. */ Milligrams(u64));
 unit!(/** A temperature in whole degrees Celsius. */ Celsius(u16));
 unit!(/** A share in whole percent. */ Percent(u8));
 unit!(/** A time span in milliseconds. */ Millis(u64));

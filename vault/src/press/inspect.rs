@@ -56,10 +56,14 @@ fn is_safe(layer: &Layer, profile: &Profile) -> bool {
     layer.steps.iter().all(|step| match step {
         Step::Nozzle(celsius) => heat_allowed(*celsius, machine.max_nozzle),
         Step::Bed(celsius) => heat_allowed(*celsius, machine.max_bed),
+        Step::Acceleration { printing, travelling } => {
+            (*printing).max(*travelling) <= machine.max_acceleration
+        }
         Step::Travel { .. }
         | Step::Extrude(_)
         | Step::Retract { .. }
         | Step::Prime { .. }
+        | Step::Wipe { .. }
         | Step::Lift { .. }
         | Step::Fan(_) => true,
     })
@@ -73,8 +77,8 @@ fn heat_allowed(asked: Celsius, most: Celsius) -> bool {
 mod tests {
     use layerlock_terms::machine::{Machine, Material};
     use layerlock_terms::profile::Preset;
-    use layerlock_terms::toolpath::Point3;
-    use layerlock_terms::units::{Micrometres, Millis};
+    use layerlock_terms::toolpath::{Point3, Times};
+    use layerlock_terms::units::{Micrometres, Milligrams, Millis, MmPerSecond2};
 
     use super::*;
 
@@ -100,7 +104,8 @@ mod tests {
 
     fn epilogue(layers: u32) -> Vec<u8> {
         let (min, max) = (Point3::default(), Point3::default());
-        Piece::Epilogue(Epilogue { layers, duration: Millis(1), filament_um: 1, min, max }).emit()
+        let (duration, mass, times) = (Millis(1), Milligrams(1), Times::default());
+        Piece::Epilogue(Epilogue { layers, duration, filament_um: 1, mass, min, max, times }).emit()
     }
 
     /// How many pieces are taken before one is refused.
@@ -130,5 +135,15 @@ mod tests {
         assert_eq!(taken(&[prologue("prusa-mk3s", 999)]), 0);
         let hot = layer(0, vec![Step::Nozzle(Celsius(999))]);
         assert_eq!(taken(&[prologue("prusa-mk3s", 210), hot]), 1);
+    }
+
+    #[test]
+    fn accelerations_beyond_the_machines_hardest_are_refused() {
+        let most = profile().machine().max_acceleration;
+        for (printing, travelling, pieces) in [(0, 0, 2), (1, 0, 1), (0, 1, 1)] {
+            let harder = |by: u32| MmPerSecond2(most.0 + by);
+            let step = Step::Acceleration { printing: harder(printing), travelling: harder(travelling) };
+            assert_eq!(taken(&[prologue("prusa-mk3s", 210), layer(0, vec![step])]), pieces);
+        }
     }
 }

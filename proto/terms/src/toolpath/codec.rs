@@ -11,8 +11,8 @@ mod varint;
 
 use varint::{Input, put};
 
-use super::{Epilogue, Piece, Point3, Prologue};
-use crate::units::{Celsius, Micrometres, Millis};
+use super::{Epilogue, Feature, Piece, Point3, Prologue, Times};
+use crate::units::{Celsius, Micrometres, Milligrams, Millis};
 use crate::wire::Malformed;
 
 /// First byte of each kind: the format's version in the high half.
@@ -78,10 +78,16 @@ fn emit_epilogue(epilogue: &Epilogue) -> Vec<u8> {
     put(&mut out, epilogue.layers.into());
     put(&mut out, epilogue.duration.0);
     put(&mut out, epilogue.filament_um);
+    put(&mut out, epilogue.mass.0);
     for corner in [epilogue.min, epilogue.max] {
         for coordinate in [corner.x, corner.y, corner.z] {
             varint::put_signed(&mut out, coordinate.into());
         }
+    }
+    put(&mut out, epilogue.times.iter().count() as u64);
+    for (feature, time) in epilogue.times.iter() {
+        put(&mut out, feature as u64);
+        put(&mut out, time.0);
     }
     out
 }
@@ -91,9 +97,20 @@ fn parse_epilogue(input: &mut Input<'_>) -> Result<Epilogue, Malformed> {
         layers: input.fits("layers")?,
         duration: Millis(input.varint("duration")?),
         filament_um: input.varint("filament")?,
+        mass: Milligrams(input.varint("mass")?),
         min: parse_corner(input)?,
         max: parse_corner(input)?,
+        times: parse_times(input)?,
     })
+}
+
+fn parse_times(input: &mut Input<'_>) -> Result<Times, Malformed> {
+    let mut times = Times::default();
+    for _ in 0..input.bounded("times", Feature::ALL.len() as u64)? {
+        let feature = Feature::from_u8(input.fits("feature")?).ok_or(Malformed::Value("feature"))?;
+        times.set(feature, Millis(input.varint("time")?));
+    }
+    Ok(times)
 }
 
 fn parse_corner(input: &mut Input<'_>) -> Result<Point3, Malformed> {

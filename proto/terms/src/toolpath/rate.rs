@@ -22,21 +22,26 @@ impl Rate {
 
     /// The filament a straight move by `dx`, `dy` micrometres takes; saturates at the type's range.
     pub fn feed(self, dx: i64, dy: i64) -> Feed {
-        let scaled = u128::from(length(dx, dy)) * u128::from(self.0) + (1 << (SHIFT - 1));
+        self.feed_along(length(dx, dy))
+    }
+
+    /// The filament a way of this [`length`] takes.
+    pub(super) fn feed_along(self, length: u64) -> Feed {
+        let scaled = u128::from(length) * u128::from(self.0) + (1 << (SHIFT - 1));
         Feed(i32::try_from(scaled >> SHIFT).unwrap_or(i32::MAX))
     }
 
-    /// The smallest and largest rates that feed exactly `feed` over this move, if any does.
-    pub(super) fn range_for(dx: i64, dy: i64, feed: Feed) -> Option<(u64, u64)> {
-        let length = u128::from(length(dx, dy));
-        let feed = u128::try_from(feed.0).ok()?;
+    /// The smallest and largest rates that feed exactly `feed` over a way of this [`length`], if any does.
+    pub(super) fn range_for(length: u64, feed: Feed) -> Option<(u64, u64)> {
+        let feed = u64::try_from(feed.0).ok()?;
         if length == 0 {
             return (feed == 0).then_some((0, u64::MAX));
         }
-        let half = 1_u128 << (SHIFT - 1);
-        let low = ((feed << SHIFT).saturating_sub(half)).div_ceil(length);
+        // A feed has 31 bits, so that this stays in 64, where division is several times quicker than in 128.
+        let half = 1_u64 << (SHIFT - 1);
+        let low = (feed << SHIFT).saturating_sub(half).div_ceil(length);
         let high = ((feed << SHIFT) + half - 1) / length;
-        (low <= high).then_some((u64::try_from(low).ok()?, u64::try_from(high).unwrap_or(u64::MAX)))
+        (low <= high).then_some((low, high))
     }
 }
 
@@ -44,9 +49,21 @@ impl Rate {
 pub(super) fn length(dx: i64, dy: i64) -> u64 {
     let square = u128::from(dx.unsigned_abs()).pow(2) + u128::from(dy.unsigned_abs()).pow(2);
     match u64::try_from(square << 20) {
-        Ok(small) => small.isqrt(),
+        Ok(small) => root(small),
         Err(_) => u64::try_from((square << 20).isqrt()).unwrap_or(u64::MAX),
     }
+}
+
+/// The square root, rounded down: the machine's own, which is right but for its last bits, then set right.
+fn root(square: u64) -> u64 {
+    let mut root = (square as f64).sqrt() as u64;
+    while root.checked_mul(root).is_none_or(|found| found > square) {
+        root -= 1;
+    }
+    while (root + 1).checked_mul(root + 1).is_some_and(|found| found <= square) {
+        root += 1;
+    }
+    root
 }
 
 #[cfg(test)]
@@ -63,9 +80,21 @@ mod tests {
     fn every_rate_lies_in_the_range_its_own_feed_allows() {
         let rate = Rate::of_areas(0.0814, 2.405);
         for (dx, dy) in [(1, 0), (317, -4410), (0, 99_999), (-7, 3)] {
-            let (low, high) = Rate::range_for(dx, dy, rate.feed(dx, dy)).expect("made by a rate");
+            let (low, high) = Rate::range_for(length(dx, dy), rate.feed(dx, dy)).expect("made by a rate");
             assert!((low..=high).contains(&rate.0), "move {dx},{dy}");
         }
+    }
+
+    #[test]
+    fn lengths_are_rounded_down_at_every_size() {
+        for bits in 0..32 {
+            for off in -2..=2_i64 {
+                let root_of = |square: u64| square.isqrt();
+                let square = (1_u64 << (2 * bits)).wrapping_add_signed(off);
+                assert_eq!(root(square), root_of(square), "{square}");
+            }
+        }
+        assert_eq!((root(0), root(u64::MAX)), (0, u64::from(u32::MAX)));
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The adaptive coder of a layer's integers (`proto/spec/toolpath.md`, "Coding").
 //!
 //! Each integer is its number of bits, which adapts, then the bits below the highest, of which the first two
-//! adapt. Adaptive bits go through a binary range coder (G. N. N. Martin 1979; carries as in LZMA): what was
+//! adapt and the others are written many at once. Adaptive bits go through a binary range coder (G. N. N. Martin 1979; carries as in LZMA): what was
 //! frequent in this layer so far costs less than a bit. Integers only; models start anew in each layer.
 
 use crate::wire::Malformed;
 
 /// Bits of precision of a probability.
 const PRECISION: u32 = 11;
+
+/// A sure bit's probability.
+const WHOLE: u16 = 1 << PRECISION;
 
 /// A probability follows what it sees by half the way at first, by a thirty-second in the end.
 const SLOWEST: u32 = 5;
@@ -44,14 +47,14 @@ pub(super) enum Slot {
 
 /// Slots with one place, the kinds of steps, and the classes of each difference.
 const PLAIN: usize = 4;
-const KINDS: usize = 9;
+pub(super) const KINDS: usize = 11;
 const CLASSES: usize = 8;
 const SLOTS: usize = PLAIN + 3 * KINDS + 2 * CLASSES;
 
 impl Slot {
     fn place(self) -> usize {
         let class = |bits: u8| usize::from(bits / 2).min(CLASSES - 1);
-        let by_kind = |nth: usize, kind: u64| PLAIN + nth * KINDS + kind as usize % KINDS;
+        let by_kind = |nth: usize, kind: u64| PLAIN + nth * KINDS + (kind as usize).min(KINDS - 1);
         let by_class = |nth: usize, bits: u8| PLAIN + 3 * KINDS + nth * CLASSES + class(bits);
         match self {
             Self::Head => 0,
@@ -87,25 +90,28 @@ impl Chance {
         (range >> PRECISION) * u32::from(self.zero)
     }
 
+    #[inline]
     fn adapt(&mut self, bit: bool) {
         let shift = (u32::from(self.seen) + 2).ilog2().min(SLOWEST);
         self.seen = self.seen.saturating_add(1);
-        if bit {
-            self.zero -= self.zero >> shift;
-        } else {
-            self.zero += ((1 << PRECISION) - self.zero) >> shift;
-        }
-        self.zero = self.zero.clamp(LEAST_CHANCE, (1 << PRECISION) - LEAST_CHANCE);
+        let (less, more) = (self.zero - (self.zero >> shift), self.zero + ((WHOLE - self.zero) >> shift));
+        self.zero = if bit { less } else { more }.clamp(LEAST_CHANCE, WHOLE - LEAST_CHANCE);
     }
 }
+
+/// Numbers of bits from this on share one place in the tree and say in even bits which they are.
+const LONG: u32 = 31;
+
+/// Even bits written at once: a range is never below 2²⁴, and must not become 0.
+const AT_ONCE: u32 = 16;
 
 /// The probabilities of one slot.
 #[derive(Debug, Clone)]
 struct Model {
-    /// A tree over the number of bits, from 0 to 64.
-    size: [Chance; 128],
+    /// A tree over the number of bits, from 0 to `LONG`.
+    size: [Chance; 32],
     /// For each number of bits, a tree over the two bits below the highest.
-    lead: [[Chance; 4]; 65],
+    lead: [[Chance; 4]; 32],
     /// By the sign of the value before.
     sign: [Chance; 2],
     negative: bool,
@@ -114,7 +120,7 @@ struct Model {
 impl Model {
     fn new() -> Self {
         let even = Chance::EVEN;
-        Self { size: [even; 128], lead: [[even; 4]; 65], sign: [even; 2], negative: false }
+        Self { size: [even; 32], lead: [[even; 4]; 32], sign: [even; 2], negative: false }
     }
 }
 
@@ -123,29 +129,37 @@ trait Bits {
     /// Codes a bit under an adaptive chance; the decoder ignores `bit`.
     fn adaptive(&mut self, chance: &mut Chance, bit: bool) -> bool;
 
-    /// Codes a bit that is as likely one as zero.
-    fn even(&mut self, bit: bool) -> bool;
+    /// Codes `count` bits, at most `AT_ONCE`, that are as likely one as zero.
+    fn even(&mut self, count: u32, value: u64) -> u64;
 
     /// Codes a magnitude: the one walk both directions take.
+    #[inline]
     fn magnitude(&mut self, model: &mut Model, value: u64) -> u64 {
         let bits = 64 - value.leading_zeros();
+        let short = bits.min(LONG);
         let mut node = 1;
-        for at in (0..7).rev() {
-            node = node << 1 | usize::from(self.adaptive(&mut model.size[node], bits >> at & 1 == 1));
+        for at in (0..5).rev() {
+            node = node << 1 | usize::from(self.adaptive(&mut model.size[node], short >> at & 1 == 1));
         }
-        // Seven bits name up to 127; beyond 64 the encoder never goes.
-        let bits = (node as u32 - 128).min(64);
-        let (mut coded, mut lead) = (u64::from(bits > 0), 1);
-        for at in (0..bits.saturating_sub(1)).rev() {
-            let bit = value >> at & 1 == 1;
-            let bit = if lead < 4 {
-                let bit = self.adaptive(&mut model.lead[bits as usize][lead], bit);
-                lead = lead << 1 | usize::from(bit);
-                bit
-            } else {
-                self.even(bit)
-            };
+        let short = node as u32 - 32;
+        let bits = if short < LONG {
+            short
+        } else {
+            LONG + self.even(6, u64::from(bits.saturating_sub(LONG))) as u32
+        };
+        // Six bits name up to 63; beyond 64 in all the encoder never goes.
+        let bits = bits.min(64);
+        let (mut coded, mut left, mut lead) = (u64::from(bits > 0), bits.saturating_sub(1), 1);
+        while left > 0 && lead < 4 {
+            left -= 1;
+            let bit = self.adaptive(&mut model.lead[short as usize][lead], value >> left & 1 == 1);
+            lead = lead << 1 | usize::from(bit);
             coded = coded << 1 | u64::from(bit);
+        }
+        while left > 0 {
+            let count = left.min(AT_ONCE);
+            left -= count;
+            coded = coded << count | self.even(count, value >> left & ((1 << count) - 1));
         }
         coded
     }
@@ -203,6 +217,7 @@ impl Encoder {
 }
 
 impl Range {
+    #[inline]
     fn narrow(&mut self) {
         while self.range < LEAST_RANGE {
             self.range <<= 8;
@@ -226,26 +241,24 @@ impl Range {
 }
 
 impl Bits for Range {
+    #[inline]
     fn adaptive(&mut self, chance: &mut Chance, bit: bool) -> bool {
         let bound = chance.bound(self.range);
-        if bit {
-            self.low += u64::from(bound);
-            self.range -= bound;
-        } else {
-            self.range = bound;
-        }
+        // Without a branch: which bit comes is just what can't be foreseen.
+        let ones = u32::from(bit).wrapping_neg();
+        self.low += u64::from(bound & ones);
+        self.range = (bound & !ones) | ((self.range - bound) & ones);
         chance.adapt(bit);
         self.narrow();
         bit
     }
 
-    fn even(&mut self, bit: bool) -> bool {
-        self.range >>= 1;
-        if bit {
-            self.low += u64::from(self.range);
-        }
+    #[inline]
+    fn even(&mut self, count: u32, value: u64) -> u64 {
+        self.range >>= count;
+        self.low += u64::from(self.range) * value;
         self.narrow();
-        bit
+        value
     }
 }
 
@@ -347,13 +360,12 @@ impl Bits for Code<'_> {
         bit
     }
 
-    fn even(&mut self, _: bool) -> bool {
-        self.range >>= 1;
-        let bit = self.code >= self.range;
-        if bit {
-            self.code -= self.range;
-        }
+    fn even(&mut self, count: u32, _: u64) -> u64 {
+        self.range >>= count;
+        // What no writer writes may lie beyond the last value; it reads as that, and is found out by writing again.
+        let value = (self.code / self.range).min((1 << count) - 1);
+        self.code -= value * self.range;
         self.widen();
-        bit
+        u64::from(value)
     }
 }

@@ -3,9 +3,10 @@
 //! Each style's rate is chosen so that it explains every move of the style exactly, if one rate does; then
 //! no extrusion is stored at all. Otherwise the error of each move is stored, so that any feed survives.
 
-use super::coder::{Decoder, Encoder, Slot, size_class};
+use super::coder::{Decoder, Encoder, KINDS, Slot, size_class};
+use crate::toolpath::rate::length;
 use crate::toolpath::{Feature, Layer, Path, Point, Rate, Step};
-use crate::units::{Celsius, Feed, Micrometres, MmPerMinute, Percent};
+use crate::units::{Celsius, Feed, Micrometres, MmPerMinute, MmPerSecond2, Percent};
 use crate::wire::Malformed;
 
 /// Step kinds.
@@ -18,6 +19,8 @@ const FAN: u64 = 5;
 const NOZZLE: u64 = 6;
 const BED: u64 = 7;
 const CLIMB: u64 = 8;
+const WIPE: u64 = 9;
+const ACCELERATION: u64 = 10;
 
 /// What paths of one look share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +44,7 @@ struct Pen {
     class: u8,
     /// Kind of the last step.
     kind: u64,
-    speeds: [Option<MmPerMinute>; 5],
+    speeds: [Option<MmPerMinute>; KINDS],
 }
 
 impl Pen {
@@ -59,7 +62,7 @@ pub(super) fn emit(layer: &Layer) -> Vec<u8> {
     out.put(Slot::Head, layer.index.into());
     out.put_signed(Slot::Head, layer.z.0.into());
     out.put_signed(Slot::Head, layer.height.0.into());
-    let styles = collect_styles(&layer.steps);
+    let (styles, lengths) = collect_styles(&layer.steps);
     out.put(Slot::Head, styles.len() as u64);
     for (style, rate) in &styles {
         out.put(Slot::Head, style.feature as u64);
@@ -69,19 +72,28 @@ pub(super) fn emit(layer: &Layer) -> Vec<u8> {
     }
     out.put(Slot::Head, layer.steps.len() as u64);
     let mut pen = Pen::default();
+    let mut lengths = lengths.into_iter();
     for step in &layer.steps {
-        emit_step(&mut out, step, &styles, &mut pen);
+        emit_step(&mut out, step, Known { styles: &styles, lengths: &mut lengths }, &mut pen);
     }
     out.finish()
 }
 
-/// The styles in order of first use, each with the rate that explains its moves best.
-fn collect_styles(steps: &[Step]) -> Vec<(Style, Rate)> {
+/// What was found out about a layer's paths before the first is written.
+struct Known<'a> {
+    styles: &'a [(Style, Rate)],
+    /// Of every extruding move, in order: a square root is worth remembering.
+    lengths: &'a mut dyn Iterator<Item = u64>,
+}
+
+/// The styles in order of first use, each with the rate that explains its moves best; and every move's length.
+fn collect_styles(steps: &[Step]) -> (Vec<(Style, Rate)>, Vec<u64>) {
     let mut fits: Vec<(Style, Fit)> = Vec::new();
+    let mut lengths = Vec::new();
     let mut pen = Pen::default();
     for step in steps {
         match step {
-            Step::Travel { to, .. } => pen.at = to.last().copied().unwrap_or(pen.at),
+            Step::Travel { to, .. } | Step::Wipe { to, .. } => pen.at = to.last().copied().unwrap_or(pen.at),
             Step::Extrude(path) => {
                 let style = Style::of(path);
                 let found = fits.iter().position(|(known, _)| *known == style).unwrap_or(fits.len());
@@ -90,13 +102,15 @@ fn collect_styles(steps: &[Step]) -> Vec<(Style, Rate)> {
                 }
                 for (to, feed) in &path.points {
                     let (dx, dy) = pen.towards(*to);
-                    fits[found].1.learn(dx, dy, *feed);
+                    let length = length(dx, dy);
+                    lengths.push(length);
+                    fits[found].1.learn(length, *feed);
                 }
             }
             _ => {}
         }
     }
-    fits.into_iter().map(|(style, fit)| (style, fit.rate())).collect()
+    (fits.into_iter().map(|(style, fit)| (style, fit.rate())).collect(), lengths)
 }
 
 /// The rates that explain every move seen; once there is none, the last that explained all before it.
@@ -113,8 +127,8 @@ impl Default for Fit {
 }
 
 impl Fit {
-    fn learn(&mut self, dx: i64, dy: i64, feed: Feed) {
-        let Some((low, high)) = Rate::range_for(dx, dy, feed) else { return };
+    fn learn(&mut self, length: u64, feed: Feed) {
+        let Some((low, high)) = Rate::range_for(length, feed) else { return };
         if low <= self.high && high >= self.low {
             self.low = self.low.max(low);
             self.high = self.high.min(high);
@@ -132,7 +146,7 @@ impl Fit {
     }
 }
 
-fn emit_step(out: &mut Encoder, step: &Step, styles: &[(Style, Rate)], pen: &mut Pen) {
+fn emit_step(out: &mut Encoder, step: &Step, known: Known<'_>, pen: &mut Pen) {
     let single = |out: &mut Encoder, kind: u64, value: u64| out.put(Slot::Held(kind), value);
     out.put(Slot::Kind(pen.kind), kind_of(step));
     pen.kind = kind_of(step);
@@ -146,7 +160,7 @@ fn emit_step(out: &mut Encoder, step: &Step, styles: &[(Style, Rate)], pen: &mut
             if let Some(z) = path.climb {
                 out.put_signed(Slot::Held(CLIMB), z.0.into());
             }
-            emit_path(out, path, styles, pen);
+            emit_path(out, path, known, pen);
         }
         Step::Retract { length, speed } => emit_feed(out, RETRACT, *length, *speed, pen),
         Step::Prime { length, speed } => emit_feed(out, PRIME, *length, *speed, pen),
@@ -157,6 +171,15 @@ fn emit_step(out: &mut Encoder, step: &Step, styles: &[(Style, Rate)], pen: &mut
         Step::Fan(share) => single(out, FAN, share.0.into()),
         Step::Nozzle(celsius) => single(out, NOZZLE, celsius.0.into()),
         Step::Bed(celsius) => single(out, BED, celsius.0.into()),
+        Step::Wipe { to, length, speed } => {
+            out.put(Slot::Held(WIPE), to.len() as u64);
+            emit_feed(out, WIPE, *length, *speed, pen);
+            to.iter().for_each(|point| emit_point(out, *point, pen));
+        }
+        Step::Acceleration { printing, travelling } => {
+            single(out, ACCELERATION, printing.0.into());
+            single(out, ACCELERATION, travelling.0.into());
+        }
     }
 }
 
@@ -171,6 +194,8 @@ fn kind_of(step: &Step) -> u64 {
         Step::Fan(_) => FAN,
         Step::Nozzle(_) => NOZZLE,
         Step::Bed(_) => BED,
+        Step::Wipe { .. } => WIPE,
+        Step::Acceleration { .. } => ACCELERATION,
     }
 }
 
@@ -192,23 +217,19 @@ fn emit_point(out: &mut Encoder, to: Point, pen: &mut Pen) {
     out.put_signed(Slot::Y(pen.class), dy);
 }
 
-fn emit_path(out: &mut Encoder, path: &Path, styles: &[(Style, Rate)], pen: &mut Pen) {
-    let style = styles.iter().position(|(known, _)| *known == Style::of(path));
+fn emit_path(out: &mut Encoder, path: &Path, known: Known<'_>, pen: &mut Pen) {
+    let style = known.styles.iter().position(|(known, _)| *known == Style::of(path));
     let style = style.expect("collect_styles saw every path");
-    let rate = styles[style].1;
-    let start = (pen.at, pen.class);
+    let rate = known.styles[style].1;
     let residuals: Vec<i64> = path
         .points
         .iter()
-        .map(|(to, feed)| {
-            let (dx, dy) = pen.towards(*to);
-            i64::from(feed.0) - i64::from(rate.feed(dx, dy).0)
-        })
+        .zip(known.lengths)
+        .map(|((_, feed), length)| i64::from(feed.0) - i64::from(rate.feed_along(length).0))
         .collect();
     let exact = residuals.iter().all(|r| *r == 0);
     out.put(Slot::Count, (path.points.len() as u64) << 1 | u64::from(!exact));
     out.put(Slot::Style, style as u64);
-    (pen.at, pen.class) = start;
     path.points.iter().for_each(|(to, _)| emit_point(out, *to, pen));
     if !exact {
         residuals.iter().for_each(|residual| out.put_signed(Slot::Residual, *residual));
@@ -274,6 +295,11 @@ fn parse_step(input: &mut Decoder<'_>, styles: &[(Style, Rate)], pen: &mut Pen) 
         FAN => input.fits(Slot::Held(FAN), "fan").map(Percent).map(Step::Fan),
         NOZZLE => input.fits(Slot::Held(NOZZLE), "nozzle").map(Celsius).map(Step::Nozzle),
         BED => input.fits(Slot::Held(BED), "bed").map(Celsius).map(Step::Bed),
+        WIPE => parse_wipe(input, pen),
+        ACCELERATION => {
+            let mut each = || input.fits(Slot::Held(ACCELERATION), "acceleration").map(MmPerSecond2);
+            Ok(Step::Acceleration { printing: each()?, travelling: each()? })
+        }
         _ => Err(Malformed::Value("step")),
     }
 }
@@ -283,6 +309,13 @@ fn parse_travel(input: &mut Decoder<'_>, pen: &mut Pen) -> Result<Step, Malforme
     let speed = parse_speed(input, TRAVEL, pen)?;
     let to = parse_items(input, announced, "travel", |input| parse_point(input, pen).map(|(to, ..)| to))?;
     Ok(Step::Travel { to, speed })
+}
+
+fn parse_wipe(input: &mut Decoder<'_>, pen: &mut Pen) -> Result<Step, Malformed> {
+    let announced = input.get(Slot::Held(WIPE), "wipe")?;
+    let (length, speed) = parse_feed(input, WIPE, pen)?;
+    let to = parse_items(input, announced, "wipe", |input| parse_point(input, pen).map(|(to, ..)| to))?;
+    Ok(Step::Wipe { to, length, speed })
 }
 
 fn parse_feed(input: &mut Decoder<'_>, kind: u64, pen: &mut Pen) -> Result<(Feed, MmPerMinute), Malformed> {

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::coder::{Encoder, Slot};
-use crate::toolpath::{Epilogue, Feature, Layer, Path, Piece, Point, Point3, Prologue, Rate, Step};
-use crate::units::{Celsius, Feed, Micrometres, Millis, MmPerMinute, Percent};
+use crate::toolpath::{Epilogue, Feature, Layer, Path, Piece, Point, Point3, Prologue, Rate, Step, Times};
+use crate::units::{Celsius, Feed, Micrometres, Milligrams, Millis, MmPerMinute, MmPerSecond2, Percent};
 use crate::wire::Malformed;
 
 fn points() -> impl Strategy<Value = Point> {
@@ -40,6 +40,12 @@ fn steps() -> impl Strategy<Value = Step> {
         any::<u8>().prop_map(|share| Step::Fan(Percent(share))),
         any::<u16>().prop_map(|celsius| Step::Nozzle(Celsius(celsius))),
         any::<u16>().prop_map(|celsius| Step::Bed(Celsius(celsius))),
+        (proptest::collection::vec(points(), 0..4), length(), speeds())
+            .prop_map(|(to, length, speed)| Step::Wipe { to, length, speed }),
+        (any::<u32>(), any::<u32>()).prop_map(|(printing, travelling)| Step::Acceleration {
+            printing: MmPerSecond2(printing),
+            travelling: MmPerSecond2(travelling),
+        }),
     ]
 }
 
@@ -54,6 +60,16 @@ fn corners() -> impl Strategy<Value = Point3> {
     (any::<i32>(), any::<i32>(), any::<i32>()).prop_map(|(x, y, z)| Point3 { x, y, z })
 }
 
+fn times() -> impl Strategy<Value = Times> {
+    proptest::collection::vec((0_u8..12, any::<u64>()), 0..4).prop_map(|list| {
+        let mut times = Times::default();
+        for (feature, time) in list {
+            times.set(Feature::from_u8(feature).expect("below 12"), Millis(time));
+        }
+        times
+    })
+}
+
 fn ends() -> impl Strategy<Value = Piece> {
     let prologue = ("[a-z0-9-]{0,64}", any::<u16>(), any::<u16>(), any::<i32>()).prop_map(
         |(machine, nozzle, bed, filament)| {
@@ -65,11 +81,12 @@ fn ends() -> impl Strategy<Value = Piece> {
             })
         },
     );
-    let epilogue = (any::<u32>(), any::<u64>(), any::<u64>(), corners(), corners()).prop_map(
-        |(layers, duration, filament_um, min, max)| {
-            Piece::Epilogue(Epilogue { layers, duration: Millis(duration), filament_um, min, max })
-        },
-    );
+    let sums = (any::<u32>(), any::<u64>(), any::<u64>(), any::<u64>());
+    let epilogue = (sums, corners(), corners(), times()).prop_map(|(sums, min, max, times)| {
+        let (layers, duration, filament_um, mass) = sums;
+        let (duration, mass) = (Millis(duration), Milligrams(mass));
+        Piece::Epilogue(Epilogue { layers, duration, filament_um, mass, min, max, times })
+    });
     prop_oneof![prologue, epilogue]
 }
 
@@ -172,8 +189,19 @@ fn an_unknown_kind_and_trailing_bytes_are_refused() {
 
 #[test]
 fn an_integer_in_a_longer_form_than_needed_is_refused() {
-    let bytes = [0x12, 0x80, 0x00, 0, 0, 0, 0, 0, 0, 0, 0];
+    let bytes = [0x12, 0x80, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     assert_eq!(Piece::parse(&bytes), Err(Malformed::Value("layers")));
+}
+
+#[test]
+fn times_out_of_order_or_zero_or_of_no_feature_are_refused() {
+    let with = |times: &[u8]| Piece::parse(&[&[0x12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], times].concat());
+    assert!(with(&[2, 1, 50, 6, 50]).is_ok());
+    for times in [&[2, 6, 50, 1, 50][..], &[2, 1, 50, 1, 50], &[1, 1, 0]] {
+        assert_eq!(with(times), Err(Malformed::Value("form")), "{times:?}");
+    }
+    assert_eq!(with(&[1, 99, 50]), Err(Malformed::Value("feature")));
+    assert!(matches!(with(&[99]), Err(Malformed::TooLong { field: "times", .. })));
 }
 
 /// The pieces that `proto/spec/toolpath.md` shows.
@@ -185,7 +213,10 @@ fn shown() -> [Piece; 3] {
         filament_diameter: Micrometres(1750),
     };
     let (min, max) = (Point3 { x: 0, y: 0, z: 1600 }, Point3 { x: 20_000, y: 20_000, z: 1600 });
-    let epilogue = Epilogue { layers: 1, duration: Millis(3_205), filament_um: 2_994, min, max };
+    let mut times = Times::default();
+    times.set(Feature::OuterPerimeter, Millis(3_205));
+    let (duration, mass) = (Millis(3_205), Milligrams(9));
+    let epilogue = Epilogue { layers: 1, duration, filament_um: 2_994, mass, min, max, times };
     [Piece::Prologue(prologue), square(20_000), Piece::Epilogue(epilogue)]
 }
 
