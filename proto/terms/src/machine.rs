@@ -3,7 +3,7 @@
 //! Also the materials, which decide temperatures and cooling. Everything here is static text and figures:
 //! nothing a seller or buyer types can become part of a machine's start or end sequence.
 
-use crate::units::{Celsius, Micrometres, MmPerMinute, Percent};
+use crate::units::{Celsius, Micrometres, MmPerMinute, MmPerSecond2, Percent};
 
 mod catalogue;
 mod clearance;
@@ -32,8 +32,16 @@ pub struct Machine {
     pub max_bed: Celsius,
     /// Fastest travel.
     pub max_speed: MmPerMinute,
-    /// Acceleration while printing, in millimetres per second squared: what the time estimate reckons with.
-    pub acceleration: u32,
+    /// Acceleration it is made for; what it does where a toolpath says nothing.
+    pub acceleration: MmPerSecond2,
+    /// Hardest acceleration the device will let through.
+    pub max_acceleration: MmPerSecond2,
+    /// How its firmware takes corners.
+    pub cornering: Cornering,
+    /// By how much the extruder's speed may jump.
+    pub feed_jump: MmPerMinute,
+    /// Which firmware reads its lines.
+    pub dialect: Dialect,
     /// Where the filament is pushed from, which decides how much is pulled back.
     pub drive: Drive,
     /// Serial speed to try first.
@@ -51,6 +59,53 @@ pub enum Drive {
     Direct,
     /// Through a tube.
     Bowden,
+}
+
+/// How fast a firmware takes a corner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cornering {
+    /// As if rounded by an arc that leaves the corner by this much (Marlin's junction deviation).
+    Deviation(Micrometres),
+    /// No axis's speed jumps by more (Marlin's classic jerk, RepRapFirmware's `M566`).
+    Jerk(MmPerMinute),
+    /// As a deviation that gives this speed in a right angle (Klipper's `square_corner_velocity`).
+    SquareCorner(MmPerMinute),
+}
+
+/// Which firmware reads G-code, where they differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Marlin and what descends from it.
+    Marlin,
+    /// Klipper: one acceleration for everything.
+    Klipper,
+    /// RepRapFirmware.
+    RepRapFirmware,
+}
+
+impl Dialect {
+    /// Every dialect.
+    pub const ALL: [Self; 3] = [Self::Marlin, Self::Klipper, Self::RepRapFirmware];
+
+    /// The name typed on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Marlin => "marlin",
+            Self::Klipper => "klipper",
+            Self::RepRapFirmware => "reprap",
+        }
+    }
+
+    /// The dialect of this name.
+    ///
+    /// # Errors
+    /// [`UnknownName`], with the nearest name there is.
+    pub fn named(name: &str) -> Result<Self, UnknownName> {
+        Self::ALL
+            .into_iter()
+            .find(|dialect| dialect.name() == name)
+            .ok_or_else(|| UnknownName::new("dialect", name, Self::ALL.iter().map(|dialect| dialect.name())))
+    }
 }
 
 /// A name that is not in the catalogue.
@@ -135,6 +190,23 @@ mod tests {
             assert!(machine.start.iter().any(|line| line.starts_with("G28")), "{}", machine.name);
             assert!(machine.end.iter().any(|line| line.starts_with("M104 S0")), "{}", machine.name);
         }
+    }
+
+    #[test]
+    fn every_machine_bears_its_own_acceleration_and_turns_corners() {
+        for machine in MACHINES {
+            assert!((200..=machine.max_acceleration.0).contains(&machine.acceleration.0), "{}", machine.name);
+            let turns = match machine.cornering {
+                Cornering::Deviation(by) => by.0 > 0,
+                Cornering::Jerk(speed) | Cornering::SquareCorner(speed) => speed.0 > 0,
+            };
+            assert!(turns && machine.feed_jump.0 > 0, "{}", machine.name);
+        }
+        for dialect in Dialect::ALL {
+            assert_eq!(Dialect::named(dialect.name()), Ok(dialect));
+            assert!(MACHINES.iter().any(|machine| machine.dialect == dialect), "{}", dialect.name());
+        }
+        assert!(Dialect::named("klippr").is_err_and(|refused| refused.to_string().contains("`klipper`")));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! What the settings do is the slicer's business; nothing here slices.
 
 use crate::machine::{Drive, Machine, Material, UnknownName, nearest};
-use crate::units::{Celsius, Feed, Micrometres, Millis, MmPerMinute, Percent};
+use crate::units::{Celsius, Feed, Micrometres, Milligrams, Millis, MmPerMinute, MmPerSecond2, Percent};
 use crate::wire::{Malformed, Noun, Reader, Writer};
 
 mod defaults;
@@ -152,6 +152,13 @@ impl Profile {
         self.material
     }
 
+    /// What this much filament weighs, by the material's density.
+    pub fn mass(&self, filament_um: u64) -> Milligrams {
+        let radius = self.machine.filament.to_mm() / 2.0;
+        let cubic_mm = std::f64::consts::PI * radius * radius * filament_um as f64 / 1000.0;
+        Milligrams((cubic_mm * f64::from(self.material.density_centigrams()) / 100.0).round() as u64)
+    }
+
     /// The preset this profile began as.
     pub fn preset(&self) -> Preset {
         self.preset
@@ -165,6 +172,11 @@ impl Profile {
     /// A speed.
     pub fn speed(&self, key: Key) -> MmPerMinute {
         MmPerMinute(self.value(key).unsigned_abs() * 60)
+    }
+
+    /// An acceleration.
+    pub fn acceleration(&self, key: Key) -> MmPerSecond2 {
+        MmPerSecond2(self.value(key).unsigned_abs())
     }
 
     /// A temperature.
@@ -238,7 +250,9 @@ impl Profile {
         match self.value(Key::Seam) {
             0 => Seam::Rear,
             1 => Seam::Nearest,
-            _ => Seam::Corner,
+            2 => Seam::Corner,
+            3 => Seam::Aligned,
+            _ => Seam::Random,
         }
     }
 

@@ -5,8 +5,8 @@
 //! off and leave the part reachable. A machine that is not listed prints as `generic-250-marlin`.
 
 use super::Drive::{Bowden, Direct};
-use super::{Drive, Machine};
-use crate::units::{Celsius, Micrometres, MmPerMinute};
+use super::{Cornering, Dialect, Drive, Machine};
+use crate::units::{Celsius, Micrometres, MmPerMinute, MmPerSecond2};
 
 /// Homes with switches, primes at the front corner.
 const PLAIN: &[&str] = &[
@@ -49,10 +49,10 @@ const MESH_PRUSA: &[&str] = &[
     "G92 E0",
 ];
 
-/// Levels the gantry with `G34` before the last homing.
+/// Levels the gantry with `G32`, as these machines name it, before the last homing.
 const GANTRY: &[&str] = &[
     "G28",
-    "G34",
+    "G32",
     "G28 Z",
     "G92 E0",
     "G1 Z5 F600",
@@ -81,6 +81,47 @@ const THICK: &[&str] = &[
 const FINISH: &[&str] =
     &["G91", "G1 E-2 F1800", "G1 Z2 F600", "G90", "M104 S0", "M140 S0", "M107", "G28 X", "M84"];
 
+/// A firmware and how it takes corners.
+#[derive(Clone, Copy)]
+enum Turns {
+    /// Marlin with junction deviation, in micrometres.
+    Deviation(i32),
+    /// Marlin with jerk in the plane and of the extruder, in tenths of millimetres per second.
+    Jerk(u32, u32),
+    /// Klipper, in millimetres per second.
+    Square(u32),
+    /// RepRapFirmware with jerk in the plane and of the extruder, in millimetres per second.
+    RepRap(u32, u32),
+}
+
+impl Turns {
+    const fn cornering(self) -> Cornering {
+        match self {
+            Self::Deviation(by) => Cornering::Deviation(Micrometres(by)),
+            Self::Jerk(plane, _) => Cornering::Jerk(MmPerMinute(plane * 6)),
+            Self::Square(speed) => Cornering::SquareCorner(MmPerMinute(speed * 60)),
+            Self::RepRap(plane, _) => Cornering::Jerk(MmPerMinute(plane * 60)),
+        }
+    }
+
+    const fn feed_jump(self) -> MmPerMinute {
+        match self {
+            Self::Deviation(_) => MmPerMinute(300),
+            Self::Jerk(_, feed) => MmPerMinute(feed * 6),
+            Self::Square(_) => MmPerMinute(60),
+            Self::RepRap(_, feed) => MmPerMinute(feed * 60),
+        }
+    }
+
+    const fn dialect(self) -> Dialect {
+        match self {
+            Self::Deviation(_) | Self::Jerk(..) => Dialect::Marlin,
+            Self::Square(_) => Dialect::Klipper,
+            Self::RepRap(..) => Dialect::RepRapFirmware,
+        }
+    }
+}
+
 struct Row {
     name: &'static str,
     title: &'static str,
@@ -90,8 +131,9 @@ struct Row {
     bores: [i32; 2],
     /// Highest nozzle and bed temperature.
     heat: [u16; 2],
-    /// Fastest travel in millimetres per second, acceleration in millimetres per second squared.
-    pace: [u32; 2],
+    /// Fastest travel in millimetres per second; usual and hardest acceleration in millimetres per second squared.
+    pace: [u32; 3],
+    turns: Turns,
     drive: Drive,
     baud: u32,
     start: &'static [&'static str],
@@ -109,7 +151,11 @@ impl Row {
             max_nozzle: Celsius(self.heat[0]),
             max_bed: Celsius(self.heat[1]),
             max_speed: MmPerMinute(self.pace[0] * 60),
-            acceleration: self.pace[1],
+            acceleration: MmPerSecond2(self.pace[1]),
+            max_acceleration: MmPerSecond2(self.pace[2]),
+            cornering: self.turns.cornering(),
+            feed_jump: self.turns.feed_jump(),
+            dialect: self.turns.dialect(),
             drive: self.drive,
             baud: self.baud,
             start: self.start,
@@ -126,7 +172,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [250, 210, 210],
         bores: [400, 1750],
         heat: [290, 115],
-        pace: [200, 1250],
+        pace: [200, 1250, 1250],
+        turns: Turns::Jerk(80, 15),
         drive: Direct,
         baud: 115_200,
         start: MESH_PRUSA,
@@ -138,7 +185,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [250, 210, 220],
         bores: [400, 1750],
         heat: [290, 115],
-        pace: [300, 2500],
+        pace: [300, 2500, 7000],
+        turns: Turns::Jerk(80, 100),
         drive: Direct,
         baud: 115_200,
         start: PROBED,
@@ -150,7 +198,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [180, 180, 180],
         bores: [400, 1750],
         heat: [280, 100],
-        pace: [180, 1250],
+        pace: [180, 1250, 1250],
+        turns: Turns::Jerk(80, 100),
         drive: Bowden,
         baud: 115_200,
         start: PROBED,
@@ -162,7 +211,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [220, 220, 250],
         bores: [400, 1750],
         heat: [255, 100],
-        pace: [150, 500],
+        pace: [150, 500, 500],
+        turns: Turns::Jerk(100, 50),
         drive: Bowden,
         baud: 115_200,
         start: PLAIN,
@@ -174,7 +224,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [220, 220, 270],
         bores: [400, 1750],
         heat: [260, 100],
-        pace: [180, 1000],
+        pace: [180, 1000, 2500],
+        turns: Turns::Deviation(13),
         drive: Direct,
         baud: 115_200,
         start: PROBED,
@@ -186,7 +237,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [300, 300, 400],
         bores: [400, 1750],
         heat: [255, 100],
-        pace: [150, 500],
+        pace: [150, 500, 1000],
+        turns: Turns::Jerk(100, 50),
         drive: Bowden,
         baud: 115_200,
         start: PLAIN,
@@ -194,11 +246,12 @@ pub const MACHINES: &[Machine] = &[
     .machine(),
     Row {
         name: "voron-2.4-250",
-        title: "Voron 2.4, 250 mm, Marlin flavour",
+        title: "Voron 2.4, 250 mm",
         volume: [250, 250, 230],
         bores: [400, 1750],
         heat: [290, 120],
-        pace: [300, 3000],
+        pace: [300, 3000, 3000],
+        turns: Turns::Square(5),
         drive: Direct,
         baud: 250_000,
         start: GANTRY,
@@ -210,7 +263,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [120, 120, 120],
         bores: [400, 1750],
         heat: [290, 120],
-        pace: [300, 4000],
+        pace: [300, 4000, 4000],
+        turns: Turns::Square(5),
         drive: Direct,
         baud: 250_000,
         start: PLAIN,
@@ -222,7 +276,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [256, 256, 256],
         bores: [400, 1750],
         heat: [300, 120],
-        pace: [400, 5000],
+        pace: [400, 5000, 20000],
+        turns: Turns::Jerk(90, 25),
         drive: Direct,
         baud: 115_200,
         start: PROBED,
@@ -234,7 +289,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [220, 220, 250],
         bores: [400, 1750],
         heat: [260, 110],
-        pace: [180, 1000],
+        pace: [180, 1000, 2500],
+        turns: Turns::Deviation(13),
         drive: Direct,
         baud: 115_200,
         start: PROBED,
@@ -246,7 +302,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [300, 300, 400],
         bores: [400, 1750],
         heat: [240, 130],
-        pace: [150, 800],
+        pace: [150, 800, 1500],
+        turns: Turns::Jerk(100, 50),
         drive: Direct,
         baud: 250_000,
         start: PLAIN,
@@ -258,7 +315,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [220, 220, 250],
         bores: [400, 1750],
         heat: [300, 100],
-        pace: [180, 1000],
+        pace: [180, 1000, 2000],
+        turns: Turns::Deviation(13),
         drive: Direct,
         baud: 115_200,
         start: PROBED,
@@ -270,7 +328,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [220, 220, 280],
         bores: [400, 1750],
         heat: [260, 100],
-        pace: [180, 1000],
+        pace: [180, 1000, 2000],
+        turns: Turns::Deviation(13),
         drive: Bowden,
         baud: 115_200,
         start: PROBED,
@@ -282,7 +341,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [223, 223, 205],
         bores: [400, 2850],
         heat: [260, 100],
-        pace: [150, 1500],
+        pace: [150, 1500, 3000],
+        turns: Turns::Jerk(200, 50),
         drive: Bowden,
         baud: 250_000,
         start: THICK,
@@ -294,7 +354,8 @@ pub const MACHINES: &[Machine] = &[
         volume: [280, 280, 250],
         bores: [500, 2850],
         heat: [290, 120],
-        pace: [175, 500],
+        pace: [175, 500, 1000],
+        turns: Turns::Jerk(80, 50),
         drive: Direct,
         baud: 250_000,
         start: THICK,
@@ -306,9 +367,36 @@ pub const MACHINES: &[Machine] = &[
         volume: [250, 250, 250],
         bores: [400, 1750],
         heat: [260, 100],
-        pace: [150, 1000],
+        pace: [150, 1000, 3000],
+        turns: Turns::Deviation(13),
         drive: Bowden,
         baud: 115_200,
+        start: PLAIN,
+    }
+    .machine(),
+    Row {
+        name: "generic-300-klipper",
+        title: "Any Klipper machine, 300 mm cube",
+        volume: [300, 300, 300],
+        bores: [400, 1750],
+        heat: [280, 110],
+        pace: [300, 3000, 10_000],
+        turns: Turns::Square(5),
+        drive: Direct,
+        baud: 250_000,
+        start: PLAIN,
+    }
+    .machine(),
+    Row {
+        name: "generic-300-reprap",
+        title: "Any RepRapFirmware machine, 300 mm cube",
+        volume: [300, 300, 300],
+        bores: [400, 1750],
+        heat: [280, 110],
+        pace: [250, 2000, 10_000],
+        turns: Turns::RepRap(10, 5),
+        drive: Direct,
+        baud: 57_600,
         start: PLAIN,
     }
     .machine(),

@@ -53,6 +53,13 @@ fn from_machine(key: Key, machine: &Machine) -> Option<i32> {
         Key::RetractLength => 4_500,
         Key::RetractSpeed if direct => 35,
         Key::RetractSpeed => 45,
+        Key::OuterAcceleration | Key::TopAcceleration | Key::FirstLayerAcceleration => {
+            (machine.acceleration.0 * 6 / 10) as i32
+        }
+        Key::InnerAcceleration | Key::SolidAcceleration | Key::BridgeAcceleration => {
+            (machine.acceleration.0 * 8 / 10) as i32
+        }
+        Key::SparseAcceleration | Key::TravelAcceleration => machine.acceleration.0 as i32,
         Key::TravelSpeed => (machine.max_speed.0 / 60).min(180) as i32,
         _ => return None,
     })
@@ -91,6 +98,9 @@ fn constant(key: Key) -> i32 {
         Key::Parts => 1,
         Key::PartSpacing => 5_000,
         Key::FirstLayerSpeed => 20,
+        Key::OverhangSpeed => 15,
+        Key::Seam => 3,
+        Key::Wipe => 1_000,
         Key::LeastSpeed => 10,
         Key::LeastLayerTime => 6,
         Key::FullFanLayerTime => 20,

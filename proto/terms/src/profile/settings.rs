@@ -31,6 +31,10 @@ pub enum Seam {
     Nearest,
     /// In the sharpest inward corner.
     Corner,
+    /// Where the loop below began, or in the best corner near it.
+    Aligned,
+    /// Anywhere, so that no line of seams shows.
+    Random,
 }
 
 /// What holds up places that hang over.
@@ -73,6 +77,8 @@ pub enum Unit {
     Fan,
     /// Millimetres per second.
     Speed,
+    /// Millimetres per second squared.
+    Acceleration,
     /// Degrees Celsius.
     Celsius,
     /// Degrees of angle.
@@ -100,6 +106,8 @@ pub enum Bound {
     BedHeat,
     /// The machine's fastest travel.
     TopSpeed,
+    /// The machine's hardest acceleration.
+    TopAcceleration,
 }
 
 impl Bound {
@@ -110,6 +118,7 @@ impl Bound {
             Self::NozzleHeat => machine.max_nozzle.0.into(),
             Self::BedHeat => machine.max_bed.0.into(),
             Self::TopSpeed => (machine.max_speed.0 / 60) as i32,
+            Self::TopAcceleration => machine.max_acceleration.0 as i32,
         }
     }
 }
@@ -192,7 +201,8 @@ pub enum Key {
     InfillAngle,
     /// How far infill reaches into the innermost wall, as a share of a line.
     InfillOverlap,
-    /// Where each loop begins: at the back, near the nozzle, or in the sharpest inward corner.
+    /// Where each loop begins: at the back, near the nozzle, in the sharpest inward corner, there but in line with the
+    /// layer below, or anywhere.
     Seam,
     /// Which wall is printed first.
     PerimeterOrder,
@@ -250,12 +260,30 @@ pub enum Key {
     SparseSpeed,
     /// Speed of lines spanning air.
     BridgeSpeed,
+    /// Speed of a wall that the layer below does not carry at all; in between, the more it does the faster.
+    OverhangSpeed,
     /// Speed of gap fill and thin walls.
     ThinSpeed,
     /// Speed of everything on the first layer.
     FirstLayerSpeed,
     /// Speed of moves without extruding.
     TravelSpeed,
+    /// Acceleration along the visible wall.
+    OuterAcceleration,
+    /// Acceleration along the walls behind it, gap fill and thin walls.
+    InnerAcceleration,
+    /// Acceleration of solid infill and of the supports' dense layers.
+    SolidAcceleration,
+    /// Acceleration of solid infill seen from above.
+    TopAcceleration,
+    /// Acceleration of sparse infill and of supports.
+    SparseAcceleration,
+    /// Acceleration of lines spanning air.
+    BridgeAcceleration,
+    /// Acceleration of everything printed on the first layer.
+    FirstLayerAcceleration,
+    /// Acceleration of moves without extruding.
+    TravelAcceleration,
     /// How slow cooling may make a layer.
     LeastSpeed,
     /// A layer that takes less is slowed down to this.
@@ -276,6 +304,10 @@ pub enum Key {
     RetractSpeed,
     /// Moves shorter than this don't retract.
     RetractTravel,
+    /// How far the nozzle goes on along the line it has laid while it pulls back.
+    Wipe,
+    /// Filament fed after a retraction beyond what was pulled back.
+    PrimeExtra,
     /// How far the nozzle lifts while retracted.
     ZHop,
     /// Moves inside the part go around its holes and bays rather than across them.
@@ -316,7 +348,7 @@ const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), do
 
 /// Every setting, in the order of its key.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 77] = [
+pub const SETTINGS: [Setting; 88] = [
     row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
         "Thickness of every layer but the first."),
     row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
@@ -355,8 +387,8 @@ pub const SETTINGS: [Setting; 77] = [
         "Direction of infill from the x axis; solid lines cross those of the layer below."),
     row(Key::InfillOverlap, "infill-overlap", Unit::Percent, (Bound::Fixed(0), Bound::Fixed(50)),
         "How far infill reaches into the innermost wall, as a share of a line."),
-    row(Key::Seam, "seam", Unit::Choice(&["rear", "nearest", "corner"]), (Bound::Fixed(0), Bound::Fixed(2)),
-        "Where each loop begins: at the back, near the nozzle, or in the sharpest inward corner."),
+    row(Key::Seam, "seam", Unit::Choice(&["rear", "nearest", "corner", "aligned", "random"]), (Bound::Fixed(0), Bound::Fixed(4)),
+        "Where each loop begins: at the back, near the nozzle, in the sharpest inward corner, there but in line with the layer below, or anywhere."),
     row(Key::PerimeterOrder, "perimeter-order", Unit::Choice(&["inner-first", "outer-first"]), (Bound::Fixed(0), Bound::Fixed(1)),
         "Which wall is printed first."),
     row(Key::SpiralVase, "spiral-vase", Unit::Switch, (Bound::Fixed(0), Bound::Fixed(1)),
@@ -413,12 +445,30 @@ pub const SETTINGS: [Setting; 77] = [
         "Speed of sparse infill."),
     row(Key::BridgeSpeed, "bridge-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "Speed of lines spanning air."),
+    row(Key::OverhangSpeed, "overhang-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
+        "Speed of a wall that the layer below does not carry at all; in between, the more it does the faster."),
     row(Key::ThinSpeed, "thin-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "Speed of gap fill and thin walls."),
     row(Key::FirstLayerSpeed, "first-layer-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "Speed of everything on the first layer."),
     row(Key::TravelSpeed, "travel-speed", Unit::Speed, (Bound::Fixed(10), Bound::TopSpeed),
         "Speed of moves without extruding."),
+    row(Key::OuterAcceleration, "outer-acceleration", Unit::Acceleration, (Bound::Fixed(50), Bound::TopAcceleration),
+        "Acceleration along the visible wall."),
+    row(Key::InnerAcceleration, "inner-acceleration", Unit::Acceleration, (Bound::Fixed(50), Bound::TopAcceleration),
+        "Acceleration along the walls behind it, gap fill and thin walls."),
+    row(Key::SolidAcceleration, "solid-acceleration", Unit::Acceleration, (Bound::Fixed(50), Bound::TopAcceleration),
+        "Acceleration of solid infill and of the supports' dense layers."),
+    row(Key::TopAcceleration, "top-acceleration", Unit::Acceleration, (Bound::Fixed(50), Bound::TopAcceleration),
+        "Acceleration of solid infill seen from above."),
+    row(Key::SparseAcceleration, "sparse-acceleration", Unit::Acceleration, (Bound::Fixed(50), Bound::TopAcceleration),
+        "Acceleration of sparse infill and of supports."),
+    row(Key::BridgeAcceleration, "bridge-acceleration", Unit::Acceleration, (Bound::Fixed(50), Bound::TopAcceleration),
+        "Acceleration of lines spanning air."),
+    row(Key::FirstLayerAcceleration, "first-layer-acceleration", Unit::Acceleration, (Bound::Fixed(50), Bound::TopAcceleration),
+        "Acceleration of everything printed on the first layer."),
+    row(Key::TravelAcceleration, "travel-acceleration", Unit::Acceleration, (Bound::Fixed(50), Bound::TopAcceleration),
+        "Acceleration of moves without extruding."),
     row(Key::LeastSpeed, "least-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "How slow cooling may make a layer."),
     row(Key::LeastLayerTime, "least-layer-time", Unit::Seconds, (Bound::Fixed(0), Bound::Fixed(120)),
@@ -439,6 +489,10 @@ pub const SETTINGS: [Setting; 77] = [
         "Speed of pulling back and feeding again."),
     row(Key::RetractTravel, "retract-travel", Unit::Length, (Bound::Fixed(0), Bound::Fixed(50_000)),
         "Moves shorter than this don't retract."),
+    row(Key::Wipe, "wipe", Unit::Length, (Bound::Fixed(0), Bound::Fixed(10_000)),
+        "How far the nozzle goes on along the line it has laid while it pulls back."),
+    row(Key::PrimeExtra, "prime-extra", Unit::Filament, (Bound::Fixed(0), Bound::Fixed(1_000)),
+        "Filament fed after a retraction beyond what was pulled back."),
     row(Key::ZHop, "z-hop", Unit::Length, (Bound::Fixed(0), Bound::Fixed(5_000)),
         "How far the nozzle lifts while retracted."),
     row(Key::AvoidCrossing, "avoid-crossing", Unit::Switch, (Bound::Fixed(0), Bound::Fixed(1)),

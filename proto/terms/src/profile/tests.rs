@@ -18,7 +18,9 @@ fn end_of_range(setting: &Setting, bound: Bound) -> String {
     match bound {
         Bound::Fixed(value) => setting.display(value),
         Bound::Nozzle(percent) => format!("{percent}% of the nozzle"),
-        Bound::NozzleHeat | Bound::BedHeat | Bound::TopSpeed => "the machine's".to_owned(),
+        Bound::NozzleHeat | Bound::BedHeat | Bound::TopSpeed | Bound::TopAcceleration => {
+            "the machine's".to_owned()
+        }
     }
 }
 
@@ -128,6 +130,11 @@ fn supports_are_off_until_asked_for_and_their_angle_is_ranged() {
     assert_eq!(refused.to_string(), "`support-angle` = 90° is out of range: 0° to 85°");
     let refused = profile.set("suport", "grid").expect_err("misspelt");
     assert_eq!(refused.to_string(), "no setting is called `suport`; did you mean `support`?");
+}
+
+#[test]
+fn a_kilogram_of_pla_is_335_metres_of_filament() {
+    assert_eq!(standard().mass(335_280_000).0 / 1000, 999);
 }
 
 #[test]

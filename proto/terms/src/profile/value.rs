@@ -57,6 +57,7 @@ fn suffixes(unit: Unit) -> &'static [&'static str] {
         Unit::Length | Unit::Filament => &["mm"],
         Unit::Percent | Unit::Fan => &["%"],
         Unit::Speed => &["mm/s"],
+        Unit::Acceleration => &["mm/s²", "mm/s2"],
         Unit::Celsius => &["°C", "C"],
         Unit::Degrees => &["°"],
         Unit::Seconds => &["s"],
