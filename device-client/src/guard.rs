@@ -7,10 +7,12 @@
 //! [`Command`] is the evidence: only this file makes one, and a [`crate::printer::Printer`] takes nothing else.
 //! Deliberately absent: repair. A line is let through as it stands or refused by number and reason.
 
+mod arc;
 mod rules;
 mod words;
 
 use layerlock_terms::machine::Machine;
+use layerlock_terms::toolpath::Turn;
 
 use crate::guard::rules::{Bound, Duty, Rule};
 use crate::guard::words::{Fixed, Word, words};
@@ -103,6 +105,9 @@ pub enum Reason {
         /// Greatest value let through.
         high: Fixed,
     },
+    /// An arc whose ends are not equally far from its centre, or that has none, or whose modes make it ambiguous.
+    #[error("it is no arc: {0}")]
+    NoArc(&'static str),
     /// A move of an axis that has not been homed.
     #[error("{0} moves before G28 has found where it is")]
     NotHomed(char),
@@ -152,6 +157,7 @@ pub struct Guard {
     max_nozzle: Fixed,
     max_bed: Fixed,
     max_speed: Fixed,
+    max_acceleration: Fixed,
     line: u64,
     state: State,
 }
@@ -191,6 +197,7 @@ impl Guard {
             max_nozzle: Fixed::whole(i64::from(machine.max_nozzle.0)),
             max_bed: Fixed::whole(i64::from(machine.max_bed.0)),
             max_speed: Fixed::whole(i64::from(machine.max_speed.0)),
+            max_acceleration: Fixed::whole(i64::from(machine.max_acceleration.0)),
             line: 0,
             state: State {
                 axes: Coordinates::Absolute,
@@ -241,7 +248,8 @@ impl Guard {
     fn limits(&self, bound: Bound) -> (Fixed, Fixed) {
         match bound {
             Bound::Between(low, high) => (Fixed::whole(low), Fixed::whole(high)),
-            Bound::Axis => (Fixed::whole(-10_000), Fixed::whole(10_000)),
+            Bound::Acceleration => (Fixed::SMALLEST, self.max_acceleration),
+            Bound::Axis | Bound::Centre => (Fixed::whole(-10_000), Fixed::whole(10_000)),
             Bound::Filament => (Fixed::whole(-10_000_000), Fixed::whole(10_000_000)),
             Bound::Speed => (Fixed::SMALLEST, self.max_speed),
             Bound::SpeedPerSecond => (Fixed::SMALLEST, self.max_speed.divided(60)),
@@ -253,6 +261,9 @@ impl Guard {
     fn follow(&self, rule: &Rule, words: &[Word], state: &mut State) -> Result<(), Reason> {
         match rule.duty {
             Duty::Move => self.follow_move(rule, words, state)?,
+            Duty::Arc(turn) => self.follow_arc(rule, turn, words, state)?,
+            Duty::Prime if state.nozzle < MELTS => return Err(Reason::ColdExtrusion(state.nozzle)),
+            Duty::Prime => {}
             Duty::Home => for_axes(words, |axis| state.position[axis] = Some(Fixed::ZERO)),
             Duty::Absolute => (state.axes, state.extruder) = (Coordinates::Absolute, Coordinates::Absolute),
             Duty::Relative => (state.axes, state.extruder) = (Coordinates::Relative, Coordinates::Relative),
@@ -285,6 +296,25 @@ impl Guard {
         }
         state.filament = to;
         Ok(())
+    }
+
+    /// Bounds what the whole arc passes, then its end like any move's.
+    fn follow_arc(&self, rule: &Rule, turn: Turn, words: &[Word], state: &mut State) -> Result<(), Reason> {
+        if state.axes == Coordinates::Relative {
+            return Err(Reason::NoArc("arcs are let through with absolute positions only"));
+        }
+        let mut from = [Fixed::ZERO; 2];
+        for (axis, letter) in ['X', 'Y'].into_iter().enumerate() {
+            from[axis] = state.position[axis].ok_or(Reason::NotHomed(letter))?;
+        }
+        let to = [value(words, 'X').unwrap_or(from[0]), value(words, 'Y').unwrap_or(from[1])];
+        let centre = ['I', 'J'].map(|letter| value(words, letter).unwrap_or(Fixed::ZERO));
+        let (low, high) = arc::extent(from, to, centre, turn).map_err(Reason::NoArc)?;
+        for (axis, letter) in ['X', 'Y'].into_iter().enumerate() {
+            within(rule.code, letter, low[axis], self.reach(axis))?;
+            within(rule.code, letter, high[axis], self.reach(axis))?;
+        }
+        self.follow_move(rule, words, state)
     }
 
     fn reach(&self, axis: usize) -> (Fixed, Fixed) {

@@ -2,6 +2,8 @@
 //!
 //! A table, so that it can be read against a firmware's manual. A code in neither table is refused as unknown.
 
+use layerlock_terms::toolpath::Turn;
+
 use crate::guard::words::Word;
 use crate::guard::{Pace, Reason};
 
@@ -17,12 +19,16 @@ pub(super) struct Rule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Duty {
     Move,
+    /// A move along a circle, all of which stays in the volume.
+    Arc(Turn),
     Home,
     Absolute,
     Relative,
     AbsoluteFeed,
     RelativeFeed,
     CountFrom,
+    /// The machine feeds back what it pulled back itself.
+    Prime,
     Motors,
     Nozzle,
     /// Takes its time, changes nothing followed here.
@@ -43,6 +49,10 @@ pub(super) enum Bound {
     Speed,
     /// Millimetres per second, up to the machine's fastest.
     SpeedPerSecond,
+    /// A circle's centre, seen from where the nozzle is.
+    Centre,
+    /// Millimetres per second squared, up to the machine's hardest.
+    Acceleration,
     Nozzle,
     Bed,
 }
@@ -111,17 +121,23 @@ const fn with(code: &'static str, duty: Duty, parameters: &'static [(&'static st
 }
 
 const MOVE: &[(&str, Bound)] = &[("XYZ", Bound::Axis), ("E", Bound::Filament), ("F", Bound::Speed)];
+const ARC: &[(&str, Bound)] =
+    &[("XY", Bound::Axis), ("IJ", Bound::Centre), ("E", Bound::Filament), ("F", Bound::Speed)];
 const AXES: &[(&str, Bound)] = &[("XYZ", Bound::Between(0, 0))];
 const MOTORS: &[(&str, Bound)] = &[("XYZE", Bound::Between(0, 0)), ("S", Bound::Between(0, 3600))];
-const ACCELERATION: Bound = Bound::Between(1, 20_000);
 
 const RULES: &[Rule] = &[
     with("G0", Duty::Move, MOVE),
     with("G1", Duty::Move, MOVE),
+    with("G2", Duty::Arc(Turn::Clockwise), ARC),
+    with("G3", Duty::Arc(Turn::Counterclockwise), ARC),
     with("G4", Duty::Wait, &[("P", Bound::Between(0, 60_000)), ("S", Bound::Between(0, 60))]),
+    plain("G10", &[]),
+    with("G11", Duty::Prime, &[]),
     plain("G21", &[]),
     with("G28", Duty::Home, &[("XYZW", Bound::Between(0, 0))]),
     with("G29", Duty::Wait, &[]),
+    with("G32", Duty::Wait, &[]),
     with("G34", Duty::Wait, &[]),
     with("G80", Duty::Wait, &[]),
     with("G90", Duty::Absolute, &[]),
@@ -140,9 +156,9 @@ const RULES: &[Rule] = &[
     with("M109", Duty::Nozzle, &[("SR", Bound::Nozzle), ("T", Bound::Between(0, 0))]),
     plain("M140", &[("S", Bound::Bed)]),
     with("M190", Duty::Wait, &[("SR", Bound::Bed)]),
-    plain("M201", &[("XYZE", ACCELERATION)]),
+    plain("M201", &[("XYZE", Bound::Acceleration)]),
     plain("M203", &[("XYZE", Bound::SpeedPerSecond)]),
-    plain("M204", &[("PRST", ACCELERATION)]),
+    plain("M204", &[("PRST", Bound::Acceleration)]),
     plain("M205", &[("XYZE", Bound::Between(0, 50)), ("J", Bound::Between(0, 1))]),
     plain("M220", &[("S", Bound::Between(10, 100))]),
     plain("M221", &[("S", Bound::Between(50, 150))]),

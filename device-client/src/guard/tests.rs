@@ -1,7 +1,7 @@
 //! The guard's promises, one line of G-code each.
 
 use layerlock_terms::machine::{MACHINES, Machine};
-use layerlock_terms::units::{Celsius, Micrometres, MmPerMinute};
+use layerlock_terms::units::{Celsius, Micrometres, MmPerMinute, MmPerSecond2};
 
 use super::*;
 
@@ -12,6 +12,7 @@ fn machine() -> Machine {
         max_nozzle: Celsius(280),
         max_bed: Celsius(110),
         max_speed: MmPerMinute(12_000),
+        max_acceleration: MmPerSecond2(3_000),
         ..MACHINES[0]
     }
 }
@@ -102,7 +103,9 @@ fn a_refused_line_moves_nothing_in_the_guards_mind() {
 
 #[test]
 fn speeds_stay_below_the_machines_fastest() {
-    for line in ["G1 X1 F12001", "G1 X1 F0", "M203 X201", "M220 S101", "M204 P20001"] {
+    for line in
+        ["G1 X1 F12001", "G1 X1 F0", "M203 X201", "M220 S101", "M204 P3001", "M204 P500 T3001", "M201 X3001"]
+    {
         out_of_bounds(line);
     }
 }
@@ -116,6 +119,75 @@ fn one_command_feeds_a_sane_length() {
     absolute.admit("G1 E90").unwrap();
     absolute.admit("G1 E180").unwrap();
     absolute.admit("G1 E300").unwrap_err();
+}
+
+#[test]
+fn arcs_inside_the_volume_pass_word_for_word() {
+    let mut guard = printing();
+    for line in [
+        "G1 X100 Y100",
+        "G2 X110 Y110 I10 E0.5",
+        "G3 X100 Y100 J-10 E0.5 F1200",
+        // Nearly flat, of a circle that reaches far out of the machine.
+        "G3 X140 Y100 I20 J900",
+        "G1 X1 Y1",
+        "G3 X1.5 Y0.5 I0.5 E0.01",
+    ] {
+        assert_eq!(guard.admit(line).unwrap().text(), line);
+    }
+}
+
+#[test]
+fn an_arc_is_bounded_all_along_and_not_at_its_ends_only() {
+    let mut guard = printing();
+    guard.admit("G1 X255 Y50").unwrap();
+    // Three quarters round: the ends are inside, the outermost points are not.
+    for line in ["G3 X255 Y70 I0 J10", "G2 X245 Y60 I0 J10"] {
+        let outcome = guard.clone().admit(line);
+        match line {
+            "G3 X255 Y70 I0 J10" => {
+                let reason = outcome.unwrap_err().reason;
+                assert!(matches!(reason, Reason::OutOfBounds { letter: 'X', .. }), "{reason}");
+            }
+            _ => assert!(outcome.is_ok()),
+        }
+    }
+    guard.admit("G1 X50 Y215").unwrap();
+    assert!(matches!(
+        guard.admit("G2 X70 Y215 I10").unwrap_err().reason,
+        Reason::OutOfBounds { letter: 'Y', .. }
+    ));
+    guard.admit("G3 X70 Y215 I10").unwrap();
+}
+
+#[test]
+fn what_firmware_might_read_as_another_arc_is_refused() {
+    let mut guard = printing();
+    guard.admit("G1 X100 Y100").unwrap();
+    for line in
+        ["G2 X100 Y100 I10", "G2 X110 Y110", "G2 X110 Y110 I9.9", "G2 I10 J10", "G3 X101 Y100 I2000 J3000"]
+    {
+        let reason = guard.clone().admit(line).unwrap_err().reason;
+        assert!(matches!(reason, Reason::NoArc(_)), "{line}: {reason}");
+    }
+    assert!(matches!(reason("G2 X110 Y110 R10"), Reason::UnknownParameter { letter: 'R', .. }));
+    assert!(matches!(reason("G2 X110 Y110 Z1 I10"), Reason::UnknownParameter { letter: 'Z', .. }));
+    guard.admit("G91").unwrap();
+    assert!(matches!(guard.admit("G2 X10 Y10 I10").unwrap_err().reason, Reason::NoArc(_)));
+}
+
+#[test]
+fn an_arc_feeds_within_the_same_bounds_as_a_line() {
+    let mut guard = printing();
+    guard.admit("G1 X100 Y100").unwrap();
+    assert!(matches!(
+        guard.admit("G2 X110 Y110 I10 E100.1").unwrap_err().reason,
+        Reason::OutOfBounds { letter: 'E', .. }
+    ));
+    let mut cold = Guard::new(&machine());
+    cold.admit("G28").unwrap();
+    assert!(matches!(cold.admit("G2 X10 Y10 I10 E1").unwrap_err().reason, Reason::ColdExtrusion(_)));
+    assert!(matches!(cold.admit("G11").unwrap_err().reason, Reason::ColdExtrusion(_)));
 }
 
 #[test]
@@ -158,7 +230,7 @@ fn a_forbidden_code_is_seen_through_its_spellings() {
 #[test]
 fn unknown_codes_and_parameters_are_refused() {
     assert_eq!(reason("M862"), Reason::UnknownCode("M862".into()));
-    assert_eq!(reason("G2 X1"), Reason::UnknownCode("G2".into()));
+    assert_eq!(reason("G5 X1"), Reason::UnknownCode("G5".into()));
     assert_eq!(reason("T1"), Reason::UnknownCode("T1".into()));
     assert_eq!(reason("G1 A1"), Reason::UnknownParameter { code: "G1".into(), letter: 'A' });
     assert_eq!(reason("G1 X1 X2"), Reason::UnknownParameter { code: "G1".into(), letter: 'X' });

@@ -29,6 +29,16 @@ impl Fixed {
         Self(units * ONE)
     }
 
+    /// In units of 10⁻⁵.
+    pub(super) const fn raw(units: i64) -> Self {
+        Self(units)
+    }
+
+    /// In units of 10⁻⁵.
+    pub(super) const fn units(self) -> i64 {
+        self.0
+    }
+
     pub(super) const fn micrometres(um: i32) -> Self {
         Self(um as i64 * (ONE / 1000))
     }
