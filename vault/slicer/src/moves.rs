@@ -1,34 +1,47 @@
 //! Traces become steps: travels, retractions, speeds, fan and temperatures.
 //!
-//! Every layer begins with the nozzle retracted and ends wherever its last line does, so that layers don't
+//! Every layer begins and ends with the filament pulled back, the first pulls it back itself; so layers don't
 //! depend on each other. A travel retracts only if it is long enough to ooze and leaves the part: inside, what
 //! oozes is never seen. So within an island a travel that would leave the part is led around, if there is a way.
+//! What is pulled back is pulled back on the way along the line just laid, which wipes the nozzle.
 
 mod cooling;
 mod crossing;
+mod overhang;
+mod pace;
 mod rails;
 
 use layerlock_terms::profile::{Key, Profile};
-use layerlock_terms::toolpath::{Feature, Layer, Path, Point, Step};
-use layerlock_terms::units::{Celsius, Micrometres, MmPerMinute};
+use layerlock_terms::toolpath::{Layer, Path, Point, Step};
+use layerlock_terms::units::{Celsius, Feed, Micrometres, MmPerMinute, MmPerSecond2};
 
-use crate::estimate::{Pace, layer_time};
+use crate::estimate::{Pace, Spent};
 use crate::flow::rate;
-use crate::geometry::{IntPoint, Region, distance};
+use crate::geometry::{IntPoint, Region, distance, length_along, towards};
 use crate::layers::Slab;
 use crate::trace::{Trace, TraceShape};
 use crossing::Fence;
 use rails::Rails;
 
-/// The layer's steps, and how long they take in seconds.
+pub(crate) use pace::feature_speed;
+
+/// What a layer's moves may go over and what carries its lines.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    /// The part on this layer.
+    pub(crate) outline: &'a Region,
+    /// The part on the layer below; nothing on the bed.
+    pub(crate) below: Option<&'a Region>,
+}
+
+/// The layer's steps, and how long they take.
 pub(crate) fn lay_out(
     islands: &[Vec<Trace>],
-    outline: &Region,
+    ground: Ground<'_>,
     slab: Slab,
     profile: &Profile,
-) -> (Layer, f64) {
-    let fence = Fence::new(outline);
-    let mut pen = Pen { profile, slab, fence, at: None, steps: Vec::new() };
+) -> (Layer, Spent) {
+    let mut pen = Pen::new(ground, slab, profile);
     pen.begin();
     for island in islands {
         let rails = pen.rails(island);
@@ -38,17 +51,16 @@ pub(crate) fn lay_out(
             pen.draw(trace);
         }
     }
+    pen.end();
     complete(pen.steps, slab, profile)
 }
 
-/// The layer of these steps, cooled and at its temperatures, and how long it takes in seconds.
-pub(crate) fn complete(mut steps: Vec<Step>, slab: Slab, profile: &Profile) -> (Layer, f64) {
-    let pace = Pace::of(profile);
-    let fan = cooling::cool(&mut steps, slab.index, &pace, profile);
-    steps.splice(0..0, heats(slab.index, profile).into_iter().chain(fan));
-    let time = layer_time(&steps, &pace);
+/// The layer of these steps, cooled and at its temperatures, and how long it takes.
+pub(crate) fn complete(mut steps: Vec<Step>, slab: Slab, profile: &Profile) -> (Layer, Spent) {
+    let (fan, spent) = cooling::cool(&mut steps, slab, &Pace::of(profile), profile);
+    steps.splice(0..0, heats(slab.index, profile).into_iter().chain([fan]));
     let (z, height) = (Micrometres(slab.top), Micrometres(slab.height));
-    (Layer { index: slab.index, z, height, steps }, time)
+    (Layer { index: slab.index, z, height, steps }, spent)
 }
 
 /// Temperatures that change once the first layer holds.
@@ -67,15 +79,40 @@ struct Pen<'a> {
     profile: &'a Profile,
     slab: Slab,
     fence: Fence,
+    /// What carries the walls; nothing where nothing is slowed for it.
+    carrier: Option<overhang::Ground<'a>>,
     /// Nothing at the layer's start: the layer before ended we don't know where.
     at: Option<IntPoint<i32>>,
+    /// Where the nozzle may wipe, from where it is: back along the line just laid, or on along the loop.
+    trail: Vec<IntPoint<i32>>,
+    acceleration: Option<MmPerSecond2>,
     steps: Vec<Step>,
 }
 
-impl Pen<'_> {
+impl<'a> Pen<'a> {
+    fn new(ground: Ground<'a>, slab: Slab, profile: &'a Profile) -> Self {
+        let slowed = profile.speed(Key::OverhangSpeed) < profile.speed(Key::OuterSpeed);
+        Self {
+            profile,
+            slab,
+            fence: Fence::new(ground.outline),
+            carrier: ground.below.filter(|_| slowed).map(overhang::Ground::new),
+            at: None,
+            trail: Vec::new(),
+            acceleration: None,
+            steps: Vec::new(),
+        }
+    }
+
     fn begin(&mut self) {
-        self.retract();
+        if self.slab.index == 0 {
+            self.retract();
+        }
         self.lift(self.slab.top);
+    }
+
+    fn end(&mut self) {
+        self.wipe();
     }
 
     /// What leads travels around inside this island, if the profile wants that.
@@ -103,7 +140,7 @@ impl Pen<'_> {
             return;
         }
         let hop = self.profile.length(Key::ZHop).0;
-        self.retract();
+        self.wipe();
         if hop > 0 {
             self.lift(self.slab.top + hop);
         }
@@ -127,9 +164,34 @@ impl Pen<'_> {
         }
     }
 
+    /// Pulls back on the way along the trail as far as there is way and time, the rest standing.
+    fn wipe(&mut self) {
+        let (whole, pull) =
+            (self.profile.filament(Key::RetractLength), self.profile.speed(Key::RetractSpeed));
+        let way = first_part(&self.trail, f64::from(self.profile.length(Key::Wipe).0));
+        let ends = self.at.zip(way.first().copied()).map_or(0.0, |(at, first)| distance(at, first));
+        let length = (ends + length_along(&way)) / 1000.0;
+        if whole.0 <= 0 || length < SHORTEST_WIPE {
+            self.retract();
+            return;
+        }
+        // As fast as all can be pulled back on the way, so that wiping takes no time of its own.
+        let fitting = f64::from(pull.0) * length / whole.to_mm();
+        let speed = (fitting as u32).clamp(SLOWEST_WIPE, self.profile.speed(Key::TravelSpeed).0);
+        let share = f64::from(pull.0) * length / f64::from(speed);
+        let pulled = Feed(((share * 100_000.0) as i32).min(whole.0));
+        let to: Vec<Point> = way.iter().copied().map(step_point).collect();
+        self.at = way.last().copied().or(self.at);
+        self.steps.push(Step::Wipe { to, length: pulled, speed: MmPerMinute(speed) });
+        if pulled < whole {
+            self.steps.push(Step::Retract { length: Feed(whole.0 - pulled.0), speed: pull });
+        }
+    }
+
     fn prime(&mut self) {
-        let length = self.profile.filament(Key::RetractLength);
-        if length.0 > 0 {
+        let length = self.profile.filament(Key::RetractLength).0;
+        if length > 0 {
+            let length = Feed(length + self.profile.filament(Key::PrimeExtra).0);
             self.steps.push(Step::Prime { length, speed: self.profile.speed(Key::RetractSpeed) });
         }
     }
@@ -139,11 +201,41 @@ impl Pen<'_> {
     }
 
     fn draw(&mut self, trace: &Trace) {
+        self.accelerate(pace::acceleration(trace.feature, self.slab.index, self.profile));
+        let speed = feature_speed(trace.feature, self.slab.index, self.profile);
+        match self.carrier.as_ref().filter(|_| trace.is_wall()).map(|carrier| carrier.parted(trace)) {
+            None => {
+                let back = (trace.shape == TraceShape::Loop).then_some(trace.points[0]);
+                self.extrude(trace, trace.points[0], trace.points[1..].iter().copied().chain(back), speed);
+            }
+            Some(stretches) => {
+                let free = self.profile.speed(Key::OverhangSpeed).0;
+                let mut from = trace.points[0];
+                for stretch in stretches {
+                    let slowed = MmPerMinute(stretch.hang.between(speed.0, free));
+                    let end = stretch.points.last().copied().unwrap_or(from);
+                    self.extrude(trace, from, stretch.points.into_iter(), slowed);
+                    from = end;
+                }
+            }
+        }
+        self.trail.clear();
+        match trace.shape {
+            TraceShape::Loop => self.trail.extend(&trace.points),
+            TraceShape::Line => self.trail.extend(trace.points.iter().rev()),
+        }
+    }
+
+    fn extrude(
+        &mut self,
+        trace: &Trace,
+        mut from: IntPoint<i32>,
+        to: impl Iterator<Item = IntPoint<i32>>,
+        speed: MmPerMinute,
+    ) {
         let rate = rate(trace.feature, trace.width, self.slab.height, self.profile);
-        let mut from = trace.points[0];
-        let back = (trace.shape == TraceShape::Loop).then_some(trace.points[0]);
         let mut points = Vec::with_capacity(trace.points.len());
-        for to in trace.points[1..].iter().copied().chain(back) {
+        for to in to {
             if to == from {
                 continue;
             }
@@ -151,11 +243,41 @@ impl Pen<'_> {
             points.push((step_point(to), fed));
             from = to;
         }
-        let speed = feature_speed(trace.feature, self.slab.index, self.profile);
+        if points.is_empty() {
+            return;
+        }
         let width = Micrometres(trace.width);
         self.steps.push(Step::Extrude(Path { feature: trace.feature, width, speed, climb: None, points }));
         self.at = Some(from);
     }
+
+    fn accelerate(&mut self, printing: MmPerSecond2) {
+        if self.acceleration.replace(printing) != Some(printing) {
+            let travelling = self.profile.acceleration(Key::TravelAcceleration);
+            self.steps.push(Step::Acceleration { printing, travelling });
+        }
+    }
+}
+
+/// Wipes shorter than this are no wipes, in millimetres.
+const SHORTEST_WIPE: f64 = 0.2;
+
+/// However much is pulled back, the nozzle does not stay on its line for longer, in millimetres per minute.
+const SLOWEST_WIPE: u32 = 480;
+
+/// The first `length` micrometres of a way.
+fn first_part(way: &[IntPoint<i32>], length: f64) -> Vec<IntPoint<i32>> {
+    let (mut part, mut left) = (Vec::new(), length);
+    for pair in way.windows(2) {
+        let step = distance(pair[0], pair[1]);
+        if step >= left {
+            part.push(towards(pair[0], pair[1], left));
+            break;
+        }
+        part.push(pair[1]);
+        left -= step;
+    }
+    part
 }
 
 /// Speed of the vertical axis, in millimetres per minute: what the slowest lead screw bears.
@@ -163,21 +285,4 @@ pub(crate) const LIFT_SPEED: MmPerMinute = MmPerMinute(600);
 
 pub(crate) fn step_point(p: IntPoint<i32>) -> Point {
     Point { x: p.x, y: p.y }
-}
-
-/// The profile's speed for a feature.
-pub(crate) fn feature_speed(feature: Feature, index: u32, profile: &Profile) -> MmPerMinute {
-    let key = match feature {
-        Feature::Bridge => Key::BridgeSpeed,
-        _ if index == 0 => Key::FirstLayerSpeed,
-        Feature::OuterPerimeter => Key::OuterSpeed,
-        Feature::InnerPerimeter => Key::InnerSpeed,
-        Feature::TopSurface => Key::TopSpeed,
-        Feature::SparseInfill | Feature::Skirt => Key::SparseSpeed,
-        Feature::Support => Key::SupportSpeed,
-        Feature::SupportInterface => Key::SupportInterfaceSpeed,
-        Feature::GapFill | Feature::ThinWall => Key::ThinSpeed,
-        Feature::SolidInfill | Feature::BottomSurface => Key::SolidSpeed,
-    };
-    profile.speed(key)
 }

@@ -1,13 +1,21 @@
 //! In which order a layer's traces are laid, where loops begin and which way lines run.
 //!
+//! Walls come turned to their seams by [`Seams`], which goes from layer to layer; all else begins where the nozzle is.
+//!
 //! Island by island, so that the nozzle rarely crosses air; a tower of support is an island too. Inside an island
 //! walls first (which of them, the profile says), then solid places, then sparse; among equals the nearest next.
+
+mod near;
+mod seam;
 
 use layerlock_terms::profile::{Order, Profile, Seam};
 use layerlock_terms::toolpath::Feature;
 
-use crate::geometry::{Bounds, IntPoint, Region, distance, inside, point, turn};
+use crate::geometry::{Bounds, IntPoint, Region, distance, inside, point};
 use crate::trace::{Trace, TraceShape};
+use near::Near;
+
+pub(crate) use seam::Seams;
 
 /// The traces in printing order, each as it will be run, island by island.
 pub(crate) fn arrange(
@@ -21,18 +29,37 @@ pub(crate) fn arrange(
     let (around, traces): (Vec<_>, Vec<_>) =
         traces.into_iter().partition(|trace| trace.feature == Feature::Skirt);
     for ring in around {
-        let ring = begin(ring, at, Seam::Nearest);
+        let ring = begin(ring, at, Start::Anywhere);
         at = end(&ring);
         arranged.push(vec![ring]);
     }
     let (held, traces): (Vec<_>, Vec<_>) = traces.into_iter().partition(is_support);
     let mut islands = split(traces, outline);
     islands.extend(split(held, supports));
-    while !islands.is_empty() {
-        let nearest = nearest_index(islands.iter().map(|island| approach(island, at)));
-        arranged.push(arrange_island(islands.swap_remove(nearest), &mut at, profile));
+    let mut near = Near::new(
+        islands
+            .iter()
+            .enumerate()
+            .flat_map(|(number, island)| island.iter().map(move |trace| (number as u32, trace.points[0]))),
+    );
+    while let Some(nearest) = near.take(at) {
+        arranged.push(arrange_island(std::mem::take(&mut islands[nearest]), &mut at, profile));
     }
     arranged
+}
+
+/// Where a loop may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// At its first point, where its seam was put.
+    AtItsSeam,
+    Anywhere,
+}
+
+impl Start {
+    fn of(trace: &Trace, profile: &Profile) -> Self {
+        if trace.is_wall() && profile.seam() != Seam::Nearest { Self::AtItsSeam } else { Self::Anywhere }
+    }
 }
 
 fn is_support(trace: &Trace) -> bool {
@@ -52,11 +79,6 @@ fn split(traces: Vec<Trace>, outline: &Region) -> Vec<Vec<Trace>> {
     }
     islands.retain(|island| !island.is_empty());
     islands
-}
-
-/// How far an island's nearest trace is.
-fn approach(island: &[Trace], at: IntPoint<i32>) -> f64 {
-    island.iter().map(|trace| distance(trace.points[0], at)).fold(f64::MAX, f64::min)
 }
 
 fn nearest_index(distances: impl Iterator<Item = f64>) -> usize {
@@ -80,11 +102,13 @@ fn arrange_island(mut island: Vec<Trace>, at: &mut IntPoint<i32>, profile: &Prof
         while let Some(next) = rest.next_if(|trace| rank(trace, outer_first) == rank_now) {
             equals.push(next);
         }
-        while !equals.is_empty() {
-            let nearest = nearest_index(equals.iter().map(|trace| reach(trace, *at)));
-            let trace = equals.swap_remove(nearest);
-            let seam = if is_support(&trace) { Seam::Nearest } else { profile.seam() };
-            let trace = begin(trace, *at, seam);
+        let mut near = Near::new(equals.iter().enumerate().flat_map(|(number, trace)| {
+            starts(trace, Start::of(trace, profile)).map(move |p| (number as u32, p))
+        }));
+        let mut equals: Vec<Option<Trace>> = equals.into_iter().map(Some).collect();
+        while let Some(trace) = near.take(*at).and_then(|nearest| equals[nearest].take()) {
+            let start = Start::of(&trace, profile);
+            let trace = begin(trace, *at, start);
             *at = end(&trace);
             arranged.push(trace);
         }
@@ -105,51 +129,32 @@ fn rank(trace: &Trace, outer_first: bool) -> (u8, i32) {
     }
 }
 
-/// How far the nozzle travels to where the trace could begin.
-fn reach(trace: &Trace, at: IntPoint<i32>) -> f64 {
-    match trace.shape {
-        TraceShape::Loop => trace.points.iter().map(|p| distance(*p, at)).fold(f64::MAX, f64::min),
-        TraceShape::Line => {
-            distance(trace.points[0], at).min(distance(trace.points[trace.points.len() - 1], at))
-        }
-    }
+/// Where the trace could begin.
+fn starts(trace: &Trace, start: Start) -> impl Iterator<Item = IntPoint<i32>> + '_ {
+    let last = trace.points.len() - 1;
+    let step = match (trace.shape, start) {
+        (TraceShape::Loop, Start::Anywhere) => 1,
+        (TraceShape::Loop, Start::AtItsSeam) => trace.points.len(),
+        (TraceShape::Line, _) => last.max(1),
+    };
+    trace.points.iter().step_by(step).copied()
 }
 
-/// Turns a loop to its seam, and a line to its nearer end.
-fn begin(mut trace: Trace, at: IntPoint<i32>, seam: Seam) -> Trace {
-    match trace.shape {
-        TraceShape::Loop => {
-            let first = match seam {
-                Seam::Nearest => nearest_index(trace.points.iter().map(|p| distance(*p, at))),
-                Seam::Rear => rear(&trace.points),
-                Seam::Corner => corner(&trace.points),
-            };
+/// Turns a loop to where it begins, and a line to its nearer end.
+fn begin(mut trace: Trace, at: IntPoint<i32>, start: Start) -> Trace {
+    match (trace.shape, start) {
+        (TraceShape::Loop, Start::AtItsSeam) => {}
+        (TraceShape::Loop, Start::Anywhere) => {
+            let first = nearest_index(trace.points.iter().map(|p| distance(*p, at)));
             trace.points.rotate_left(first);
         }
-        TraceShape::Line => {
+        (TraceShape::Line, _) => {
             if distance(trace.points[trace.points.len() - 1], at) < distance(trace.points[0], at) {
                 trace.points.reverse();
             }
         }
     }
     trace
-}
-
-/// The point furthest back; of several, the one furthest right.
-fn rear(points: &[IntPoint<i32>]) -> usize {
-    (0..points.len()).max_by_key(|at| (points[*at].y, points[*at].x)).unwrap_or(0)
-}
-
-/// The sharpest inward corner; the sharpest outward one where none turns inward; the rearmost of much the same.
-fn corner(points: &[IntPoint<i32>]) -> usize {
-    let count = points.len();
-    let score = |at: usize| {
-        let turn = turn(points[(at + count - 1) % count], points[at], points[(at + 1) % count]);
-        // Inward corners hide a seam best; steps of a tenth keep rounding from moving the seam about.
-        let sharpness = if turn < 0.0 { -turn * 2.0 } else { turn };
-        (sharpness * 10.0).round() as i64
-    };
-    (0..count).max_by_key(|at| (score(*at), points[*at].y, points[*at].x)).unwrap_or(0)
 }
 
 /// Where the nozzle is when the trace is laid.

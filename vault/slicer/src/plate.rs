@@ -10,7 +10,8 @@ use layerlock_terms::toolpath::{Layer, Path, Point, Step};
 use layerlock_terms::units::Micrometres;
 
 use crate::error::SliceError;
-use crate::estimate::{Pace, layer_time};
+use crate::estimate::{Pace, Spent, spend};
+use crate::layers::Slab;
 
 /// How far above the finished parts the nozzle passes on its way to the next one.
 const PASSING: i32 = 2_000;
@@ -72,35 +73,42 @@ impl Plate {
         }
     }
 
-    /// The layer as it is printed in this round, and how long that takes in seconds.
-    pub(crate) fn lay(&self, layer: Layer, seconds: f64, round: u32, profile: &Profile) -> (Layer, f64) {
+    /// The layer as it is printed in this round, and how long that takes.
+    pub(crate) fn lay(&self, layer: Layer, spent: Spent, round: u32, profile: &Profile) -> (Layer, Spent) {
         if let [[0, 0]] = self.offsets[..] {
-            return (layer, seconds);
+            return (layer, spent);
         }
         let steps = match self.sequence {
             Sequence::Together => self.all_parts(&layer),
             Sequence::OneByOne(passing) => {
                 let offset = self.offsets[round as usize];
-                let mut steps: Vec<Step> = layer.steps.iter().map(|step| moved(step, offset)).collect();
-                if round > 0 && layer.index == 0 {
-                    pass_over(&mut steps, passing, profile);
+                if round == 0 {
+                    layer.steps.iter().map(|step| moved(step, offset)).collect()
+                } else {
+                    let mut steps = begun(&layer).map(|step| moved(step, offset)).collect();
+                    if layer.index == 0 {
+                        pass_over(&mut steps, passing, profile);
+                    }
+                    steps
                 }
-                steps
             }
         };
-        let time = layer_time(&steps, &Pace::of(profile));
-        (Layer { steps, ..layer }, time)
+        let slab = Slab { index: layer.index, top: layer.z.0, height: layer.height.0 };
+        let spent = spend(&steps, slab, &Pace::of(profile));
+        (Layer { steps, ..layer }, spent)
     }
 
     /// The layer once for each part: there on even layers, back on odd ones.
     fn all_parts(&self, layer: &Layer) -> Vec<Step> {
-        let steps =
-            |offset: &[i32; 2]| layer.steps.iter().map(|step| moved(step, *offset)).collect::<Vec<_>>();
-        if layer.index.is_multiple_of(2) {
-            self.offsets.iter().flat_map(steps).collect()
-        } else {
-            self.offsets.iter().rev().flat_map(steps).collect()
+        let mut offsets = self.offsets.clone();
+        if !layer.index.is_multiple_of(2) {
+            offsets.reverse();
         }
+        let mut steps: Vec<Step> = layer.steps.iter().map(|step| moved(step, offsets[0])).collect();
+        for offset in &offsets[1..] {
+            steps.extend(begun(layer).map(|step| moved(step, *offset)));
+        }
+        steps
     }
 }
 
@@ -148,8 +156,27 @@ fn moved(step: &Step, [x, y]: [i32; 2]) -> Step {
             let points = path.points.iter().map(|(to, fed)| (shift(to), *fed)).collect();
             Step::Extrude(Path { points, ..path.clone() })
         }
-        other => other.clone(),
+        Step::Wipe { to, length, speed } => {
+            Step::Wipe { to: to.iter().map(shift).collect(), length: *length, speed: *speed }
+        }
+        Step::Retract { .. }
+        | Step::Prime { .. }
+        | Step::Lift { .. }
+        | Step::Fan(_)
+        | Step::Nozzle(_)
+        | Step::Bed(_)
+        | Step::Acceleration { .. } => step.clone(),
     }
+}
+
+/// A layer's steps for a part after the first: what the print's first layer pulls back before it begins was pulled
+/// back when the part before it ended.
+fn begun(layer: &Layer) -> impl Iterator<Item = &Step> {
+    let opening = match layer.index {
+        0 => layer.steps.iter().position(|step| matches!(step, Step::Retract { .. })),
+        _ => None,
+    };
+    layer.steps.iter().enumerate().filter(move |(at, _)| Some(*at) != opening).map(|(_, step)| step)
 }
 
 /// Lets the nozzle rise over what stands already before it goes to the next part, and come down only there.

@@ -12,12 +12,13 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use layerlock_terms::profile::{Key, Profile, Support};
-use layerlock_terms::toolpath::{Epilogue, Layer, Piece, Point3, Prologue, Step};
+use layerlock_terms::toolpath::{Epilogue, Feature, Layer, Piece, Point, Point3, Prologue, Step, Times};
 use layerlock_terms::units::{Micrometres, Millis};
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{SinkClosed, SliceError};
+use crate::estimate::{Pace, Spent, approach};
 use crate::filling;
 use crate::flow::Flow;
 use crate::geometry::Region;
@@ -25,8 +26,8 @@ use crate::heal::{Healing, heal, overlaps};
 use crate::layers::{Schedule, Slab, contours};
 use crate::mesh::Mesh;
 use crate::modifiers::{Lists, Modifier, Requested, Shaper, Sweeps};
-use crate::moves::lay_out;
-use crate::order::arrange;
+use crate::moves::{Ground, lay_out};
+use crate::order::{Seams, arrange};
 use crate::perimeters::{self, Walls};
 use crate::place::{Extent, Frame, Placed, Turn, check};
 use crate::plate::Plate;
@@ -34,6 +35,7 @@ use crate::regions::{Compensation, unite};
 use crate::skirt;
 use crate::supports::{self, Plan, Stand};
 use crate::surfaces::{Neighbours, divide};
+use crate::trace::Trace;
 use crate::vase::Spiral;
 
 /// Layers a worker gets in each batch.
@@ -137,7 +139,7 @@ impl Press<'_> {
         for round in 0..rounds {
             self.round(round, &mut total, sink)?;
         }
-        let epilogue = total.epilogue(count * rounds);
+        let epilogue = total.epilogue(count * rounds, self.profile);
         sink(Piece::Epilogue(epilogue))?;
         Ok(epilogue)
     }
@@ -153,11 +155,13 @@ impl Press<'_> {
         let batch = BATCH * self.pool.current_num_threads() as u32;
         let mut spiral = Spiral::asked(self.profile)?;
         let mut window = Window::new(self);
+        let mut seams = Seams::default();
+        let pace = Pace::of(self.profile);
         for from in (0..count).step_by(batch as usize) {
             let to = (from + batch).min(count);
             window.reach(self, to);
             let flat = spiral.as_ref().map_or(to, |spiral| spiral.begins().clamp(from, to));
-            let mut done = self.finish(&window, from, flat);
+            let mut done = self.finish(&window, &mut seams, from..flat);
             if let Some(spiral) = &mut spiral {
                 self.wind(spiral, &window, flat..to, &mut done)?;
             }
@@ -165,10 +169,10 @@ impl Press<'_> {
                 self.refuse_floating(&done)?;
                 sink(Piece::Prologue(self.prologue()))?;
             }
-            for (layer, seconds) in done {
-                let (layer, seconds) = self.plate.lay(layer, seconds, round, self.profile);
+            for (layer, spent) in done {
+                let (layer, spent) = self.plate.lay(layer, spent, round, self.profile);
                 let layer = Layer { index: round * count + layer.index, ..layer };
-                total.add(&layer, seconds);
+                total.add(&layer, &spent, &pace);
                 sink(Piece::Layer(layer))?;
             }
             window.drop_below(to);
@@ -198,9 +202,15 @@ impl Press<'_> {
         perimeters::build(outline, &Flow::on(slab, self.profile), self.profile)
     }
 
-    /// Fills, orders and lays out layers `from..to`.
-    fn finish(&self, window: &Window<'_>, from: u32, to: u32) -> Vec<(Layer, f64)> {
-        self.pool.install(|| (from..to).into_par_iter().map(|index| self.finish_one(window, index)).collect())
+    /// Fills, orders and lays out these layers; the seams go from each to the next.
+    fn finish(&self, window: &Window<'_>, seams: &mut Seams, layers: Range<u32>) -> Vec<(Layer, Spent)> {
+        let draw = || layers.clone().into_par_iter().map(|index| self.draw(window, index)).collect();
+        let mut drawn: Vec<Vec<Trace>> = self.pool.install(draw);
+        for (traces, index) in drawn.iter_mut().zip(layers.clone()) {
+            seams.place(traces, index, self.profile);
+        }
+        let lay = |(traces, index)| self.lay(window, index, traces);
+        self.pool.install(|| drawn.into_par_iter().zip(layers).map(lay).collect())
     }
 
     /// Winds a spiral's turns, each from where the one before it ended.
@@ -209,7 +219,7 @@ impl Press<'_> {
         spiral: &mut Spiral<'_>,
         window: &Window<'_>,
         turns: Range<u32>,
-        done: &mut Vec<(Layer, f64)>,
+        done: &mut Vec<(Layer, Spent)>,
     ) -> Result<(), SliceError> {
         for index in turns {
             let outline = window.outline(index).expect("the window reaches the layer");
@@ -218,7 +228,8 @@ impl Press<'_> {
         Ok(())
     }
 
-    fn finish_one(&self, window: &Window<'_>, index: u32) -> (Layer, f64) {
+    /// Every line of a layer, in no order.
+    fn draw(&self, window: &Window<'_>, index: u32) -> Vec<Trace> {
         let slab = self.schedule.slab(index);
         let flow = Flow::on(slab, self.profile);
         let walls = window.walls(index).expect("the window reaches the layer");
@@ -239,12 +250,21 @@ impl Press<'_> {
             traces.extend(skirt::trace(&all, &flow, self.profile));
         }
         traces.retain(|trace| trace.points.len() > 1);
+        traces
+    }
+
+    /// Puts a layer's lines in order and moves between them.
+    fn lay(&self, window: &Window<'_>, index: u32, traces: Vec<Trace>) -> (Layer, Spent) {
+        let walls = window.walls(index).expect("the window reaches the layer");
+        let stand = window.stand(index);
+        let below = index.checked_sub(1).and_then(|below| window.outline(below));
+        let ground = Ground { outline: &walls.outline, below };
         let arranged = arrange(traces, &walls.outline, &stand.column, self.profile);
-        lay_out(&arranged, &walls.outline, slab, self.profile)
+        lay_out(&arranged, ground, self.schedule.slab(index), self.profile)
     }
 
     /// Refuses a part of which the first layer would be lost: everything above it would be laid on air.
-    fn refuse_floating(&self, done: &[(Layer, f64)]) -> Result<(), SliceError> {
+    fn refuse_floating(&self, done: &[(Layer, Spent)]) -> Result<(), SliceError> {
         let drawn = |layer: &Layer| layer.steps.iter().any(|step| matches!(step, Step::Extrude(_)));
         match done.first() {
             Some((layer, _)) if !drawn(layer) => Err(SliceError::NoFirstLayer { missing: layer.height }),
@@ -369,7 +389,9 @@ impl<'a> Window<'a> {
 
 /// What is summed over all layers.
 struct Total {
-    seconds: f64,
+    spent: Spent,
+    /// Where the last layer ended.
+    ended: Option<Point>,
     filament: i64,
     min: Point3,
     max: Point3,
@@ -378,17 +400,26 @@ struct Total {
 impl Default for Total {
     fn default() -> Self {
         let corner = |c| Point3 { x: c, y: c, z: c };
-        Self { seconds: 0.0, filament: 0, min: corner(i32::MAX), max: corner(i32::MIN) }
+        Self {
+            spent: Spent::default(),
+            ended: None,
+            filament: 0,
+            min: corner(i32::MAX),
+            max: corner(i32::MIN),
+        }
     }
 }
 
 impl Total {
-    fn add(&mut self, layer: &Layer, seconds: f64) {
-        self.seconds += seconds;
+    fn add(&mut self, layer: &Layer, spent: &Spent, pace: &Pace) {
+        self.spent.add(spent);
+        if let Some(from) = self.ended {
+            self.spent.add_between(approach(from, &layer.steps, pace));
+        }
         let mut at = None;
         for step in &layer.steps {
             match step {
-                Step::Travel { to, .. } => at = to.last().copied().or(at),
+                Step::Travel { to, .. } | Step::Wipe { to, .. } => at = to.last().copied().or(at),
                 Step::Extrude(path) => {
                     for (to, fed) in &path.points {
                         self.filament += i64::from(fed.0);
@@ -401,6 +432,7 @@ impl Total {
                 _ => {}
             }
         }
+        self.ended = at.or(self.ended);
     }
 
     fn cover(&mut self, x: i32, y: i32, z: Micrometres) {
@@ -408,13 +440,21 @@ impl Total {
         self.max = Point3 { x: self.max.x.max(x), y: self.max.y.max(y), z: self.max.z.max(z.0) };
     }
 
-    fn epilogue(&self, layers: u32) -> Epilogue {
+    fn epilogue(&self, layers: u32, profile: &Profile) -> Epilogue {
+        let millis = |seconds: f64| Millis((seconds * 1000.0).round() as u64);
+        let mut times = Times::default();
+        for feature in Feature::ALL {
+            times.set(feature, millis(self.spent.on(feature)));
+        }
+        let filament_um = (self.filament / 100).unsigned_abs();
         Epilogue {
             layers,
-            duration: Millis((self.seconds * 1000.0).round() as u64),
-            filament_um: (self.filament / 100).unsigned_abs(),
+            duration: millis(self.spent.all()),
+            filament_um,
+            mass: profile.mass(filament_um),
             min: self.min,
             max: self.max,
+            times,
         }
     }
 }

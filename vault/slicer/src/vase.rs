@@ -10,6 +10,7 @@ use layerlock_terms::toolpath::{Feature, Layer, Path, Rate, Step};
 use layerlock_terms::units::{Feed, Micrometres};
 
 use crate::error::SliceError;
+use crate::estimate::Spent;
 use crate::flow::rate;
 use crate::geometry::{Bounds, IntPoint, Region, distance, length_along, point, towards};
 use crate::layers::Slab;
@@ -59,13 +60,13 @@ impl<'a> Spiral<'a> {
         self.profile.count(Key::BottomLayers).max(1)
     }
 
-    /// The layer of the next turn, and how long it takes in seconds; `next` is the outline of the layer above.
+    /// The layer of the next turn, and how long it takes; `next` is the outline of the layer above.
     pub(crate) fn turn(
         &mut self,
         outline: &Region,
         next: Option<&Region>,
         slab: Slab,
-    ) -> Result<(Layer, f64), SliceError> {
+    ) -> Result<(Layer, Spent), SliceError> {
         let Some(ring) = self.ring(outline, slab)? else {
             self.end(slab)?;
             return Ok(complete(Vec::new(), slab, self.profile));
@@ -133,7 +134,8 @@ impl<'a> Spiral<'a> {
         if self.last.is_some() || length.0 == 0 {
             return vec![lift, travel];
         }
-        vec![Step::Retract { length, speed }, lift, travel, Step::Prime { length, speed }]
+        // The solid layer below ended with the filament pulled back.
+        vec![lift, travel, Step::Prime { length, speed }]
     }
 
     fn path(&self, points: &[IntPoint<i32>], ramp: Ramp, climb: Option<i32>, slab: Slab) -> Step {

@@ -62,6 +62,22 @@ impl Fence {
         })
     }
 
+    /// How far `p` is outside the outline, negative inside; nothing if no edge is within `reach`.
+    pub(super) fn offset(&self, p: IntPoint<i32>, reach: i32) -> Option<f64> {
+        let mut best = Nearest { square: f64::from(reach).powi(2), upright: 0.0, outside: None };
+        let span = |at: f64| (at - f64::from(reach), at + f64::from(reach));
+        let (left, right) = span(f64::from(p.x));
+        for row in self.row(p.y.saturating_sub(reach))..=self.row(p.y.saturating_add(reach)) {
+            for column in self.column(left)..=self.column(right) {
+                let bucket = row * self.columns + column;
+                let items = &self.items[self.starts[bucket] as usize..self.starts[bucket + 1] as usize];
+                items.iter().for_each(|edge| best.look(p, self.edges[*edge as usize]));
+            }
+        }
+        let off = best.square.sqrt();
+        best.outside.map(|outside| if outside { off } else { -off })
+    }
+
     /// Visits every bucket in each row's span of the line, until `each` says false; false if it did.
     fn visit(&self, a: IntPoint<i32>, b: IntPoint<i32>, mut each: impl FnMut(usize) -> bool) -> bool {
         let (low, high) = if a.y <= b.y { (a, b) } else { (b, a) };
@@ -96,6 +112,36 @@ impl Fence {
     }
 }
 
+/// The edge nearest to a place so far.
+struct Nearest {
+    square: f64,
+    /// How far the place is from the edge's whole line: where two edges meet at the nearest point, the one it is
+    /// farther from says on which side of the outline it lies.
+    upright: f64,
+    outside: Option<bool>,
+}
+
+impl Nearest {
+    fn look(&mut self, p: IntPoint<i32>, [a, b]: [IntPoint<i32>; 2]) {
+        let (dx, dy) = (f64::from(b.x) - f64::from(a.x), f64::from(b.y) - f64::from(a.y));
+        let (px, py) = (f64::from(p.x) - f64::from(a.x), f64::from(p.y) - f64::from(a.y));
+        let whole = dx * dx + dy * dy;
+        if whole == 0.0 {
+            return;
+        }
+        let share = ((px * dx + py * dy) / whole).clamp(0.0, 1.0);
+        let (ex, ey) = (px - share * dx, py - share * dy);
+        let square = ex * ex + ey * ey;
+        // The part lies to the left of its edges.
+        let cross = dx * py - dy * px;
+        let upright = cross.abs() / whole.sqrt();
+        let same = (square - self.square).abs() < 1.0;
+        if (same && upright > self.upright) || (!same && square < self.square) {
+            *self = Self { square, upright, outside: Some(cross < 0.0) };
+        }
+    }
+}
+
 /// Whether the segments meet.
 fn crosses(a: IntPoint<i32>, b: IntPoint<i32>, [c, d]: [IntPoint<i32>; 2]) -> bool {
     let side = |p: IntPoint<i32>, q: IntPoint<i32>, r: IntPoint<i32>| {
@@ -127,6 +173,23 @@ mod tests {
         assert!(fence.clear(point(1_000, 15_000), point(9_000, 15_000)));
         assert!(!fence.clear(point(1_000, 15_000), point(29_000, 15_100)));
         assert!(!fence.clear(point(15_000, 1_000), point(15_100, 29_000)));
+    }
+
+    #[test]
+    fn places_are_as_far_out_as_they_are_and_inside_is_negative() {
+        let fence = Fence::new(&frame());
+        for (x, y, off) in [
+            (15_000, -400, Some(400.0)),
+            (15_000, 300, Some(-300.0)),
+            (15_000, 10_250, Some(250.0)),
+            (9_800, 15_000, Some(-200.0)),
+            (-300, -400, Some(500.0)),
+            (9_700, 9_600, Some(-500.0)),
+            (5_000, 5_000, None),
+            (15_000, 15_000, None),
+        ] {
+            assert_eq!(fence.offset(point(x, y), 600), off, "{x} {y}");
+        }
     }
 
     #[test]

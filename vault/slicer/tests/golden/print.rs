@@ -250,8 +250,16 @@ impl Laid {
         legs
     }
 
+    /// How often the filament is pulled back, with a wipe or without.
     pub(crate) fn retractions(&self) -> usize {
-        self.layer.steps.iter().filter(|step| matches!(step, Step::Retract { .. })).count()
+        let mut before = None;
+        let begins = |step: &&Step| {
+            let pulls = |step: &Step| matches!(step, Step::Retract { .. } | Step::Wipe { .. });
+            let first = pulls(step) && !before.is_some_and(pulls);
+            before = Some(*step);
+            first
+        };
+        self.layer.steps.iter().filter(begins).count()
     }
 
     fn filament(&self) -> f64 {
