@@ -100,18 +100,32 @@ pub struct Slice {
     /// What changes the model first.
     #[command(flatten)]
     pub changes: changes::Changes,
+    /// How lines are written.
+    #[command(flatten)]
+    pub lines: Lines,
     /// Write layers, times and material as JSON
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
     /// Slicing threads; all cores without it
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
-    /// Draw the sliced part as PNG
-    #[arg(long, value_name = "FILE")]
-    pub picture: Option<PathBuf>,
-    /// Draw this one layer instead of the whole part, counted from 0
-    #[arg(long, value_name = "N", requires = "picture")]
-    pub layer: Option<u32>,
+}
+
+/// How G-code is written, where the machine's own firmware is not what reads it or has a choice.
+#[derive(Debug, Clone, Args)]
+pub struct Lines {
+    /// Which firmware reads it: marlin, klipper, reprap; the machine's own without it
+    #[arg(long, value_name = "NAME")]
+    pub dialect: Option<String>,
+    /// Count filament from each layer's start (M82) and not from move to move (M83)
+    #[arg(long)]
+    pub absolute_extrusion: bool,
+    /// Leave pulling back to the firmware (G10, G11)
+    #[arg(long)]
+    pub firmware_retraction: bool,
+    /// Write arcs (G2, G3) where they leave the lines by no more than this many micrometres
+    #[arg(long, value_name = "UM", value_parser = clap::value_parser!(i32).range(1..=200))]
+    pub arcs: Option<i32>,
 }
 
 /// `layerlock serve`.

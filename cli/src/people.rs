@@ -1,9 +1,5 @@
 //! Numbers as people say them.
 
-use std::f64::consts::PI;
-
-use layerlock_terms::profile::Profile;
-
 /// `1 h 02 min`, `3 min 20 s`, `12 s`.
 pub fn span(seconds: f64) -> String {
     let whole = seconds.round().max(0.0) as u64;
@@ -22,14 +18,6 @@ pub fn bytes(count: u64) -> String {
         1_000..1_000_000 => format!("{:.1} kB", count as f64 / 1e3),
         1_000_000.. => format!("{:.1} MB", count as f64 / 1e6),
     }
-}
-
-/// Mass of this much filament, grams.
-pub fn grams(profile: &Profile, filament_um: u64) -> f64 {
-    let radius_cm = profile.machine().filament.to_mm() / 20.0;
-    let length_cm = filament_um as f64 / 1e4;
-    let density = f64::from(profile.material().density_centigrams()) / 100.0;
-    PI * radius_cm * radius_cm * length_cm * density
 }
 
 #[cfg(test)]

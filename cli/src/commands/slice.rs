@@ -2,23 +2,26 @@
 
 mod picture;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use layerlock_device::gcode::{Comments, GcodeError, Marlin};
+use layerlock_device::gcode::{Comments, Extrusion, GcodeError, Marlin, Retraction, Style};
 use layerlock_slicer::mesh::{Limits, Mesh, MeshError, parse};
 use layerlock_slicer::modifiers::Modifier;
 use layerlock_slicer::{SinkClosed, SliceError, slice_modified};
+use layerlock_terms::machine::{Dialect, UnknownName};
 use layerlock_terms::profile::{Key, Profile};
 use layerlock_terms::toolpath::{Epilogue, Piece};
+use layerlock_terms::units::Micrometres;
 use serde::Serialize;
 
 use self::picture::Picture;
-use crate::args::Slice;
 use crate::args::changes::Changes;
+use crate::args::{Lines, Slice};
 use crate::commands::show;
 use crate::files;
 use crate::people;
@@ -30,6 +33,9 @@ pub enum SliceCommandError {
     /// A name, setting or value.
     #[error(transparent)]
     Printing(#[from] PrintingError),
+    /// A firmware nobody knows.
+    #[error(transparent)]
+    Dialect(#[from] UnknownName),
     /// The file is no mesh.
     #[error("{file}: {error}")]
     Mesh {
@@ -60,6 +66,8 @@ pub struct Stats {
     pub filament_m: f64,
     /// Filament, grams.
     pub filament_g: f64,
+    /// Printing time by what it is spent on; what is left is moves in between.
+    pub feature_seconds: BTreeMap<String, f64>,
     /// Triangles in the model.
     pub triangles: usize,
     /// What was wrong with the model and what was done about it, a sentence for each kind.
@@ -89,7 +97,7 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
         args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
 
     let beside = beside(&args.model, &args.output)?;
-    let mut writer = Writer::new(&beside)?;
+    let mut writer = Writer::new(&beside, style(&args.lines)?)?;
     let bar = show::layer_count("slicing");
     show::now_of(&bar, "slicing", layers_about(&mesh, &profile));
     let mut picture = args.picture.clone().map(|file| Picture::new(file, args.layer));
@@ -115,7 +123,7 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
     if let Some(picture) = &picture {
         picture.write(profile.machine(), &written.epilogue)?;
     }
-    let stats = written.stats(&profile, mesh.triangles.len(), healing, parse_ms);
+    let stats = written.stats(mesh.triangles.len(), healing, parse_ms);
     if let Some(file) = &args.stats {
         files::write_public(file, &serde_json::to_vec_pretty(&stats).expect("stats are plain numbers"))?;
     }
@@ -150,6 +158,17 @@ impl Others {
         let meshes = meshes.chain(self.common.iter().map(Modifier::Intersect));
         meshes.chain(changes.lettering().map(Modifier::Text)).collect()
     }
+}
+
+/// How the lines are written.
+fn style(lines: &Lines) -> Result<Style, UnknownName> {
+    Ok(Style {
+        comments: Comments::Kept,
+        dialect: lines.dialect.as_deref().map(Dialect::named).transpose()?,
+        extrusion: if lines.absolute_extrusion { Extrusion::Absolute } else { Extrusion::Relative },
+        retraction: if lines.firmware_retraction { Retraction::Firmware } else { Retraction::Moves },
+        arcs: lines.arcs.map(Micrometres),
+    })
 }
 
 /// Where the output grows before it gets its name. The model itself, a folder and a device are no outputs: a
@@ -203,11 +222,11 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(path: &Path) -> io::Result<Self> {
+    fn new(path: &Path, style: Style) -> io::Result<Self> {
         let file = File::create(path)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
         Ok(Self {
-            marlin: Marlin::new(Comments::Kept),
+            marlin: Marlin::with(style),
             file: BufWriter::new(file),
             begun: Instant::now(),
             first_layer_ms: None,
@@ -236,12 +255,10 @@ impl Writer {
             Piece::Epilogue(epilogue) => self.epilogue = Some(*epilogue),
         }
         self.toolpath_bytes += piece.emit().len() as u64;
-        for line in self.marlin.lines(piece)? {
-            self.file.write_all(line.as_bytes())?;
-            self.file.write_all(b"\n")?;
-            self.lines += 1;
-            self.gcode_bytes += line.len() as u64 + 1;
-        }
+        let text = self.marlin.text(piece)?;
+        self.file.write_all(text)?;
+        self.lines += text.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.gcode_bytes += text.len() as u64;
         Ok(())
     }
 
@@ -272,13 +289,14 @@ struct Written {
 }
 
 impl Written {
-    fn stats(self, profile: &Profile, triangles: usize, healing: Vec<String>, parse_ms: u128) -> Stats {
+    fn stats(self, triangles: usize, healing: Vec<String>, parse_ms: u128) -> Stats {
         let filament_m = self.epilogue.filament_um as f64 / 1e6;
         Stats {
             layers: self.epilogue.layers,
             print_seconds: self.epilogue.duration.0 as f64 / 1000.0,
             filament_m,
-            filament_g: people::grams(profile, self.epilogue.filament_um),
+            filament_g: self.epilogue.mass.0 as f64 / 1000.0,
+            feature_seconds: feature_seconds(&self.epilogue),
             triangles,
             healing,
             lines: self.lines,
@@ -289,4 +307,9 @@ impl Written {
             slice_ms: self.slice_ms,
         }
     }
+}
+
+fn feature_seconds(epilogue: &Epilogue) -> BTreeMap<String, f64> {
+    let seconds = |time: u64| time as f64 / 1000.0;
+    epilogue.times.iter().map(|(feature, time)| (format!("{feature:?}"), seconds(time.0))).collect()
 }

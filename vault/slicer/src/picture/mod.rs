@@ -6,6 +6,7 @@
 //! Deliberately absent: textures, reading pictures, and any way from a picture back to coordinates.
 
 mod camera;
+pub mod letters;
 mod light;
 mod normals;
 mod raster;
