@@ -97,6 +97,13 @@ impl Print {
     }
 }
 
+/// Whether the path is more of a wall that was begun: only its speed changes, where it hangs over.
+fn goes_on((from, begun): &(Point, Path), at: Point, path: &Path) -> bool {
+    let wall = matches!(path.feature, Feature::OuterPerimeter | Feature::InnerPerimeter);
+    let end = begun.points.last().map(|(to, _)| *to);
+    wall && path.feature == begun.feature && end == Some(at) && end != Some(*from)
+}
+
 fn layers_of(pieces: &[Piece]) -> Vec<Laid> {
     let layer = |piece: &Piece| match piece {
         Piece::Layer(layer) => Some(Laid::of_layer(layer.clone())),
@@ -112,7 +119,10 @@ impl Laid {
             match step {
                 Step::Travel { to, .. } => at = *to.last().expect("a travel goes somewhere"),
                 Step::Extrude(path) => {
-                    paths.push((at, path.clone()));
+                    match paths.last_mut() {
+                        Some(begun) if goes_on(begun, at, path) => begun.1.points.extend(&path.points),
+                        _ => paths.push((at, path.clone())),
+                    }
                     at = path.points.last().map_or(at, |(p, _)| *p);
                 }
                 _ => {}
@@ -244,6 +254,7 @@ impl Laid {
                     }
                 }
                 Step::Extrude(path) => at = path.points.last().map(|(p, _)| millimetres(*p)).or(at),
+                Step::Wipe { to, .. } => at = to.last().copied().map(millimetres).or(at),
                 _ => {}
             }
         }
@@ -252,14 +263,9 @@ impl Laid {
 
     /// How often the filament is pulled back, with a wipe or without.
     pub(crate) fn retractions(&self) -> usize {
-        let mut before = None;
-        let begins = |step: &&Step| {
-            let pulls = |step: &Step| matches!(step, Step::Retract { .. } | Step::Wipe { .. });
-            let first = pulls(step) && !before.is_some_and(pulls);
-            before = Some(*step);
-            first
-        };
-        self.layer.steps.iter().filter(begins).count()
+        let steps = &self.layer.steps;
+        let pulls = |at: usize| matches!(steps[at], Step::Retract { .. } | Step::Wipe { .. });
+        (0..steps.len()).filter(|at| pulls(*at) && !at.checked_sub(1).is_some_and(pulls)).count()
     }
 
     fn filament(&self) -> f64 {
