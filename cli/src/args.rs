@@ -109,6 +109,12 @@ pub struct Slice {
     /// Slicing threads; all cores without it
     #[arg(long, value_name = "N")]
     pub threads: Option<std::num::NonZeroUsize>,
+    /// Draw the sliced part as PNG
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+    /// Draw this one layer instead of the whole part, counted from 0
+    #[arg(long, value_name = "N", requires = "picture")]
+    pub layer: Option<u32>,
 }
 
 /// How G-code is written, where the machine's own firmware is not what reads it or has a choice.

@@ -2,11 +2,12 @@
 //!
 //! Serves hop 11 (print): progress is shown as a bar and the layer picture. Only `terms::toolpath` goes in, so this
 //! would draw the same on a device that has no code to read a mesh. Layers come one at a time and are not
-//! kept; memory depends on the picture's size alone. Deliberately absent: text in pictures; [`colour_of`] gives the
-//! legend to whoever writes the words.
+//! kept; memory depends on the picture's size alone. [`add_legend`] writes what a layer's
+//! colours mean; [`colour_of`] gives them to whoever writes other words.
 
 mod body;
 mod flat;
+mod legend;
 mod moves;
 mod palette;
 mod shadow;
@@ -16,4 +17,5 @@ mod view;
 pub use body::BodyPicture;
 pub use flat::{Bed, layer_picture};
 pub use layerlock_slicer::picture::Image;
+pub use legend::add_legend;
 pub use palette::{Rgb, colour_of};

@@ -335,7 +335,10 @@ fn travels_inside_the_part_do_not_retract_and_those_between_parts_do() {
     let apart = join(&[block([0.0; 3], [10.0, 10.0, 2.0]), block([30.0, 0.0, 0.0], [40.0, 10.0, 2.0])]);
     let together = block([0.0; 3], [40.0, 10.0, 2.0]);
     let (apart, together) = (Print::of(&apart), Print::of(&together));
-    assert!(together.layers[1..].iter().all(|layer| layer.retractions() == 1), "only on the way to the next layer");
+    assert!(
+        together.layers[1..].iter().all(|layer| layer.retractions() == 1),
+        "only on the way to the next layer"
+    );
     assert!(apart.layers.iter().all(|layer| layer.retractions() >= 2));
 }
 
@@ -359,7 +362,10 @@ fn travels_go_around_holes_and_never_across_them() {
     let around = Print::of(&window);
     assert!(crossing(&straight) > 10, "{}", crossing(&straight));
     assert_eq!(crossing(&around), 0);
-    assert!(around.layers[1..].iter().all(|layer| layer.retractions() == 1), "only on the way to the next layer");
+    assert!(
+        around.layers[1..].iter().all(|layer| layer.retractions() == 1),
+        "only on the way to the next layer"
+    );
     assert_eq!(around.epilogue.filament_um, straight.epilogue.filament_um);
 }
 

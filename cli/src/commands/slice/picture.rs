@@ -67,7 +67,15 @@ mod tests {
 
     fn end() -> Epilogue {
         let (min, max) = (Point3 { x: 0, y: 0, z: 200 }, Point3 { x: 9_000, y: 9_000, z: 400 });
-        Epilogue { layers: 2, duration: Millis(1), filament_um: 1, min, max }
+        Epilogue {
+            layers: 2,
+            duration: Millis(1),
+            filament_um: 1,
+            mass: Default::default(),
+            min,
+            max,
+            times: Default::default(),
+        }
     }
 
     fn layer(index: u32) -> Layer {

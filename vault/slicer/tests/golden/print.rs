@@ -101,7 +101,9 @@ impl Print {
 fn goes_on((from, begun): &(Point, Path), at: Point, path: &Path) -> bool {
     let wall = matches!(path.feature, Feature::OuterPerimeter | Feature::InnerPerimeter);
     let end = begun.points.last().map(|(to, _)| *to);
-    wall && (path.feature, path.climb) == (begun.feature, begun.climb) && end == Some(at) && end != Some(*from)
+    wall && (path.feature, path.climb) == (begun.feature, begun.climb)
+        && end == Some(at)
+        && end != Some(*from)
 }
 
 fn layers_of(pieces: &[Piece]) -> Vec<Laid> {
