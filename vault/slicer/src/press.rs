@@ -85,6 +85,9 @@ pub fn slice_modified(
     let pool =
         ThreadPoolBuilder::new().num_threads(threads).build().map_err(|_| SliceError::Threads { threads })?;
     let healed = pool.install(|| heal(mesh));
+    if healed.mesh.triangles.is_empty() {
+        return Err(SliceError::Empty);
+    }
     let turn = Turn::of(profile);
     let turned = turn.apply(Cow::Borrowed(&healed.mesh));
     let mesh = &*turned;

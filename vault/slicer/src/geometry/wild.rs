@@ -80,8 +80,23 @@ fn length(shapes: &Shapes) -> f64 {
 
 /// The area in one and not in the other is no more than a strip as wide as rounding along their edges.
 fn assert_same(ours: &Shapes, theirs: &Shapes, strip: f64) -> Result<(), TestCaseError> {
+    assert_close(ours, theirs, strip, 0.0)
+}
+
+/// What the mitres of crumbs may hold: the direction of so short an edge is rounding, so its corner's mitre may come to
+/// its point in one and be cut in the other.
+fn mitres(region: &Region, by: i32) -> f64 {
+    let edges = |points: &Contour| {
+        points.iter().zip(points.iter().cycle().skip(1)).filter(|(a, b)| distance(**a, **b) < 20.0).count()
+    };
+    let crumbs: usize = region.contours().map(edges).sum();
+    // Of the sharpest corner that still comes to its point: the cotangent of 25° times the offset squared.
+    crumbs as f64 * 2.145 * f64::from(by) * f64::from(by)
+}
+
+fn assert_close(ours: &Shapes, theirs: &Shapes, strip: f64, more: f64) -> Result<(), TestCaseError> {
     let differing = Overlay::from_subj_and_clip(ours, theirs).overlay(OverlayRule::Xor, FillRule::NonZero);
-    let allowed = strip * (length(ours) + length(theirs) + 20.0);
+    let allowed = strip * (length(ours) + length(theirs) + 20.0) + more;
     prop_assert!(
         area(&differing) <= allowed,
         "differ by {} of {} and {}, allowed {allowed}",
@@ -142,10 +157,10 @@ proptest! {
 
     #[test]
     fn offsets_are_what_the_engine_offsets(contours in contours(), by in -900..900_i32) {
-        // On crumbs, whose edges' directions are rounding, mitres point anywhere.
         let region = Region::wound(&contours).simplified(6).without_specks(10_000.0);
         if by != 0 {
-            assert_same(&offset(&region, by, Corners::Sharp), &engines_offset(&region, by), 3.0)?;
+            let (ours, theirs) = (offset(&region, by, Corners::Sharp), engines_offset(&region, by));
+            assert_close(&ours, &theirs, 3.0, mitres(&region, by))?;
         }
     }
 }
