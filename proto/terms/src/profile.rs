@@ -260,7 +260,8 @@ impl Profile {
     pub fn brim(&self) -> Brim {
         match self.value(Key::BrimShape) {
             0 => Brim::Around,
-            _ => Brim::Ears,
+            1 => Brim::Ears,
+            _ => Brim::Everywhere,
         }
     }
 

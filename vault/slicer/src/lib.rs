@@ -2,7 +2,7 @@
 //!
 //! Hop 6 of the road. The stages, one module each, in the order they run: `mesh` → `heal` → `place` and `plate` → `layers` (cut) →
 //! `regions` (what is inside) → `modifiers` → `perimeters` → `surfaces` (top, bottom, bridge, sparse) → `filling` by `infill` →
-//! `supports` → `order` → `moves` → `estimate`; `press` runs them. Pure: no files, no clock, no randomness; the same mesh and
+//! `supports` → `raft` → `order` → `moves` → `estimate`; `press` runs them. Pure: no files, no clock, no randomness; the same mesh and
 //! profile give the same bytes on any number of threads. Floats stay inside this crate; micrometres leave it.
 
 pub mod heal;
@@ -24,6 +24,7 @@ mod perimeters;
 mod place;
 mod plate;
 mod press;
+mod raft;
 mod regions;
 mod skirt;
 mod supports;

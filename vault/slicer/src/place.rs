@@ -10,6 +10,7 @@ use layerlock_terms::units::Micrometres;
 use crate::error::SliceError;
 use crate::mesh::{Mesh, REACH_MM};
 use crate::plate::Plate;
+use crate::raft::Raft;
 use crate::supports;
 
 /// The part in the machine's coordinates, whole micrometres, its foot at height zero.
@@ -144,7 +145,7 @@ impl Frame {
         let [width, depth, height] =
             [0, 1, 2].map(|axis| (extent.high[axis] - extent.low[axis]).round() as i32);
         let around = 2 * around(profile);
-        Plate::new([width + around, depth + around], height, profile)
+        Plate::new([width + around, depth + around], height + Raft::of(profile).lift(), profile)
     }
 
     /// How far the design's scaled axes are moved, in micrometres.
@@ -184,7 +185,8 @@ pub(crate) fn check(mesh: &Mesh) -> Result<(), SliceError> {
 fn fit(size: [f64; 3], profile: &Profile) -> Result<(), SliceError> {
     let machine: &Machine = profile.machine();
     let margin = f64::from(around(profile) * 2);
-    let part = [size[0] + margin, size[1] + margin, size[2]].map(|um| Micrometres(um.ceil() as i32));
+    let lift = f64::from(Raft::of(profile).lift());
+    let part = [size[0] + margin, size[1] + margin, size[2] + lift].map(|um| Micrometres(um.ceil() as i32));
     let fits = part.iter().zip(&machine.volume).all(|(part, room)| part <= room);
     if fits {
         Ok(())
@@ -193,12 +195,12 @@ fn fit(size: [f64; 3], profile: &Profile) -> Result<(), SliceError> {
     }
 }
 
-/// How far compensation, supports, skirt and brim reach from the part, in micrometres.
+/// How far compensation, supports, raft, skirt and brim reach from the part, in micrometres.
 fn around(profile: &Profile) -> i32 {
     let line = profile.length(Key::FirstLayerLineWidth).0;
     let loops = profile.count(Key::SkirtLoops) as i32;
     let skirt = if loops > 0 { profile.length(Key::SkirtDistance).0 + loops * line } else { 0 };
     let supports = if profile.support() == Support::Off { 0 } else { supports::REACH };
     let wider = profile.length(Key::XyCompensation).0.max(0);
-    wider + supports + profile.length(Key::BrimWidth).0 + skirt
+    wider + supports + Raft::of(profile).reach() + profile.length(Key::BrimWidth).0 + skirt
 }

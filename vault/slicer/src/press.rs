@@ -31,6 +31,7 @@ use crate::order::{Seams, arrange};
 use crate::perimeters::{self, Walls};
 use crate::place::{Extent, Frame, Placed, Turn, check};
 use crate::plate::Plate;
+use crate::raft::Raft;
 use crate::regions::{Compensation, unite};
 use crate::skirt;
 use crate::supports::{self, Plan, Stand};
@@ -114,6 +115,7 @@ pub fn slice_modified(
         profile,
         schedule,
         sparse,
+        raft: Raft::of(profile),
         pool,
         overlapping: AtomicU32::new(0),
     };
@@ -130,6 +132,7 @@ struct Press<'a> {
     profile: &'a Profile,
     schedule: Schedule,
     sparse: filling::Sparse,
+    raft: Raft,
     pool: ThreadPool,
     /// Layers whose contours wound around some place twice. A sum, so the order of workers does not show in it.
     overlapping: AtomicU32,
@@ -137,14 +140,19 @@ struct Press<'a> {
 
 impl Press<'_> {
     fn run(&self, sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>) -> Result<Epilogue, SliceError> {
-        let (count, rounds) = (self.schedule.count(), self.plate.rounds());
+        let rounds = self.plate.rounds();
         let mut total = Total::default();
         for round in 0..rounds {
             self.round(round, &mut total, sink)?;
         }
-        let epilogue = total.epilogue(count * rounds, self.profile);
+        let epilogue = total.epilogue(self.per_round() * rounds, self.profile);
         sink(Piece::Epilogue(epilogue))?;
         Ok(epilogue)
+    }
+
+    /// Layers of each round.
+    fn per_round(&self) -> u32 {
+        self.raft.count() + self.schedule.count()
     }
 
     /// All layers of all parts, or of the next part where they are printed one after the other.
@@ -172,9 +180,10 @@ impl Press<'_> {
                 self.refuse_floating(&done)?;
                 sink(Piece::Prologue(self.prologue()))?;
             }
-            for (layer, spent) in done {
+            let raft = if from == 0 { self.lay_raft(&window) } else { Vec::new() };
+            for (layer, spent) in raft.into_iter().chain(done) {
                 let (layer, spent) = self.plate.lay(layer, spent, round, self.profile);
-                let layer = Layer { index: round * count + layer.index, ..layer };
+                let layer = Layer { index: round * self.per_round() + layer.index, ..layer };
                 total.add(&layer, &spent, &pace);
                 sink(Piece::Layer(layer))?;
             }
@@ -198,7 +207,9 @@ impl Press<'_> {
         let contours = contours(self.part, plane, lists.part.iter().copied());
         let outline = unite(&contours);
         self.overlapping.fetch_add(u32::from(overlaps(&contours, outline.area())), Ordering::Relaxed);
-        Compensation::of(slab.index, self.profile).apply(self.shaper.shape(outline, plane, lists))
+        // On a raft no layer is pressed onto the bed.
+        let index = slab.index + self.raft.count();
+        Compensation::of(index, self.profile).apply(self.shaper.shape(outline, plane, lists))
     }
 
     fn wall(&self, slab: Slab, outline: Region) -> Walls {
@@ -226,7 +237,8 @@ impl Press<'_> {
     ) -> Result<(), SliceError> {
         for index in turns {
             let outline = window.outline(index).expect("the window reaches the layer");
-            done.push(spiral.turn(outline, window.outline(index + 1), self.schedule.slab(index))?);
+            let slab = self.raft.lifted(self.schedule.slab(index));
+            done.push(spiral.turn(outline, window.outline(index + 1), slab)?);
         }
         Ok(())
     }
@@ -248,7 +260,7 @@ impl Press<'_> {
         traces.extend(filling::trace(&surfaces, &self.sparse, slab, &flow, self.profile));
         let stand = window.stand(index);
         traces.extend(supports::trace(&stand, slab, &flow, self.profile));
-        if index == 0 {
+        if index == 0 && self.raft.is_absent() {
             let all = Region::united(&[&walls.outline, &stand.column]);
             traces.extend(skirt::trace(&all, &flow, self.profile));
         }
@@ -263,7 +275,29 @@ impl Press<'_> {
         let below = index.checked_sub(1).and_then(|below| window.outline(below));
         let ground = Ground { outline: &walls.outline, below };
         let arranged = arrange(traces, &walls.outline, &stand.column, self.profile);
-        lay_out(&arranged, ground, self.schedule.slab(index), self.profile)
+        lay_out(&arranged, ground, self.raft.lifted(self.schedule.slab(index)), self.profile)
+    }
+
+    /// The layers under the part's first.
+    fn lay_raft(&self, window: &Window<'_>) -> Vec<(Layer, Spent)> {
+        if self.raft.is_absent() {
+            return Vec::new();
+        }
+        let carried = Region::united(&[
+            &window.walls(0).expect("the window begins at the bed").outline,
+            &window.stand(0).column,
+        ]);
+        let area = self.raft.area(&carried);
+        let lay = |slab: &Slab| {
+            let mut traces = self.raft.trace(&area, *slab, self.profile);
+            if slab.index == 0 {
+                traces.extend(skirt::trace(&area, &Flow::on(*slab, self.profile), self.profile));
+            }
+            traces.retain(|trace| trace.points.len() > 1);
+            let arranged = arrange(traces, &area, &area, self.profile);
+            lay_out(&arranged, Ground { outline: &area, below: None }, *slab, self.profile)
+        };
+        self.raft.slabs().iter().map(lay).collect()
     }
 
     /// Refuses a part of which the first layer would be lost: everything above it would be laid on air.

@@ -20,7 +20,7 @@ const EAR_CORNERS: u32 = 36;
 
 /// Rings around `outline`, the outermost first, so that the nozzle flows well when it reaches the part.
 pub(crate) fn trace(outline: &Region, flow: &Flow, profile: &Profile) -> Vec<Trace> {
-    // Only outward: a brim inside a hole would have to be cut out.
+    // Only outward unless asked: a brim inside a hole has to be cut out.
     let filled = filled(outline);
     let spacing = flow.spacing(flow.inner);
     let brims = profile.length(Key::BrimWidth).0 / spacing;
@@ -28,14 +28,22 @@ pub(crate) fn trace(outline: &Region, flow: &Flow, profile: &Profile) -> Vec<Tra
     let start = brims * spacing + profile.length(Key::SkirtDistance).0 + spacing / 2;
     let skirt = (0..skirts).rev().map(|nth| start + nth * spacing);
     let mut rings: Vec<Region> = skirt.map(|distance| filled.grown(distance)).collect();
+    let around = |nth: i32| filled.grown(spacing / 2 + nth * spacing);
     match profile.brim() {
-        Brim::Around => {
-            rings.extend((0..brims).rev().map(|nth| filled.grown(spacing / 2 + nth * spacing)));
+        Brim::Around => rings.extend((0..brims).rev().map(around)),
+        Brim::Everywhere => {
+            rings.extend((0..brims).rev().map(|nth| inner(outline, &filled, spacing / 2 + nth * spacing)));
+            rings.extend((0..brims).rev().map(around));
         }
         Brim::Ears => rings.extend(ears(&filled, brims * spacing, spacing)),
     }
     let contours = rings.iter().flat_map(Region::shapes).filter_map(|shape| shape.first());
     contours.map(|ring| Trace::ring(Feature::Skirt, flow.inner, ring.clone())).collect()
+}
+
+/// The holes' edges, this much further in.
+fn inner(outline: &Region, filled: &Region, inset: i32) -> Region {
+    filled.minus(outline).shrunk(inset)
 }
 
 /// Rings that fill an ear of this radius round every sharp corner, ear by ear and each ring within the last.
@@ -97,12 +105,17 @@ mod tests {
     use layerlock_terms::machine::{Machine, Material};
     use layerlock_terms::profile::Preset;
 
-    fn rings(settings: &[(&str, &str)]) -> Vec<Trace> {
+    fn profile(settings: &[(&str, &str)]) -> Profile {
         let machine = Machine::named("prusa-mk3s").expect("in the catalogue");
         let mut profile = Profile::new(machine, Material::Pla, Preset::Standard);
         for (name, value) in settings {
             profile.set(name, value).expect("in range");
         }
+        profile
+    }
+
+    fn rings(settings: &[(&str, &str)]) -> Vec<Trace> {
+        let profile = profile(settings);
         let corners = [(0, 0), (10_000, 0), (10_000, 10_000), (0, 10_000)].map(|(x, y)| point(x, y));
         let flow = Flow::on(Slab { index: 0, top: 200, height: 200 }, &profile);
         trace(&Region::wound(&[corners.to_vec()]), &flow, &profile)
@@ -120,6 +133,27 @@ mod tests {
         let reach = |ring: &Trace| -Bounds::of(&ring.points).expect("has points").min.x;
         assert!((4_600..5_000).contains(&reach(&rings[0])), "outermost first");
         assert!(reach(&rings[11]) < 250);
+    }
+
+    #[test]
+    fn a_brim_everywhere_lies_in_holes_too_until_they_are_full() {
+        let square = |low: i32, high: i32| {
+            Region::wound(&[[(low, low), (high, low), (high, high), (low, high)]
+                .map(|(x, y)| point(x, y))
+                .to_vec()])
+        };
+        let plate = square(0, 30_000).minus(&square(10_000, 20_000));
+        let count = |shape: &str, width: &str| {
+            let profile = profile(&[("brim-width", width), ("brim-shape", shape)]);
+            let flow = Flow::on(Slab { index: 0, top: 200, height: 200 }, &profile);
+            let rings = trace(&plate, &flow, &profile);
+            let inside = |ring: &&Trace| ring.points.iter().all(|p| (10_000..=20_000).contains(&p.x));
+            (rings.len(), rings.iter().filter(inside).count())
+        };
+        assert_eq!(count("around", "2mm"), (4, 0));
+        assert_eq!(count("everywhere", "2mm"), (8, 4));
+        let (_, full) = count("everywhere", "20mm");
+        assert_eq!(full, 12, "half of the hole's 10 mm");
     }
 
     #[test]

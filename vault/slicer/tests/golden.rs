@@ -6,6 +6,7 @@ mod golden {
     mod modifiers;
     pub(crate) mod print;
     mod properties;
+    mod rafts;
     mod supports;
     mod vase;
     mod zoo;

@@ -53,6 +53,8 @@ pub enum Brim {
     Around,
     /// Round its sharp corners, which lift first.
     Ears,
+    /// All around the part and inside its holes.
+    Everywhere,
 }
 
 /// Which wall is printed first.
@@ -238,7 +240,7 @@ pub enum Key {
     SkirtDistance,
     /// Width of a flat rim that holds the part to the bed.
     BrimWidth,
-    /// Whether that rim goes all around the part or only round its sharp corners.
+    /// Whether that rim goes all around the part, only round its sharp corners, or inside its holes too.
     BrimShape,
     /// Nozzle temperature.
     NozzleTemperature,
@@ -340,6 +342,12 @@ pub enum Key {
     SupportSpeed,
     /// Speed of the supports' dense layers.
     SupportInterfaceSpeed,
+    /// Layers of a raft under the part and its supports.
+    RaftLayers,
+    /// How far the raft reaches beyond what stands on it.
+    RaftMargin,
+    /// Free height between the raft and what stands on it.
+    RaftGap,
 }
 
 const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), doc: &'static str) -> Setting {
@@ -348,7 +356,7 @@ const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), do
 
 /// Every setting, in the order of its key.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 88] = [
+pub const SETTINGS: [Setting; 91] = [
     row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
         "Thickness of every layer but the first."),
     row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
@@ -423,8 +431,8 @@ pub const SETTINGS: [Setting; 88] = [
         "Space between part and skirt."),
     row(Key::BrimWidth, "brim-width", Unit::Length, (Bound::Fixed(0), Bound::Fixed(30_000)),
         "Width of a flat rim that holds the part to the bed."),
-    row(Key::BrimShape, "brim-shape", Unit::Choice(&["around", "ears"]), (Bound::Fixed(0), Bound::Fixed(1)),
-        "Whether that rim goes all around the part or only round its sharp corners."),
+    row(Key::BrimShape, "brim-shape", Unit::Choice(&["around", "ears", "everywhere"]), (Bound::Fixed(0), Bound::Fixed(2)),
+        "Whether that rim goes all around the part, only round its sharp corners, or inside its holes too."),
     row(Key::NozzleTemperature, "nozzle-temperature", Unit::Celsius, (Bound::Fixed(150), Bound::NozzleHeat),
         "Nozzle temperature."),
     row(Key::FirstNozzleTemperature, "first-layer-nozzle-temperature", Unit::Celsius, (Bound::Fixed(150), Bound::NozzleHeat),
@@ -525,4 +533,10 @@ pub const SETTINGS: [Setting; 88] = [
         "Speed of supports."),
     row(Key::SupportInterfaceSpeed, "support-interface-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "Speed of the supports' dense layers."),
+    row(Key::RaftLayers, "raft-layers", Unit::Count, (Bound::Fixed(0), Bound::Fixed(20)),
+        "Layers of a raft under the part and its supports."),
+    row(Key::RaftMargin, "raft-margin", Unit::Length, (Bound::Fixed(0), Bound::Fixed(20_000)),
+        "How far the raft reaches beyond what stands on it."),
+    row(Key::RaftGap, "raft-gap", Unit::Length, (Bound::Fixed(0), Bound::Fixed(1_000)),
+        "Free height between the raft and what stands on it."),
 ];
