@@ -12,8 +12,8 @@ pub struct SinkClosed;
 /// Why a mesh was not sliced.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SliceError {
-    /// There is no triangle.
-    #[error("the mesh has no triangles: export the design again, as a solid")]
+    /// There is no triangle with an area.
+    #[error("the mesh has no triangle with an area: export the design again, as a solid")]
     Empty,
     /// A triangle names a vertex that does not exist.
     #[error("triangle {triangle} names vertex {vertex}, there are {vertices}: the file is damaged")]

@@ -117,7 +117,8 @@ fn one_after_the_other_the_nozzle_passes_over_what_stands() {
             })
             .collect();
         // Nothing is pulled back: the part before ended so.
-        let [Step::Lift { z: over, .. }, Step::Travel { .. }, Step::Lift { z: down, .. }, ..] = moves[..] else {
+        let [Step::Lift { z: over, .. }, Step::Travel { .. }, Step::Lift { z: down, .. }, ..] = moves[..]
+        else {
             panic!("{:?}", &moves[..5]);
         };
         assert!(over.0 >= 4_000, "over a part of 3 mm: {over}");
@@ -127,4 +128,11 @@ fn one_after_the_other_the_nozzle_passes_over_what_stands() {
     let refused = pieces(&high, 1, &[("parts", "2"), ("sequential", "on")]).unwrap_err();
     assert!(refused.to_string().contains("`sequential`"), "{refused}");
     assert!(pieces(&high, 1, &[("sequential", "on")]).is_ok(), "one part has nothing beside it");
+}
+
+#[test]
+fn a_mesh_of_which_healing_leaves_nothing_is_refused() {
+    let vertices = vec![[0.0; 3], [10.0, 0.0, 0.0], [20.0, 0.0, 0.0]];
+    let needles = Mesh { vertices, triangles: vec![[0, 1, 2], [0, 0, 1]] };
+    assert_eq!(pieces(&needles, 1, &[("parts", "2")]).expect_err("no area"), SliceError::Empty);
 }
