@@ -195,12 +195,20 @@ impl Press<'_> {
     /// Cut and unite one layer.
     fn outline(&self, slab: Slab, lists: &Lists) -> Region {
         let outline = self.cut(slab, slab.plane(), lists);
-        if slab.index > 0 || !self.wall(slab, outline.clone()).traces.is_empty() {
+        if slab.index > 0 || self.is_printable(slab, &outline) {
             return outline;
         }
-        // A foot too ragged to be printed at its mid-height is cut at its top instead, so that the part stands
-        // on the bed and not a layer above it.
-        self.cut(slab, (2 * i64::from(slab.top)) | 1, &self.shaper.all(self.part))
+        // A foot too ragged to be printed at its mid-height is cut at its top instead, or else in the middle of the
+        // layer above, so that the part stands on the bed and not a layer above it.
+        let all = self.shaper.all(self.part);
+        let next = (self.schedule.count() > 1).then(|| self.schedule.slab(1).plane());
+        let higher = [Some((2 * i64::from(slab.top)) | 1), next].into_iter().flatten();
+        let cut = |plane| self.cut(slab, plane, &all);
+        higher.map(cut).find(|foot| self.is_printable(slab, foot)).unwrap_or(outline)
+    }
+
+    fn is_printable(&self, slab: Slab, outline: &Region) -> bool {
+        !self.wall(slab, outline.clone()).traces.is_empty()
     }
 
     fn cut(&self, slab: Slab, plane: i64, lists: &Lists) -> Region {
