@@ -133,6 +133,6 @@ fn one_after_the_other_the_nozzle_passes_over_what_stands() {
 #[test]
 fn a_mesh_of_which_healing_leaves_nothing_is_refused() {
     let vertices = vec![[0.0; 3], [10.0, 0.0, 0.0], [20.0, 0.0, 0.0]];
-    let needles = Mesh { vertices, triangles: vec![[0, 1, 2], [0, 0, 1]] };
+    let needles = Mesh { vertices, triangles: vec![[0, 0, 1], [1, 2, 2]] };
     assert_eq!(pieces(&needles, 1, &[("parts", "2")]).expect_err("no area"), SliceError::Empty);
 }
