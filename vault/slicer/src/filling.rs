@@ -1,13 +1,14 @@
 //! Traces for what the surfaces ask: solid places line by line, sparse places in the profile's pattern.
 
 mod notch;
+mod rim;
 
 use layerlock_terms::profile::{Infill, Key, Profile};
 use layerlock_terms::toolpath::Feature;
 
 use crate::flow::Flow;
 use crate::geometry::{Bounds, Region, length_along, point};
-use crate::infill::{Cells, Fit, Hatching, Lattice, Phase, Run, fill, fill_sparse, rings};
+use crate::infill::{Cells, Fit, Hatching, Lattice, Phase, Run, fill_solid, fill_sparse, rings};
 use crate::layers::Slab;
 use crate::perimeters::lay;
 use crate::place::Placed;
@@ -20,6 +21,9 @@ const BAND: f64 = 1e6;
 /// Solid lines are joined along the wall up to this many times their distance. Where they meet it at a slant, the
 /// join covers the wedge between wall and last line, so it may be long.
 const ALONG: f64 = 50.0;
+
+/// How much of what lines side by side overlap they may give up, as a share.
+const TOUCH: f64 = 0.8;
 
 /// Sparse lines shorter than this many widths hold nothing.
 const SHORTEST: i32 = 3;
@@ -70,11 +74,13 @@ fn trace_solid(traces: &mut Vec<Trace>, solid: &Solid, flow: &Flow, profile: &Pr
         fit: Fit::Each,
         longest_link: f64::from(distance) * ALONG,
     };
-    let mut runs = fill(&reach.beside(broad.shrunk(inset)), &hatching);
+    let (mut runs, open) = fill_solid(&reach.beside(broad.shrunk(inset)), &hatching);
     for run in &mut runs {
         run.points = notch::filled(&run.points, width, run.distance, &solid.region);
     }
-    let share = share(&runs, narrow.area() + broad.area());
+    let rim = rim::bare(&solid.region, &runs, &open, (distance, inset));
+    let hatched = narrow.area() + broad.area() - left.area() - rim.area();
+    let share = share(&runs, hatched, flow);
     traces.extend(runs.into_iter().map(|run| {
         let width = match solid.feature {
             Feature::Bridge => width,
@@ -82,14 +88,18 @@ fn trace_solid(traces: &mut Vec<Trace>, solid: &Solid, flow: &Flow, profile: &Pr
         };
         Trace::line(solid.feature, width, run.points)
     }));
-    lay(traces, &left, Feature::GapFill, flow, |gap| flow.filling(gap));
+    for gaps in [left, rim] {
+        lay(traces, &gaps, Feature::GapFill, flow, |gap| flow.filling(gap));
+    }
 }
 
 /// The share of their distance that lines should fill so that the place gets its own volume: joins and turns along
-/// its edge lay more. No less than 95 %, which still leaves lines touching.
-fn share(runs: &[Run], area: f64) -> f64 {
+/// its edge lay more. No less than leaves lines touching with some of their round sides to spare.
+fn share(runs: &[Run], area: f64, flow: &Flow) -> f64 {
     let laid: f64 = runs.iter().map(|run| length_along(&run.points) * run.distance).sum();
-    if laid > 0.0 { (area / laid).clamp(0.95, 1.0) } else { 1.0 }
+    let widest = runs.iter().map(|run| run.distance).fold(1.0, f64::max);
+    let least = 1.0 - TOUCH * f64::from(flow.filling(0)) / widest;
+    if laid > 0.0 { (area / laid).clamp(least, 1.0) } else { 1.0 }
 }
 
 /// The long places at most three lines wide.

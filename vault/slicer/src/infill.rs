@@ -41,8 +41,19 @@ pub(crate) enum Fit {
 
 /// Runs of lines that fill `region`, whose edge is where the lines' middles may reach.
 pub(crate) fn fill(region: &Region, hatching: &Hatching) -> Vec<Run> {
-    let hatch = |shape: &[_]| hatch::cross(shape, hatching);
-    joined(region, hatch, hatching.longest_link)
+    fill_solid(region, hatching).0
+}
+
+/// Runs of lines that fill `region`, and the stretches of its edge between lines along which none of them runs.
+pub(crate) fn fill_solid(region: &Region, hatching: &Hatching) -> (Vec<Run>, Vec<Vec<IntPoint<i32>>>) {
+    let (mut runs, mut open) = (Vec::new(), Vec::new());
+    for shape in region.shapes() {
+        let hatch = hatch::cross(shape, hatching);
+        let (joined, left) = link::join_leaving(shape, &hatch, hatching.longest_link);
+        runs.extend(joined.into_iter().map(|points| Run { points, distance: hatch.distance }));
+        open.extend(left);
+    }
+    (runs, open)
 }
 
 /// Runs of the lines that `hatch` lays across each shape.

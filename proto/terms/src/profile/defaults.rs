@@ -90,7 +90,7 @@ fn pace(preset: Preset, material: Material) -> i32 {
 /// The same for every machine, material and preset.
 fn constant(key: Key) -> i32 {
     match key {
-        Key::InfillOverlap => 10,
+        Key::InfillOverlap => 25,
         Key::InfillAngle => 45,
         Key::ThinWalls | Key::GapFill | Key::AvoidCrossing => 1,
         Key::Scale | Key::Flow | Key::TopFlow | Key::BridgeFlow => 100,

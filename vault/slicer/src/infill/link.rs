@@ -11,18 +11,37 @@ struct Link {
     length: f64,
 }
 
+type Lines = Vec<Vec<IntPoint<i32>>>;
+
 /// Runs made of the hatch's lines; every line is in exactly one.
-pub(super) fn join(shape: &[Vec<IntPoint<i32>>], hatch: &Hatch, longest: f64) -> Vec<Vec<IntPoint<i32>>> {
+pub(super) fn join(shape: &[Vec<IntPoint<i32>>], hatch: &Hatch, longest: f64) -> Lines {
+    let joined = choose(links(shape, &hatch.nodes, longest), &hatch.nodes);
+    walk_all(shape, hatch, &joined)
+}
+
+/// As [`join`], and the stretches of edge between neighbouring lines that no run takes.
+pub(super) fn join_leaving(shape: &[Vec<IntPoint<i32>>], hatch: &Hatch, longest: f64) -> (Lines, Lines) {
     let nodes = &hatch.nodes;
     let joined = choose(links(shape, nodes, longest), nodes);
-    let mut used = vec![false; nodes.len() / 2];
+    let mut open = Vec::new();
+    for_neighbours(nodes, |from, to| {
+        if joined[from] != Some(to) {
+            let (first, last) = (&nodes[from], &nodes[to]);
+            open.push([first.at].into_iter().chain(corners(shape, first, last)).chain([last.at]).collect());
+        }
+    });
+    (walk_all(shape, hatch, &joined), open)
+}
+
+fn walk_all(shape: &[Vec<IntPoint<i32>>], hatch: &Hatch, joined: &[Option<usize>]) -> Lines {
+    let mut used = vec![false; joined.len() / 2];
     let mut runs = Vec::new();
     // A run is walked from an end that joins nothing; choose() leaves no ring of lines.
-    for start in 0..nodes.len() {
+    for start in 0..joined.len() {
         if used[start / 2] || joined[start].is_some() {
             continue;
         }
-        runs.push(walk(shape, hatch, &joined, &mut used, start));
+        runs.push(walk(shape, hatch, joined, &mut used, start));
     }
     runs
 }
@@ -30,6 +49,19 @@ pub(super) fn join(shape: &[Vec<IntPoint<i32>>], hatch: &Hatch, longest: f64) ->
 /// Stretches of edge that may join lines.
 fn links(shape: &[Vec<IntPoint<i32>>], nodes: &[Node], longest: f64) -> Vec<Link> {
     let mut links = Vec::new();
+    for_neighbours(nodes, |from, to| {
+        if from / 2 == to / 2 {
+            return;
+        }
+        if let Some(length) = stretch(shape, &nodes[from], &nodes[to], longest) {
+            links.push(Link { from, to, length });
+        }
+    });
+    links
+}
+
+/// Calls for each node and the next along the same contour.
+fn for_neighbours(nodes: &[Node], mut each: impl FnMut(usize, usize)) {
     let mut round: Vec<usize> = (0..nodes.len()).filter(|at| nodes[*at].contour != OFF_EDGE).collect();
     round.sort_by(|a, b| {
         let (a, b) = (&nodes[*a], &nodes[*b]);
@@ -37,16 +69,9 @@ fn links(shape: &[Vec<IntPoint<i32>>], nodes: &[Node], longest: f64) -> Vec<Link
     });
     for on_contour in round.chunk_by(|a, b| nodes[*a].contour == nodes[*b].contour) {
         for (at, from) in on_contour.iter().enumerate() {
-            let to = on_contour[(at + 1) % on_contour.len()];
-            if *from / 2 == to / 2 {
-                continue;
-            }
-            if let Some(length) = stretch(shape, &nodes[*from], &nodes[to], longest) {
-                links.push(Link { from: *from, to, length });
-            }
+            each(*from, on_contour[(at + 1) % on_contour.len()]);
         }
     }
-    links
 }
 
 /// Length of the edge from one node on to the next, if no longer than `longest`.
