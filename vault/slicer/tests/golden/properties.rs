@@ -233,7 +233,8 @@ proptest! {
     }
 
     /// Infill keeps its own directions; what follows the outline turns with it. A loop may begin elsewhere and its points be
-    /// rounded the other way, so lengths are compared and not bytes.
+    /// rounded the other way, so lengths are compared and not bytes; a sharp tip just wide enough for the loop may hold a line's
+    /// width of it one way and not the other.
     #[test]
     fn walls_turn_with_the_part(part in parts()) {
         let (straight, turned) = (Print::of(&part), Print::of(&turned(&part)));
@@ -244,7 +245,7 @@ proptest! {
                 turned.lines_and_loops(Feature::OuterPerimeter)
             );
             let (a, b) = (straight.length(Feature::OuterPerimeter), turned.length(Feature::OuterPerimeter));
-            prop_assert!((a - b).abs() <= 0.005 * a, "{} mm and {} mm", a, b);
+            prop_assert!((a - b).abs() <= 0.005 * a + 0.45, "{} mm and {} mm", a, b);
         }
     }
 }
