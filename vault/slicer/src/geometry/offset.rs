@@ -43,23 +43,12 @@ pub(super) fn offset(region: &Region, by: i32, corners: Corners) -> Vec<Vec<Vec<
         Corners::Sharp => f64::from(by),
         Corners::Round => (f64::from(by) / CHORD).ceil(),
     };
-    let points: usize = region.contours().map(|contour| contour.len() + 1).sum();
-    let mut soup = Soup::with_room(points + points / 2);
     let mut moved = Moved { by, corners, edges: Vec::new(), points: Vec::new() };
-    for shape in region.shapes() {
-        for (nth, contour) in shape.iter().enumerate() {
-            moved.draw(contour);
-            soup.add(moved.points.iter().copied(), if nth == 0 { Family::Subject } else { Family::Clip });
-        }
+    if by < 0.0 {
+        // Each shape for itself: across a thin one a corner's mitre may reach into its neighbour.
+        return region.shapes().iter().flat_map(|shape| moved.shapes(std::slice::from_ref(shape))).collect();
     }
-    // Beyond a hole's far side its corners' mitres add nothing.
-    shapes(&soup, |at| at.subject + at.clip.min(0) > 0).unwrap_or_else(|| {
-        let drawn = region.contours().map(|contour| {
-            moved.draw(contour);
-            moved.points.clone()
-        });
-        engine::positive(&drawn.collect::<Vec<_>>())
-    })
+    moved.shapes(region.shapes())
 }
 
 /// An edge of the contour to be moved.
@@ -82,6 +71,27 @@ struct Moved {
 }
 
 impl Moved {
+    /// What lies behind the moved edges of these shapes.
+    fn shapes(&mut self, region: &[Vec<Vec<IntPoint<i32>>>]) -> Vec<Vec<Vec<IntPoint<i32>>>> {
+        let points: usize = region.iter().flatten().map(|contour| contour.len() + 1).sum();
+        let mut soup = Soup::with_room(points + points / 2);
+        for shape in region {
+            for (nth, contour) in shape.iter().enumerate() {
+                self.draw(contour);
+                let family = if nth == 0 { Family::Subject } else { Family::Clip };
+                soup.add(self.points.iter().copied(), family);
+            }
+        }
+        // Beyond a hole's far side its corners' mitres add nothing.
+        shapes(&soup, |at| at.subject + at.clip.min(0) > 0).unwrap_or_else(|| {
+            let drawn = region.iter().flatten().map(|contour| {
+                self.draw(contour);
+                self.points.clone()
+            });
+            engine::positive(&drawn.collect::<Vec<_>>())
+        })
+    }
+
     /// Draws `contour` along its moved edges.
     fn draw(&mut self, contour: &[IntPoint<i32>]) {
         self.points.clear();
