@@ -69,8 +69,10 @@ impl Grid {
         let bounds = places.iter().map(|p| Bounds { min: p.at, max: p.at }).reduce(Bounds::with);
         let bounds = bounds.unwrap_or(Bounds { min: zero, max: zero });
         let (wide, deep) = (span(bounds.min.x, bounds.max.x), span(bounds.min.y, bounds.max.y));
-        let buckets = (places.len() / SHARE).max(1) as f64;
-        let cell = ((wide as f64 * deep as f64 / buckets).sqrt() as i64).max(wide.max(deep) / 1000).max(1);
+        let buckets = (places.len() / SHARE).max(1);
+        let even = (wide as f64 * deep as f64 / buckets as f64).sqrt() as i64;
+        // Places in line would make rows of next to nothing.
+        let cell = even.max(wide.max(deep) / buckets.min(1_000) as i64).max(1);
         let (columns, rows) = (wide / cell + 1, deep / cell + 1);
         let mut grid = Self { min: bounds.min, cell, columns, rows, starts: Vec::new(), places: Vec::new() };
         grid.fill(places);
@@ -128,19 +130,23 @@ impl Grid {
 
     /// Visits the places in the buckets that lie `ring` buckets from `home`.
     fn ring(&self, home: (i64, i64), ring: i64, mut each: impl FnMut(&Place)) {
+        let (left, right) = (home.0 - ring, home.0 + ring);
         for row in (home.1 - ring).max(0)..=(home.1 + ring).min(self.rows - 1) {
-            let whole = (row - home.1).abs() == ring;
-            let step = if whole || ring == 0 { 1 } else { 2 * ring };
-            let mut column = home.0 - ring;
-            while column <= home.0 + ring {
-                if (0..self.columns).contains(&column) {
-                    let bucket = (row * self.columns + column) as usize;
-                    let range = self.starts[bucket] as usize..self.starts[bucket + 1] as usize;
-                    self.places[range].iter().for_each(&mut each);
-                }
-                column += step;
+            if (row - home.1).abs() == ring {
+                self.visit(row, left.max(0), right.min(self.columns - 1), &mut each);
+                continue;
+            }
+            for column in [left, right].into_iter().filter(|column| (0..self.columns).contains(column)) {
+                self.visit(row, column, column, &mut each);
             }
         }
+    }
+
+    /// Visits the places in a row's buckets from one column to another, which lie side by side.
+    fn visit(&self, row: i64, from: i64, to: i64, each: &mut impl FnMut(&Place)) {
+        let bucket = |column: i64| (row * self.columns + column) as usize;
+        let range = self.starts[bucket(from)] as usize..self.starts[bucket(to) + 1] as usize;
+        self.places[range].iter().for_each(each);
     }
 }
 
@@ -182,6 +188,16 @@ mod tests {
             places.retain(|(thing, _)| *thing as usize != taken);
         }
         assert!(places.is_empty());
+    }
+
+    #[test]
+    fn few_places_have_few_buckets_however_they_lie() {
+        let bent = |n: u32| (n, point(i32::from(n == 3), n as i32 * 300));
+        for places in [(0..6).map(bent).collect::<Vec<_>>(), scattered(3)] {
+            let count = places.len() as i64;
+            let grid = Near::new(places.into_iter()).grid;
+            assert!(grid.columns * grid.rows <= 2 * count, "{} by {}", grid.columns, grid.rows);
+        }
     }
 
     #[test]
