@@ -10,6 +10,9 @@ const SHORT: f64 = 2.0;
 /// How far beyond its last point a line is taken to be as wide as before, as a share of its distance: its end is round.
 const END: f64 = 0.3;
 
+/// How far apart the places are that are looked at for something bare, as a share of the distance of lines.
+const LOOK: f64 = 0.25;
+
 /// What is bare of `room` along the stretches of edge that `runs` left `open`; their middles reach to `inset` of it.
 pub(super) fn bare(
     room: &Region,
@@ -17,60 +20,89 @@ pub(super) fn bare(
     open: &[Vec<IntPoint<i32>>],
     (spacing, inset): (i32, i32),
 ) -> Region {
-    let spacing = f64::from(spacing);
-    let long = open.iter().filter(|edge| length_along(edge) > SHORT * spacing);
-    let (mut strips, mut beads) = (Vec::new(), Vec::new());
-    for edge in long {
-        let lines = near(runs, edge, spacing as i32 * 2);
-        beads.extend(lines.filter_map(|[a, b]| bead(a, b, spacing / 2.0, spacing / 2.0, END * spacing)));
-        let sides = edge.windows(2).filter(|side| side[0] != side[1]);
-        strips.extend(sides.filter_map(|side| bead(side[0], side[1], spacing / 2.0, f64::from(inset), 0.0)));
-        strips.push(edge.clone());
+    let reach = spacing * 2;
+    let (spacing, inset) = (f64::from(spacing), f64::from(inset));
+    let mut gaps = Vec::new();
+    for edge in open.iter().filter(|edge| length_along(edge) > SHORT * spacing) {
+        let lines: Vec<Line> = near(runs, edge, reach).filter_map(|[a, b]| Line::new(a, b)).collect();
+        if !shows(edge, &lines, (spacing, inset)) {
+            continue;
+        }
+        let beads = lines.iter().map(|line| line.bead(spacing / 2.0, spacing / 2.0, END * spacing));
+        let sides = edge.windows(2).filter_map(|side| Line::new(side[0], side[1]));
+        let mut strip: Vec<_> = sides.map(|side| side.bead(spacing / 2.0, inset, 0.0)).collect();
+        strip.push(edge.clone());
+        gaps.push(Region::wound(&strip).minus(&Region::wound(&beads.collect::<Vec<_>>())));
     }
-    if strips.is_empty() {
+    if gaps.iter().all(Region::is_empty) {
         return Region::default();
     }
-    Region::wound(&strips).minus(&Region::wound(&beads)).and(room)
+    Region::united(&gaps.iter().collect::<Vec<_>>()).and(room)
 }
 
-/// The pieces of `runs` no further than `reach` from the box around `edge`.
+/// The pieces of `runs` within the box `reach` around `edge`.
 fn near(runs: &[Run], edge: &[IntPoint<i32>], reach: i32) -> impl Iterator<Item = [IntPoint<i32>; 2]> {
     let around = Bounds::of(edge).map(|Bounds { min, max }| Bounds {
         min: point(min.x - reach, min.y - reach),
         max: point(max.x + reach, max.y + reach),
     });
-    let pieces = runs.iter().flat_map(|run| run.points.windows(2)).map(|piece| [piece[0], piece[1]]);
-    pieces.filter(move |piece| {
-        let own = Bounds::of(piece);
-        around.zip(own).is_some_and(|(around, own)| around.meets(&own))
+    let pieces = runs.iter().flat_map(|run| run.points.windows(2));
+    pieces.filter_map(move |piece| {
+        let around = around?;
+        around.meets(&Bounds::of(piece)?).then(|| around.clipped(piece[0], piece[1]))?
     })
 }
 
-/// A box along the line from `a` to `b`: so far to the left and right of it, and beyond its ends.
-fn bead(
-    a: IntPoint<i32>,
-    b: IntPoint<i32>,
-    left: f64,
-    right: f64,
-    beyond: f64,
-) -> Option<Vec<IntPoint<i32>>> {
-    let length = distance(a, b);
-    if length == 0.0 {
-        return None;
+/// Whether anything of the strip along `edge` shows between the lines: looked at place by place, which is quicker
+/// than cutting regions, and most strips are covered.
+fn shows(edge: &[IntPoint<i32>], lines: &[Line], (spacing, inset): (f64, f64)) -> bool {
+    edge.windows(2).filter_map(|side| Line::new(side[0], side[1])).any(|side| {
+        let looks = (side.length / (LOOK * spacing)).ceil();
+        let places = (0..looks as u32).map(|nth| (f64::from(nth) + 0.5) * side.length / looks);
+        places.flat_map(|along| [-inset, 0.0, LOOK * spacing].map(|across| side.at(along, across))).any(|place| {
+            !lines.iter().any(|line| line.covers(place, spacing / 2.0, END * spacing))
+        })
+    })
+}
+
+/// A straight piece of a run or an edge.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    from: [f64; 2],
+    /// Of length one.
+    ahead: [f64; 2],
+    length: f64,
+}
+
+impl Line {
+    /// None where both ends are one.
+    fn new(a: IntPoint<i32>, b: IntPoint<i32>) -> Option<Self> {
+        let length = distance(a, b);
+        let ahead = [f64::from(b.x - a.x) / length, f64::from(b.y - a.y) / length];
+        (length > 0.0).then_some(Self { from: [f64::from(a.x), f64::from(a.y)], ahead, length })
     }
-    let ahead = [f64::from(b.x - a.x) / length, f64::from(b.y - a.y) / length];
-    let corner = |from: IntPoint<i32>, along: f64, across: f64| {
-        point(
-            from.x + (ahead[0] * along - ahead[1] * across).round() as i32,
-            from.y + (ahead[1] * along + ahead[0] * across).round() as i32,
-        )
-    };
-    Some(vec![
-        corner(a, -beyond, -right),
-        corner(b, beyond, -right),
-        corner(b, beyond, left),
-        corner(a, -beyond, left),
-    ])
+
+    /// The place so far along and to the left.
+    fn at(&self, along: f64, left: f64) -> [f64; 2] {
+        let [x, y] = self.ahead;
+        [self.from[0] + x * along - y * left, self.from[1] + y * along + x * left]
+    }
+
+    /// A box around it: so far to the left and right, and beyond its ends.
+    fn bead(&self, left: f64, right: f64, beyond: f64) -> Vec<IntPoint<i32>> {
+        let ends = [-beyond, self.length + beyond];
+        let corners = [(ends[0], -right), (ends[1], -right), (ends[1], left), (ends[0], left)];
+        let rounded = |(along, across)| self.at(along, across).map(|at| at.round() as i32);
+        corners.map(rounded).map(|[x, y]| point(x, y)).to_vec()
+    }
+
+    /// Whether a place is within `half` of it and no further than `beyond` past an end.
+    fn covers(&self, place: [f64; 2], half: f64, beyond: f64) -> bool {
+        let off = [place[0] - self.from[0], place[1] - self.from[1]];
+        let along = off[0] * self.ahead[0] + off[1] * self.ahead[1];
+        let across = off[1] * self.ahead[0] - off[0] * self.ahead[1];
+        across.abs() <= half && (-beyond..=self.length + beyond).contains(&along)
+    }
 }
 
 #[cfg(test)]

@@ -298,6 +298,30 @@ impl Bounds {
         !apart
     }
 
+    /// The stretch of the line from `a` to `b` that lies within; none where it passes by.
+    pub(crate) fn clipped(&self, a: IntPoint<i32>, b: IntPoint<i32>) -> Option<[IntPoint<i32>; 2]> {
+        let (mut from, mut to) = (0.0_f64, 1.0_f64);
+        for (start, end, low, high) in
+            [(a.x, b.x, self.min.x, self.max.x), (a.y, b.y, self.min.y, self.max.y)]
+        {
+            let way = f64::from(end) - f64::from(start);
+            let share = |at: i32| (f64::from(at) - f64::from(start)) / way;
+            if start == end {
+                if !(low..=high).contains(&start) {
+                    return None;
+                }
+            } else {
+                let (enters, leaves) = (share(low).min(share(high)), share(low).max(share(high)));
+                (from, to) = (from.max(enters), to.min(leaves));
+            }
+        }
+        let along = |start: i32, end: i32, share: f64| {
+            (f64::from(start) + (f64::from(end) - f64::from(start)) * share).round() as i32
+        };
+        let at = |share: f64| IntPoint::new(along(a.x, b.x, share), along(a.y, b.y, share));
+        (from <= to).then(|| [at(from), at(to)])
+    }
+
     pub(crate) fn holds(&self, p: IntPoint<i32>) -> bool {
         (self.min.x..=self.max.x).contains(&p.x) && (self.min.y..=self.max.y).contains(&p.y)
     }

@@ -9,6 +9,15 @@ use crate::geometry::{Bounds, IntPoint};
 /// Most edges in a chain: longer ones would have boxes mostly empty.
 const LONGEST: u32 = 8;
 
+/// Chains for which a band more is worth its while.
+const PER_BAND: usize = 64;
+
+/// Most bands.
+const MOST_BANDS: usize = 128;
+
+/// How many times as high as its chains a band is at least.
+const BAND_RISES: i64 = 2;
+
 /// A run of edges.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chain {
@@ -68,23 +77,54 @@ pub(super) fn contacts(soup: &Soup, chains: &[Chain]) -> Contacts {
         chains.iter().enumerate().map(|(at, chain)| rank(chain.bounds.min.x) << 32 | at as u64).collect();
     order.sort_unstable();
     let mut contacts = Contacts::default();
-    let mut open: Vec<(Bounds, u32)> = Vec::new();
+    let bands = Bands::over(chains);
+    let mut open: Vec<Vec<(Bounds, u32)>> = vec![Vec::new(); bands.count];
     for at in order.into_iter().map(|key| key as u32) {
         let chain = &chains[at as usize];
-        let mut nth = 0;
-        while let Some((bounds, other)) = open.get(nth) {
-            if bounds.max.x < chain.bounds.min.x {
-                open.swap_remove(nth);
-                continue;
+        let first = bands.at(chain.bounds.min.y);
+        for band in first..=bands.at(chain.bounds.max.y) {
+            let mut nth = 0;
+            while let Some((bounds, other)) = open[band].get(nth) {
+                if bounds.max.x < chain.bounds.min.x {
+                    open[band].swap_remove(nth);
+                    continue;
+                }
+                // Two chains that share several bands are compared in the lowest.
+                let shared = first.max(bands.at(bounds.min.y));
+                if bounds.min.y <= chain.bounds.max.y && chain.bounds.min.y <= bounds.max.y && shared == band {
+                    compare(soup, &chains[*other as usize], chain, &mut contacts);
+                }
+                nth += 1;
             }
-            if bounds.min.y <= chain.bounds.max.y && chain.bounds.min.y <= bounds.max.y {
-                compare(soup, &chains[*other as usize], chain, &mut contacts);
-            }
-            nth += 1;
+            open[band].push((chain.bounds, at));
         }
-        open.push((chain.bounds, at));
     }
     contacts
+}
+
+/// The plane in bands along x, so that the sweep compares a chain with those near it only.
+struct Bands {
+    lowest: i32,
+    height: i32,
+    count: usize,
+}
+
+impl Bands {
+    /// Bands a few times as high as the chains are on average.
+    fn over(chains: &[Chain]) -> Self {
+        let rises = chains.iter().map(|chain| i64::from(chain.bounds.max.y) - i64::from(chain.bounds.min.y));
+        let mean = rises.sum::<i64>() / chains.len().max(1) as i64;
+        let lowest = chains.iter().map(|chain| chain.bounds.min.y).min().unwrap_or(0);
+        let highest = chains.iter().map(|chain| chain.bounds.max.y).max().unwrap_or(0);
+        let whole = i64::from(highest) - i64::from(lowest);
+        let most = (chains.len() / PER_BAND).clamp(1, MOST_BANDS) as i64;
+        let height = (mean * BAND_RISES).max(whole / most + 1);
+        Self { lowest, height: height as i32, count: (whole / height) as usize + 1 }
+    }
+
+    fn at(&self, y: i32) -> usize {
+        ((y - self.lowest) / self.height) as usize
+    }
 }
 
 /// Whole numbers in order, from nought up.
