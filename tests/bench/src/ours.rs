@@ -149,8 +149,8 @@ impl Maker {
     fn take(&mut self, piece: &Piece) -> Result<(), SinkClosed> {
         match self {
             Self::Gcode(marlin, file) => {
-                let lines = marlin.lines(piece).map_err(|_| SinkClosed)?;
-                lines.iter().try_for_each(|line| writeln!(file, "{line}")).map_err(|_| SinkClosed)
+                let text = marlin.text(piece).map_err(|_| SinkClosed)?;
+                file.write_all(text).map_err(|_| SinkClosed)
             }
             Self::Envelope(line) => line.take(piece),
         }
