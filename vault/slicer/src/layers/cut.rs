@@ -17,55 +17,70 @@ struct Cut {
 #[derive(Debug)]
 pub(crate) struct Sweep<'a> {
     part: &'a Placed<'a>,
-    schedule: Schedule,
+    /// For each vertex how many planes lie below it.
+    ranks: Vec<u32>,
     /// Triangles by the first layer they reach; those that reach none are left out.
-    order: Vec<(u32, u32)>,
+    order: Vec<u32>,
+    /// Where each layer's triangles end in `order`.
+    ends: Vec<u32>,
     /// The next of `order` to be met.
     next: usize,
-    /// Triangles met that reach on: number and last layer.
-    active: Vec<(u32, u32)>,
+    /// Triangles met that reach on.
+    active: Vec<u32>,
 }
 
 impl<'a> Sweep<'a> {
-    pub(crate) fn new(part: &'a Placed<'a>, schedule: Schedule) -> Self {
-        let mut order: Vec<(u32, u32)> = (0..part.triangles.len() as u32)
-            .filter_map(|triangle| reach(part, &schedule, triangle).map(|(first, _)| (first, triangle)))
-            .collect();
-        order.sort_unstable();
-        Self { part, schedule, order, next: 0, active: Vec::new() }
+    pub(crate) fn new(part: &'a Placed<'a>, schedule: &Schedule) -> Self {
+        let ranks = part.vertices.iter().map(|at| schedule.planes_below(2 * i64::from(at[2]))).collect();
+        let mut sweep =
+            Self { part, ranks, order: Vec::new(), ends: Vec::new(), next: 0, active: Vec::new() };
+        sweep.sort(schedule.count());
+        sweep
+    }
+
+    /// Sorts by first layer, counting; within a layer the order stays.
+    fn sort(&mut self, layers: u32) {
+        let triangles = || 0..self.part.triangles.len() as u32;
+        let mut ends = vec![0_u32; layers as usize + 1];
+        let firsts = || triangles().filter_map(|triangle| Some((self.reach(triangle)?.0, triangle)));
+        firsts().for_each(|(first, _)| ends[first as usize + 1] += 1);
+        for layer in 1..ends.len() {
+            ends[layer] += ends[layer - 1];
+        }
+        let mut order = vec![0; ends[layers as usize] as usize];
+        for (first, triangle) in firsts() {
+            // Each layer's start moves on to its end.
+            let slot = &mut ends[first as usize];
+            order[*slot as usize] = triangle;
+            *slot += 1;
+        }
+        (self.order, self.ends) = (order, ends);
     }
 
     /// The triangles that layers `from..to` meet, one list each. Batches must be asked for upwards.
     pub(crate) fn batch(&mut self, from: u32, to: u32) -> Vec<Vec<u32>> {
-        while let Some((first, triangle)) = self.order.get(self.next).filter(|(first, _)| *first < to) {
-            debug_assert!(*first >= from || self.active.is_empty() || *first < to);
-            let (_, last) =
-                reach(self.part, &self.schedule, *triangle).expect("only those that reach a layer");
-            self.active.push((*triangle, last));
-            self.next += 1;
-        }
+        let met = to.checked_sub(1).map_or(0, |last| self.ends[last as usize] as usize);
+        self.active.extend(self.order.get(self.next..met).unwrap_or_default());
+        self.next = self.next.max(met);
         let mut lists = vec![Vec::new(); (to - from) as usize];
-        for (triangle, last) in &self.active {
-            let (first, _) =
-                reach(self.part, &self.schedule, *triangle).expect("only those that reach a layer");
-            for layer in first.max(from)..(*last + 1).min(to) {
+        let mut active = std::mem::take(&mut self.active);
+        active.retain(|triangle| {
+            let Some((first, after)) = self.reach(*triangle) else { return false };
+            for layer in first.max(from)..after.min(to) {
                 lists[(layer - from) as usize].push(*triangle);
             }
-        }
-        self.active.retain(|(_, last)| *last >= to);
+            after > to
+        });
+        self.active = active;
         lists
     }
-}
 
-/// The first and last layer whose plane the triangle crosses.
-fn reach(part: &Placed<'_>, schedule: &Schedule, triangle: u32) -> Option<(u32, u32)> {
-    let heights =
-        part.triangles[triangle as usize].map(|vertex| 2 * i64::from(part.vertices[vertex as usize][2]));
-    let low = heights.into_iter().min().expect("three corners");
-    let high = heights.into_iter().max().expect("three corners");
-    let first = schedule.planes_below(low);
-    let after = schedule.planes_below(high);
-    (first < after).then(|| (first, after - 1))
+    /// The first layer whose plane the triangle crosses, and the one after the last.
+    fn reach(&self, triangle: u32) -> Option<(u32, u32)> {
+        let [a, b, c] = self.part.triangles[triangle as usize].map(|vertex| self.ranks[vertex as usize]);
+        let (first, after) = (a.min(b).min(c), a.max(b).max(c));
+        (first < after).then_some((first, after))
+    }
 }
 
 /// The closed contours in which a plane, at half of height `plane`, meets these triangles.

@@ -91,8 +91,8 @@ impl<'a> Requested<'a> {
 impl Shaper<'_> {
     /// Sweeps through `part` and the modifying meshes.
     pub(crate) fn sweeps<'s>(&'s self, part: &'s Placed<'s>, schedule: &Schedule) -> Sweeps<'s> {
-        let sweep = |(_, mesh): &'s (Rule, Placed<'_>)| Sweep::new(mesh, schedule.clone());
-        Sweeps { part: Sweep::new(part, schedule.clone()), others: self.meshes.iter().map(sweep).collect() }
+        let sweep = |(_, mesh): &'s (Rule, Placed<'_>)| Sweep::new(mesh, schedule);
+        Sweeps { part: Sweep::new(part, schedule), others: self.meshes.iter().map(sweep).collect() }
     }
 
     /// Every body whose surface may become the part's.
