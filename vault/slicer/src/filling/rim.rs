@@ -59,9 +59,9 @@ fn shows(edge: &[IntPoint<i32>], lines: &[Line], (spacing, inset): (f64, f64)) -
     edge.windows(2).filter_map(|side| Line::new(side[0], side[1])).any(|side| {
         let looks = (side.length / (LOOK * spacing)).ceil();
         let places = (0..looks as u32).map(|nth| (f64::from(nth) + 0.5) * side.length / looks);
-        places.flat_map(|along| [-inset, 0.0, LOOK * spacing].map(|across| side.at(along, across))).any(|place| {
-            !lines.iter().any(|line| line.covers(place, spacing / 2.0, END * spacing))
-        })
+        places
+            .flat_map(|along| [-inset, 0.0, LOOK * spacing].map(|across| side.at(along, across)))
+            .any(|place| !lines.iter().any(|line| line.covers(place, spacing / 2.0, END * spacing)))
     })
 }
 

@@ -91,7 +91,8 @@ pub(super) fn contacts(soup: &Soup, chains: &[Chain]) -> Contacts {
                 }
                 // Two chains that share several bands are compared in the lowest.
                 let shared = first.max(bands.at(bounds.min.y));
-                if bounds.min.y <= chain.bounds.max.y && chain.bounds.min.y <= bounds.max.y && shared == band {
+                if bounds.min.y <= chain.bounds.max.y && chain.bounds.min.y <= bounds.max.y && shared == band
+                {
                     compare(soup, &chains[*other as usize], chain, &mut contacts);
                 }
                 nth += 1;
