@@ -3,7 +3,7 @@
 //!
 //! The stage between `mesh` and `place`. Who mends what:
 //! - **here**: faces that are there twice; faces that collapsed to a line; corners a rounding apart ([`join`]); faces
-//!   and whole shells that look the wrong way ([`facing`]); small holes and the slits of T-junctions ([`holes`]);
+//!   and whole shells that look the wrong way ([`facing`]); an underside that is missing ([`foot`]); small holes and the slits of T-junctions ([`holes`]);
 //! - **`layers`, contour by contour**: holes that are left, closed along the cut; edges of three and more faces;
 //! - **`regions`**: shells that overlap or cross themselves, by winding. Those are counted per layer ([`overlaps`]).
 //!
@@ -12,6 +12,7 @@
 //! they are: their cuts cancel out. Sorting and sums run in the order of the mesh: the outcome is the same on any number of threads.
 
 mod facing;
+mod foot;
 mod holes;
 mod join;
 mod overlaps;
@@ -41,7 +42,7 @@ pub struct Healing {
     pub turned_shells: u32,
     /// Slits where an edge meets another's middle: closed.
     pub t_junctions: u32,
-    /// Holes of few edges: filled.
+    /// Holes of few edges, and undersides that were missing: filled.
     pub filled_holes: u32,
     /// Edges of holes that are left: closed in each layer, straight along the cut.
     pub open_edges: u32,
@@ -104,7 +105,7 @@ impl Healing {
             (self.turned_faces, "face", "that looked inwards, turned"),
             (self.turned_shells, "shell", "that was inside out, turned"),
             (self.t_junctions, "slit", "at an edge that ends inside another, closed"),
-            (self.filled_holes, "small hole", "filled"),
+            (self.filled_holes, "hole", "filled"),
             (self.open_edges, "edge", "of holes left, closed layer by layer: look at the preview"),
             (self.crowded_edges, "edge", "of more than two faces, sliced as it is"),
             (
@@ -158,7 +159,15 @@ fn mend_surface(mesh: &mut Mesh, mut survey: Survey, report: &mut Healing) {
         survey = Survey::of(mesh);
     }
     if survey.open > 0 {
-        (report.filled_holes, report.t_junctions) = holes::fill(mesh, &survey.faulty);
+        report.filled_holes = foot::close(mesh, &survey.faulty);
+        if report.filled_holes > 0 {
+            survey = Survey::of(mesh);
+        }
+    }
+    if survey.open > 0 {
+        let (holes, slits) = holes::fill(mesh, &survey.faulty);
+        report.filled_holes += holes;
+        report.t_junctions = slits;
         survey = Survey::of(mesh);
     }
     report.open_edges = survey.open + survey.flipped;

@@ -85,13 +85,14 @@ pub fn slice_modified(
     let threads = threads.get();
     let pool =
         ThreadPoolBuilder::new().num_threads(threads).build().map_err(|_| SliceError::Threads { threads })?;
-    let healed = pool.install(|| heal(mesh));
+    let turn = Turn::of(profile);
+    // Turned first: which side is the underside is for the profile to say.
+    let turned = turn.apply(Cow::Borrowed(mesh));
+    let healed = pool.install(|| heal(&turned));
     if healed.mesh.triangles.is_empty() {
         return Err(SliceError::Empty);
     }
-    let turn = Turn::of(profile);
-    let turned = turn.apply(Cow::Borrowed(&healed.mesh));
-    let mesh = &*turned;
+    let mesh = &*healed.mesh;
     Spiral::asked(profile)?;
     let turned_others = Modifier::turned(modifiers, &turn);
     let modifiers: Vec<Modifier<'_>> =

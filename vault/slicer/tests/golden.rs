@@ -12,7 +12,9 @@ mod golden {
     mod zoo;
 }
 
-use golden::meshes::{block, cone, cylinder, flipped, join, open_top, ribbon, shaken, tube};
+use golden::meshes::{
+    banded_tube, block, cone, cylinder, flipped, half_flipped, join, open_top, ribbon, shaken, tube,
+};
 use golden::print::{Print, profile, refusal, slice_with};
 use layerlock_slicer::SliceError;
 use layerlock_terms::toolpath::{Feature, Piece};
@@ -230,6 +232,21 @@ fn faces_that_look_the_wrong_way_and_a_missing_lid_are_made_good() {
         assert!(print.loops_per_layer(Feature::OuterPerimeter).iter().all(|loops| *loops == 1));
         let volume = print.volume_of_layer(19) / (20.0 * 20.0 * 0.2);
         assert!((0.96..1.04).contains(&volume), "{volume}");
+    }
+}
+
+#[test]
+fn a_band_of_faces_that_look_the_wrong_way_is_as_hollow_as_the_rest() {
+    let sound = Print::of(&tube(6.0, 4.0, 3.0));
+    for broken in
+        [half_flipped(&tube(6.0, 4.0, 3.0)), banded_tube(6.0, 4.0, 1.0), shaken(&banded_tube(6.0, 4.0, 1.0))]
+    {
+        let print = Print::of(&broken);
+        assert_eq!(print.layers.len(), sound.layers.len());
+        for (layer, asked) in print.layers.iter().zip(&sound.layers) {
+            let wall = layer.length(Feature::OuterPerimeter) / asked.length(Feature::OuterPerimeter);
+            assert!((0.99..1.01).contains(&wall), "layer {}: {wall}", layer.index());
+        }
     }
 }
 

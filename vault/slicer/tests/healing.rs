@@ -104,6 +104,48 @@ fn a_hole_of_many_edges_is_left_to_the_cut_and_said() {
 }
 
 #[test]
+fn an_underside_that_is_missing_is_closed_on_the_floor_however_ragged_its_rim() {
+    // A ball cut off at three quarters of its depth, whose rim rises and falls by half a millimetre.
+    let mut scan = sphere(20.0, 60);
+    let at = scan.vertices.clone();
+    scan.triangles.retain(|corners| corners.iter().all(|corner| at[*corner as usize][2] > -15.0));
+    let rim = at.iter().map(|at| at[2]).filter(|z| *z > -15.0).fold(f32::MAX, f32::min);
+    for [x, y, z] in scan.vertices.iter_mut().filter(|at| (at[2] - rim).abs() < 1e-3) {
+        *z += 0.5 * (3.0 * y.atan2(*x)).sin();
+    }
+    let healed = heal(&scan);
+    assert_eq!(healed.report, Healing { filled_holes: 1, ..Healing::default() });
+    let report = analyse(&healed.mesh);
+    assert!(report.is_watertight(), "{report:?}");
+    let lowest = |mesh: &Mesh| {
+        let corners = mesh.triangles.iter().flatten();
+        corners.map(|corner| mesh.vertices[*corner as usize][2]).fold(f32::MAX, f32::min)
+    };
+    assert_eq!(lowest(&healed.mesh), lowest(&scan), "nothing lies below what was there");
+
+    // The same opening looking up is a bowl, and one that ends above another body's foot is no underside.
+    let bowl = flipped(Mesh {
+        vertices: scan.vertices.iter().map(|[x, y, z]| [*x, *y, -z]).collect(),
+        ..scan.clone()
+    });
+    assert_eq!(heal(&bowl).report.filled_holes, 0);
+    let on_a_leg = together(&[cuboid([0.0, 0.0, -18.0], [1.0, 1.0, -10.0]), scan]);
+    assert_eq!(heal(&on_a_leg).report.filled_holes, 0);
+}
+
+#[test]
+fn a_void_in_a_body_without_a_lid_stays_a_void() {
+    let skin = |radius: f32| {
+        let mut skin = sphere(radius, 40);
+        skin.triangles.retain(|corners| corners.iter().all(|&at| skin.vertices[at as usize][2] < 5.0));
+        skin
+    };
+    let cup = together(&[skin(10.0), flipped(skin(8.0))]);
+    assert_eq!(heal(&cup).report.turned_shells, 0);
+    assert_eq!(heal(&flipped(cup)).report.turned_shells, 2);
+}
+
+#[test]
 fn corners_a_rounding_apart_are_joined() {
     let mut loose = cube(10.0);
     // The lid gets corners of its own, off by the least a float can say.
@@ -172,7 +214,9 @@ proptest! {
         let healed = heal(&mesh);
         prop_assert_eq!(heal(&mesh).report, healed.report);
         let vertices = &healed.mesh.vertices;
-        prop_assert!(vertices.iter().all(|at| mesh.vertices.contains(at)));
+        let floor = mesh.vertices.iter().map(|at| at[2]).fold(f32::MAX, f32::min);
+        let stood = |[x, y, z]: &[f32; 3]| *z == floor && mesh.vertices.iter().any(|at| at[..2] == [*x, *y]);
+        prop_assert!(vertices.iter().all(|at| mesh.vertices.contains(at) || stood(at)));
         prop_assert!(healed.mesh.triangles.iter().flatten().all(|&at| (at as usize) < vertices.len()));
         let again = heal(&healed.mesh).report;
         prop_assert_eq!(again.collapsed_faces, 0);

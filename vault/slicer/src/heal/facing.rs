@@ -109,46 +109,55 @@ pub(super) fn turn_shells(mesh: &mut Mesh) -> u32 {
     inside_out.len() as u32
 }
 
-/// Whether the shell lies inside another body, by how often the others wind around a point of it.
+/// Whether the shell lies inside another body, as most of six rays from a point of it say: one of them may leave through a
+/// hole in that body.
 fn is_void(mesh: &Mesh, shells: &Shells, leader: u32) -> bool {
     let of_shell = |triangle: &&[u32; 3]| shells.leader[triangle[0] as usize] == leader;
     let Some(&first) = mesh.triangles.iter().find(of_shell) else { return false };
-    // Uneven weights, so that the ray upwards does not run along an edge of something drawn by the same grid.
+    // Uneven weights, so that no ray runs along an edge of something drawn by the same grid.
     let corners = mesh.corners(first).map(|at| at.map(f64::from));
     let from =
         [0, 1, 2].map(|axis| 0.41 * corners[0][axis] + 0.37 * corners[1][axis] + 0.22 * corners[2][axis]);
-    let others = mesh.triangles.iter().filter(|triangle| !of_shell(triangle));
-    others.map(|triangle| crossing(from, mesh.corners(*triangle).map(|at| at.map(f64::from)))).sum::<i32>()
-        > 0
+    let mut wound = [[0; 2]; 3];
+    for triangle in mesh.triangles.iter().filter(|triangle| !of_shell(triangle)) {
+        let corners = mesh.corners(*triangle).map(|at| at.map(f64::from));
+        for (axis, [ahead, behind]) in wound.iter_mut().enumerate() {
+            match crossing(from, corners, axis) {
+                (side, true) => *ahead += side,
+                (side, false) => *behind -= side,
+            }
+        }
+    }
+    wound.iter().flatten().filter(|wound| **wound > 0).count() > 3
 }
 
-/// 1 where the ray from a point straight up leaves through a face, -1 where it enters, 0 where it misses.
-fn crossing(from: [f64; 3], [a, b, c]: [[f64; 3]; 3]) -> i32 {
-    let side = |p: [f64; 3], q: [f64; 3]| (q[0] - p[0]) * (from[1] - p[1]) - (q[1] - p[1]) * (from[0] - p[0]);
+/// 1 where the line along an axis through a point meets a face that looks along it, -1 where one that looks against it, 0
+/// where it misses; and whether it meets it beyond the point.
+fn crossing(from: [f64; 3], [a, b, c]: [[f64; 3]; 3], axis: usize) -> (i32, bool) {
+    let (right, up) = ((axis + 1) % 3, (axis + 2) % 3);
+    let side = |p: [f64; 3], q: [f64; 3]| {
+        (q[right] - p[right]) * (from[up] - p[up]) - (q[up] - p[up]) * (from[right] - p[right])
+    };
     let (u, v, w) = (side(b, c), side(c, a), side(a, b));
-    let is_left = u > 0.0 && v > 0.0 && w > 0.0;
-    let is_right = u < 0.0 && v < 0.0 && w < 0.0;
-    let height = (u * a[2] + v * b[2] + w * c[2]) / (u + v + w);
-    match (is_left, is_right) {
-        (true, _) if height > from[2] => 1,
-        (_, true) if height > from[2] => -1,
-        _ => 0,
-    }
+    let looks_along = u > 0.0 && v > 0.0 && w > 0.0;
+    let looks_against = u < 0.0 && v < 0.0 && w < 0.0;
+    let met_at = (u * a[axis] + v * b[axis] + w * c[axis]) / (u + v + w);
+    (i32::from(looks_along) - i32::from(looks_against), met_at > from[axis])
 }
 
 /// Union-find that keeps for each member whether it is turned against its leader.
-struct Groups {
+pub(super) struct Groups {
     /// The next member towards the leader, and whether it is turned against that.
     parent: Vec<(u32, bool)>,
 }
 
 impl Groups {
-    fn new(members: usize) -> Self {
+    pub(super) fn new(members: usize) -> Self {
         Self { parent: (0..members as u32).map(|member| (member, false)).collect() }
     }
 
     /// The leader, and whether the member is turned against it. Halves the path as it goes.
-    fn root(&mut self, mut member: u32) -> (u32, bool) {
+    pub(super) fn root(&mut self, mut member: u32) -> (u32, bool) {
         let mut is_turned = false;
         loop {
             let (parent, turned) = self.parent[member as usize];
@@ -163,7 +172,7 @@ impl Groups {
     }
 
     /// The lower one leads, which keeps the outcome independent of the order of joins.
-    fn join(&mut self, a: u32, b: u32, is_turned: bool) {
+    pub(super) fn join(&mut self, a: u32, b: u32, is_turned: bool) {
         let ((a, a_turned), (b, b_turned)) = (self.root(a), self.root(b));
         self.parent[a.max(b) as usize] = (a.min(b), (a != b) && (a_turned ^ b_turned ^ is_turned));
     }

@@ -13,7 +13,7 @@ use crate::mesh::polygon;
 const EDGES: usize = 64;
 
 /// A hole whose area is less than this share of its rim's length squared is a slit.
-const SLIT: f64 = 1e-4;
+pub(super) const SLIT: f64 = 1e-4;
 
 /// Fills; gives how many holes and how many slits.
 pub(super) fn fill(mesh: &mut Mesh, faulty: &[bool]) -> (u32, u32) {
@@ -32,7 +32,7 @@ pub(super) fn fill(mesh: &mut Mesh, faulty: &[bool]) -> (u32, u32) {
 }
 
 /// Edges with no face on their other side, each as (from, to) the way the missing face would run, by `from`.
-fn open_sides(mesh: &Mesh, faulty: &[bool]) -> Vec<(u32, u32)> {
+pub(super) fn open_sides(mesh: &Mesh, faulty: &[bool]) -> Vec<(u32, u32)> {
     let at_fault = |corner: u32| faulty.get(corner as usize) == Some(&true);
     let mut sides: Vec<(u32, u32, bool)> = Vec::new();
     for &[a, b, c] in &mesh.triangles {

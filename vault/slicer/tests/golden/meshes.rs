@@ -129,6 +129,30 @@ pub(crate) fn half_flipped(part: &Mesh) -> Mesh {
     Mesh { vertices: part.vertices.clone(), triangles: part.triangles.iter().enumerate().map(turn).collect() }
 }
 
+/// A tube of `bands` rings one above the other, the middle one's faces looking the other way.
+pub(crate) fn banded_tube(outer: f32, inner: f32, band: f32) -> Mesh {
+    let vertices: Vec<[f32; 3]> = (0..4_u8)
+        .flat_map(|level| [outer, inner].map(|radius| ring(radius, f32::from(level) * band)))
+        .flatten()
+        .collect();
+    let corner = |level: u32, inside: u32, at: u32| (2 * level + inside) * SIDES + at % SIDES;
+    let quad = |[a, b, c, d]: [u32; 4]| [[a, b, c], [a, c, d]];
+    let mut triangles = Vec::new();
+    for at in 0..SIDES {
+        let edge = |level: u32, inside: u32| [corner(level, inside, at), corner(level, inside, at + 1)];
+        for level in 0..3 {
+            let ([a, b], [d, c]) = (edge(level, 0), edge(level + 1, 0));
+            let ([e, f], [h, g]) = (edge(level, 1), edge(level + 1, 1));
+            let sides = if level == 1 { [[a, d, c, b], [e, f, g, h]] } else { [[a, b, c, d], [e, h, g, f]] };
+            triangles.extend(sides.into_iter().flat_map(quad));
+        }
+        let ([a, b], [d, c]) = (edge(3, 0), edge(3, 1));
+        let ([e, f], [h, g]) = (edge(0, 0), edge(0, 1));
+        triangles.extend([[a, b, c, d], [e, h, g, f]].into_iter().flat_map(quad));
+    }
+    Mesh { vertices, triangles }
+}
+
 /// A wall between two rows of points, its right side first when one looks along it.
 pub(crate) fn ribbon(left: &[[f32; 2]], right: &[[f32; 2]], height: f32) -> Mesh {
     let count = left.len() as u32;
