@@ -146,6 +146,15 @@ fn a_void_in_a_body_without_a_lid_stays_a_void() {
 }
 
 #[test]
+fn a_hole_through_a_body_drawn_as_a_void_stays_a_hole() {
+    for first in [0, 2, 5, 8] {
+        let mut hole = flipped(cuboid([3.0, 3.0, 0.0], [7.0, 7.0, 10.0]));
+        hole.triangles.rotate_left(first);
+        assert_eq!(mended(&together(&[cube(10.0), hole]), 840), Healing::default());
+    }
+}
+
+#[test]
 fn corners_a_rounding_apart_are_joined() {
     let mut loose = cube(10.0);
     // The lid gets corners of its own, off by the least a float can say.

@@ -14,6 +14,9 @@ const LOOKS: usize = 64;
 /// A volume nearer to nothing than this has no inside, in mm³.
 const LEAST_MM3: f64 = 1e-3;
 
+/// How far before a face of a shell one looks for what is around it, in millimetres: slicing resolves no less.
+const BEFORE_MM: f64 = 1e-3;
+
 /// The volumes of a mesh's shells: groups of faces connected through corners.
 pub(super) struct Shells {
     /// For each vertex its shell's leading vertex.
@@ -109,15 +112,12 @@ pub(super) fn turn_shells(mesh: &mut Mesh) -> u32 {
     inside_out.len() as u32
 }
 
-/// Whether the shell lies inside another body, as most of six rays from a point of it say: one of them may leave through a
-/// hole in that body.
+/// Whether the shell, whose faces look into what it encloses, lies inside another body, as most of six rays from within
+/// say: one of them may leave through a hole in that body.
 fn is_void(mesh: &Mesh, shells: &Shells, leader: u32) -> bool {
     let of_shell = |triangle: &&[u32; 3]| shells.leader[triangle[0] as usize] == leader;
     let Some(&first) = mesh.triangles.iter().find(of_shell) else { return false };
-    // Uneven weights, so that no ray runs along an edge of something drawn by the same grid.
-    let corners = mesh.corners(first).map(|at| at.map(f64::from));
-    let from =
-        [0, 1, 2].map(|axis| 0.41 * corners[0][axis] + 0.37 * corners[1][axis] + 0.22 * corners[2][axis]);
+    let from = before(mesh.corners(first).map(|at| at.map(f64::from)));
     let mut wound = [[0; 2]; 3];
     for triangle in mesh.triangles.iter().filter(|triangle| !of_shell(triangle)) {
         let corners = mesh.corners(*triangle).map(|at| at.map(f64::from));
@@ -129,6 +129,18 @@ fn is_void(mesh: &Mesh, shells: &Shells, leader: u32) -> bool {
         }
     }
     wound.iter().flatten().filter(|wound| **wound > 0).count() > 3
+}
+
+/// A point [`BEFORE_MM`] before a face: not in it, because the shell may share its plane with the body.
+fn before([a, b, c]: [[f64; 3]; 3]) -> [f64; 3] {
+    let (p, q) = ([0, 1, 2].map(|axis| b[axis] - a[axis]), [0, 1, 2].map(|axis| c[axis] - a[axis]));
+    let normal = [0, 1, 2].map(|axis| {
+        let (u, v) = ((axis + 1) % 3, (axis + 2) % 3);
+        p[u] * q[v] - p[v] * q[u]
+    });
+    let length = normal.iter().map(|share| share * share).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
+    // Uneven shares, so that no ray runs along an edge of something drawn by the same grid.
+    [0, 1, 2].map(|axis| a[axis] + 0.37 * p[axis] + 0.22 * q[axis] + BEFORE_MM * normal[axis] / length)
 }
 
 /// 1 where the line along an axis through a point meets a face that looks along it, -1 where one that looks against it, 0
