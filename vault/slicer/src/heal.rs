@@ -96,6 +96,13 @@ impl Healing {
         }
     }
 
+    /// The same of two meshes together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let (mut counts, others) = (self.counts(), other.counts());
+        counts.iter_mut().zip(others).for_each(|(count, other)| *count += other);
+        Self::of_counts(counts)
+    }
+
     /// A sentence for each kind that was met.
     pub fn lines(&self) -> Vec<String> {
         let kinds = [

@@ -16,8 +16,9 @@ use std::borrow::Cow;
 
 use layerlock_terms::units::Micrometres;
 
+use crate::error::SliceError;
 use crate::mesh::Mesh;
-use crate::place::Turn;
+use crate::place::{Turn, check};
 
 pub use text::TextError;
 
@@ -39,14 +40,22 @@ pub enum Modifier<'a> {
 
 impl Modifier<'_> {
     /// The meshes of `modifiers` turned as the design is; an empty one for letters, which are laid on what is turned.
-    pub(crate) fn turned<'m>(modifiers: &[Modifier<'m>], turn: &Turn) -> Vec<Cow<'m, Mesh>> {
-        let turned = |modifier: &Modifier<'m>| match modifier {
+    ///
+    /// # Errors
+    /// [`SliceError::Modifier`] names the one that no parser of ours lets through.
+    pub(crate) fn turned<'m>(
+        modifiers: &[Modifier<'m>],
+        turn: &Turn,
+    ) -> Result<Vec<Cow<'m, Mesh>>, SliceError> {
+        let turned = |(at, modifier): (usize, &Modifier<'m>)| match modifier {
             Modifier::Add(mesh) | Modifier::Subtract(mesh) | Modifier::Intersect(mesh) => {
-                turn.apply(Cow::Borrowed(mesh))
+                check(mesh)
+                    .map_err(|error| SliceError::Modifier { number: at + 1, error: Box::new(error) })?;
+                Ok(turn.apply(Cow::Borrowed(mesh)))
             }
-            Modifier::Text(_) => Cow::Owned(Mesh::default()),
+            Modifier::Text(_) => Ok(Cow::Owned(Mesh::default())),
         };
-        modifiers.iter().map(turned).collect()
+        modifiers.iter().enumerate().map(turned).collect()
     }
 
     /// The same with another mesh.

@@ -22,7 +22,7 @@ use crate::estimate::{Pace, Spent, approach};
 use crate::filling;
 use crate::flow::Flow;
 use crate::geometry::Region;
-use crate::heal::{Healing, heal, overlaps};
+use crate::heal::{Healed, Healing, heal, overlaps};
 use crate::layers::{Schedule, Slab, contours};
 use crate::mesh::Mesh;
 use crate::modifiers::{Lists, Modifier, Requested, Shaper, Sweeps};
@@ -50,7 +50,7 @@ const CUT_AT_ONCE: u32 = 64;
 pub struct Summary {
     /// What the last piece said.
     pub epilogue: Epilogue,
-    /// What was wrong with the mesh and what was done about it.
+    /// What was wrong with the mesh and the modifying ones, and what was done about it.
     pub healing: Healing,
 }
 
@@ -94,9 +94,10 @@ pub fn slice_modified(
     }
     let mesh = &*healed.mesh;
     Spiral::asked(profile)?;
-    let turned_others = Modifier::turned(modifiers, &turn);
+    let turned_others = Modifier::turned(modifiers, &turn)?;
+    let others: Vec<Healed<'_>> = pool.install(|| turned_others.iter().map(|mesh| heal(mesh)).collect());
     let modifiers: Vec<Modifier<'_>> =
-        modifiers.iter().zip(&turned_others).map(|(modifier, mesh)| modifier.with(mesh)).collect();
+        modifiers.iter().zip(&others).map(|(modifier, other)| modifier.with(&other.mesh)).collect();
     let requested = Requested::new(mesh, &modifiers, profile)?;
     let mut extent = Extent::new(profile);
     extent.cover_mesh(mesh);
@@ -122,7 +123,8 @@ pub fn slice_modified(
     };
     let epilogue = press.run(sink)?;
     let overlapping_layers = press.overlapping.into_inner() / press.plate.rounds();
-    Ok(Summary { epilogue, healing: Healing { overlapping_layers, ..healed.report } })
+    let report = others.iter().fold(healed.report, |all, other| all.and(other.report));
+    Ok(Summary { epilogue, healing: Healing { overlapping_layers, ..report } })
 }
 
 /// What every stage reads.

@@ -7,7 +7,7 @@ use crate::error::SliceError;
 use crate::geometry::Region;
 use crate::layers::{Schedule, Sweep, contours};
 use crate::mesh::Mesh;
-use crate::place::{Extent, Frame, Placed, check};
+use crate::place::{Extent, Frame, Placed};
 use crate::regions::unite;
 
 /// How a mesh and the part are combined.
@@ -18,7 +18,7 @@ enum Rule {
     Intersect,
 }
 
-/// Modifiers, checked: meshes to be placed, letters laid on the design.
+/// Modifiers: meshes to be placed, letters laid on the design.
 pub(crate) struct Requested<'a> {
     meshes: Vec<(Rule, &'a Mesh)>,
     reliefs: Vec<Relief>,
@@ -45,7 +45,7 @@ pub(crate) struct Sweeps<'a> {
 }
 
 impl<'a> Requested<'a> {
-    /// Checks meshes and finds faces for texts.
+    /// Finds faces for texts. Meshes must be sound.
     pub(crate) fn new(
         design: &'a Mesh,
         modifiers: &[Modifier<'a>],
@@ -53,14 +53,13 @@ impl<'a> Requested<'a> {
     ) -> Result<Self, SliceError> {
         let mut meshes = Vec::new();
         let mut bodies = vec![design];
-        for (at, modifier) in modifiers.iter().enumerate() {
+        for modifier in modifiers {
             let (rule, mesh) = match modifier {
                 Modifier::Add(mesh) => (Rule::Add, *mesh),
                 Modifier::Subtract(mesh) => (Rule::Subtract, *mesh),
                 Modifier::Intersect(mesh) => (Rule::Intersect, *mesh),
                 Modifier::Text(_) => continue,
             };
-            check(mesh).map_err(|error| SliceError::Modifier { number: at + 1, error: Box::new(error) })?;
             meshes.push((rule, mesh));
             bodies.extend((rule == Rule::Add).then_some(mesh));
         }

@@ -1,12 +1,14 @@
 //! Text on faces, and meshes added, taken away and intersected.
 
-use layerlock_slicer::SliceError;
+use std::num::NonZero;
+
 use layerlock_slicer::mesh::Mesh;
 use layerlock_slicer::modifiers::{Face, Modifier, Text, TextError, TextStyle};
+use layerlock_slicer::{SliceError, slice_modified};
 use layerlock_terms::toolpath::{Feature, Piece};
 use layerlock_terms::units::Micrometres;
 
-use super::meshes::{block, cylinder, flipped};
+use super::meshes::{block, cylinder, flipped, join};
 use super::print::{Print, profile, slice_modified_with};
 
 const SOLID: (&str, &str) = ("infill-density", "100%");
@@ -198,6 +200,33 @@ fn text_that_can_not_be_laid_is_refused_with_the_mend() {
     torn.triangles[2][0] = 99;
     let said = refused(&plate(), Modifier::Subtract(&torn)).to_string();
     assert_eq!(said, "modifier 1: triangle 2 names vertex 99, there are 8: the file is damaged");
+}
+
+#[test]
+fn a_modifier_is_mended_like_any_part_and_said() {
+    // A hollow die, some of whose faces look the wrong way, inside and out: its void would be taken for its wall.
+    let mut broken = join(&[
+        block([11.0, 6.0, -5.0], [19.0, 14.0, 30.0]),
+        flipped(&block([13.0, 8.0, -3.0], [17.0, 12.0, 28.0])),
+    ]);
+    let sound = broken.clone();
+    for at in [4, 5, 6, 7, 16, 17] {
+        broken.triangles[at].swap(1, 2);
+    }
+    let sliced = |other: &Mesh| {
+        let mut pieces = Vec::new();
+        let modifiers = [Modifier::Subtract(other)];
+        let summary =
+            slice_modified(&plate(), &modifiers, &profile(&[]), NonZero::<usize>::MIN, &mut |piece| {
+                pieces.push(piece.emit());
+                Ok(())
+            });
+        (pieces, summary.expect("sliced").healing)
+    };
+    let ((asked, clean), (mended, said)) = (sliced(&sound), sliced(&broken));
+    assert!(asked == mended);
+    assert!(clean.is_clean(), "{clean:?}");
+    assert_eq!(said.turned_faces, 6);
 }
 
 #[test]
