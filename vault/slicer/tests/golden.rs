@@ -7,6 +7,7 @@ mod golden {
     pub(crate) mod print;
     mod properties;
     mod rafts;
+    mod snapshots;
     mod supports;
     mod vase;
     mod zoo;

@@ -75,7 +75,7 @@ impl Print {
         Self::of_pieces(&slice_modified_with(part, modifiers, &profile(settings), 1).expect("sliced"))
     }
 
-    fn of_pieces(pieces: &[Piece]) -> Self {
+    pub(crate) fn of_pieces(pieces: &[Piece]) -> Self {
         let mut layers = layers_of(pieces);
         let Some(Piece::Epilogue(epilogue)) = pieces.last().cloned() else { panic!("no epilogue") };
         layers.sort_by_key(|laid| laid.layer.index);
