@@ -17,11 +17,11 @@ const LEAST_MM3: f64 = 1e-3;
 /// How far before a face of a shell one looks for what is around it, in millimetres: slicing resolves no less.
 const BEFORE_MM: f64 = 1e-3;
 
-/// The volumes of a mesh's shells: groups of faces connected through corners.
+/// A mesh's shells: groups of faces connected through corners.
 pub(super) struct Shells {
-    /// For each vertex its shell's leading vertex.
-    leader: Vec<u32>,
-    /// Signed volume in mm³ of the shell each vertex leads.
+    /// For each vertex the number of its shell; they are numbered by their lowest vertices.
+    shell: Vec<u32>,
+    /// Signed volume in mm³ of each shell.
     volume: Vec<f64>,
 }
 
@@ -32,26 +32,31 @@ impl Shells {
             groups.join(a, b, false);
             groups.join(b, c, false);
         }
-        let mut volume = vec![0.0; mesh.vertices.len()];
+        let (shell, leaders) = groups.numbered();
+        let mut volume = vec![0.0; leaders.len()];
         for &triangle in &mesh.triangles {
-            let leader = groups.root(triangle[0]).0 as usize;
+            let number = shell[triangle[0] as usize] as usize;
             // From a corner of its own, so that a hole in a shell adds or takes little.
-            let apex = mesh.vertices[leader].map(f64::from);
-            volume[leader] += tetrahedron(mesh.corners(triangle), apex).0;
+            let apex = mesh.vertices[leaders[number] as usize].map(f64::from);
+            volume[number] += tetrahedron(mesh.corners(triangle), apex).0;
         }
-        let leader = (0..mesh.vertices.len() as u32).map(|at| groups.root(at).0).collect();
-        Self { leader, volume }
+        Self { shell, volume }
     }
 
-    /// The leading vertex of the shell this vertex is in.
-    pub(super) fn leader(&self, vertex: u32) -> usize {
-        self.leader[vertex as usize] as usize
+    /// The number of the shell this vertex is in.
+    pub(super) fn number(&self, vertex: u32) -> usize {
+        self.shell[vertex as usize] as usize
     }
 
-    /// For each leading vertex how many faces its shell has.
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.volume.len()
+    }
+
+    /// How many faces each shell has.
     pub(super) fn faces(&self, mesh: &Mesh) -> Vec<u32> {
-        let mut faces = vec![0; self.leader.len()];
-        mesh.triangles.iter().for_each(|triangle| faces[self.leader(triangle[0])] += 1);
+        let mut faces = vec![0; self.count()];
+        mesh.triangles.iter().for_each(|triangle| faces[self.number(triangle[0])] += 1);
         faces
     }
 
@@ -100,12 +105,12 @@ pub(super) fn turn_shells(mesh: &mut Mesh) -> u32 {
     }
     let inward = shells.volume.iter().enumerate().filter(|(_, volume)| is_inside_out(volume));
     let inside_out: Vec<u32> = inward
-        .map(|(leader, _)| leader as u32)
+        .map(|(number, _)| number as u32)
         .take(LOOKS)
-        .filter(|leader| !is_void(mesh, &shells, *leader))
+        .filter(|number| !is_void(mesh, &shells, *number))
         .collect();
     for triangle in &mut mesh.triangles {
-        if inside_out.binary_search(&shells.leader[triangle[0] as usize]).is_ok() {
+        if inside_out.binary_search(&shells.shell[triangle[0] as usize]).is_ok() {
             triangle.swap(1, 2);
         }
     }
@@ -114,8 +119,8 @@ pub(super) fn turn_shells(mesh: &mut Mesh) -> u32 {
 
 /// Whether the shell, whose faces look into what it encloses, lies inside another body, as most of six rays from within
 /// say: one of them may leave through a hole in that body.
-fn is_void(mesh: &Mesh, shells: &Shells, leader: u32) -> bool {
-    let of_shell = |triangle: &&[u32; 3]| shells.leader[triangle[0] as usize] == leader;
+fn is_void(mesh: &Mesh, shells: &Shells, number: u32) -> bool {
+    let of_shell = |triangle: &&[u32; 3]| shells.shell[triangle[0] as usize] == number;
     let Some(&first) = mesh.triangles.iter().find(of_shell) else { return false };
     let from = before(mesh.corners(first).map(|at| at.map(f64::from)));
     let mut wound = [[0; 2]; 3];
@@ -159,25 +164,31 @@ fn crossing(from: [f64; 3], [a, b, c]: [[f64; 3]; 3], axis: usize) -> (i32, bool
 
 /// Union-find that keeps for each member whether it is turned against its leader.
 pub(super) struct Groups {
-    /// The next member towards the leader, and whether it is turned against that.
-    parent: Vec<(u32, bool)>,
+    /// For each member the next one towards the leader, never a higher one; in the last bit whether it is turned against
+    /// that. A mesh has fewer members than half of what the type holds.
+    parent: Vec<u32>,
 }
 
 impl Groups {
     pub(super) fn new(members: usize) -> Self {
-        Self { parent: (0..members as u32).map(|member| (member, false)).collect() }
+        Self { parent: (0..members as u32).map(|member| member << 1).collect() }
+    }
+
+    fn towards_leader(&self, member: u32) -> (u32, bool) {
+        let parent = self.parent[member as usize];
+        (parent >> 1, parent & 1 == 1)
     }
 
     /// The leader, and whether the member is turned against it. Halves the path as it goes.
     pub(super) fn root(&mut self, mut member: u32) -> (u32, bool) {
         let mut is_turned = false;
         loop {
-            let (parent, turned) = self.parent[member as usize];
+            let (parent, turned) = self.towards_leader(member);
             if parent == member {
                 return (member, is_turned);
             }
-            let (grandparent, turned_too) = self.parent[parent as usize];
-            self.parent[member as usize] = (grandparent, turned ^ turned_too);
+            let (grandparent, turned_too) = self.towards_leader(parent);
+            self.parent[member as usize] = grandparent << 1 | u32::from(turned ^ turned_too);
             is_turned ^= turned ^ turned_too;
             member = grandparent;
         }
@@ -186,6 +197,24 @@ impl Groups {
     /// The lower one leads, which keeps the outcome independent of the order of joins.
     pub(super) fn join(&mut self, a: u32, b: u32, is_turned: bool) {
         let ((a, a_turned), (b, b_turned)) = (self.root(a), self.root(b));
-        self.parent[a.max(b) as usize] = (a.min(b), (a != b) && (a_turned ^ b_turned ^ is_turned));
+        let turned = (a != b) && (a_turned ^ b_turned ^ is_turned);
+        self.parent[a.max(b) as usize] = a.min(b) << 1 | u32::from(turned);
+    }
+
+    /// For each member the number of its group, and the groups' leaders in order.
+    fn numbered(self) -> (Vec<u32>, Vec<u32>) {
+        let mut numbers = self.parent;
+        let mut leaders = Vec::new();
+        for member in 0..numbers.len() {
+            let parent = (numbers[member] >> 1) as usize;
+            numbers[member] = if parent == member {
+                leaders.push(member as u32);
+                leaders.len() as u32 - 1
+            } else {
+                // Lower, so it has its number already.
+                numbers[parent]
+            };
+        }
+        (numbers, leaders)
     }
 }

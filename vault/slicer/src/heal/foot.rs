@@ -41,15 +41,15 @@ pub(super) fn close(mesh: &mut Mesh, faulty: &[bool]) -> u32 {
     closed
 }
 
-/// For each corner how far above the floor a rim of its shell may reach.
+/// How far above the floor a rim may reach, for a corner of its shell.
 fn ragged(mesh: &Mesh, floor: f32) -> impl Fn(u32) -> f32 + use<> {
     let shells = Shells::of(mesh);
-    let mut heights = vec![0.0_f32; mesh.vertices.len()];
+    let mut heights = vec![0.0_f32; shells.count()];
     for (corner, at) in mesh.vertices.iter().enumerate() {
-        let height = &mut heights[shells.leader(corner as u32)];
+        let height = &mut heights[shells.number(corner as u32)];
         *height = height.max(at[2] - floor);
     }
-    move |corner| RAGGED_MM.min(RAGGED * heights[shells.leader(corner)])
+    move |corner| RAGGED_MM.min(RAGGED * heights[shells.number(corner)])
 }
 
 /// The open sides, those that hang together in one list.

@@ -19,7 +19,7 @@ pub(super) const SLIT: f64 = 1e-4;
 pub(super) fn fill(mesh: &mut Mesh, faulty: &[bool]) -> (u32, u32) {
     let shells = Shells::of(mesh);
     let faces = shells.faces(mesh);
-    let is_hole = |rim: &Vec<u32>| 2 * (rim.len() - 2) <= faces[shells.leader(rim[0])] as usize;
+    let is_hole = |rim: &Vec<u32>| 2 * (rim.len() - 2) <= faces[shells.number(rim[0])] as usize;
     let rims: Vec<Vec<u32>> = rims(&open_sides(mesh, faulty)).into_iter().filter(is_hole).collect();
     let (mut holes, mut slits) = (0, 0);
     for rim in rims {
