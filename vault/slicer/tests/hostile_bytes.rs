@@ -8,7 +8,7 @@
 mod meshes;
 
 use layerlock_slicer::mesh::analysis::analyse;
-use layerlock_slicer::mesh::{Limits, REACH_MM, parse};
+use layerlock_slicer::mesh::{Intake, Limits, MeshError, Parsed, REACH_MM, parse, read};
 use meshes::*;
 use proptest::prelude::*;
 
@@ -56,6 +56,46 @@ fn good_files() -> Vec<Vec<u8>> {
         obj(&torus, "\n").into_bytes(),
         OBJ_OF_EVERYTHING.to_vec(),
     ]
+}
+
+fn in_pieces(bytes: &[u8], size: usize, length: usize) -> Result<Parsed, MeshError> {
+    let mut intake = Intake::new(length as u64, &LIMITS);
+    bytes.chunks(size).try_for_each(|piece| intake.take(piece))?;
+    intake.finish()
+}
+
+#[test]
+fn a_file_in_pieces_is_the_file_as_a_whole() {
+    for bytes in good_files() {
+        let whole = parse(&bytes, &LIMITS);
+        for size in [1, 7, 49, 50, 51, 1_000, bytes.len()] {
+            assert_eq!(in_pieces(&bytes, size, bytes.len()), whole, "pieces of {size}");
+        }
+        assert_eq!(read(&mut &*bytes, bytes.len() as u64, &LIMITS).expect("memory does not fail"), whole);
+    }
+}
+
+#[test]
+fn a_binary_stl_that_ends_early_or_goes_on_is_refused_though_its_length_was_promised() {
+    let bytes = layerlock_slicer::mesh::to_binary_stl(&torus(20.0, 6.0, 6));
+    let short = in_pieces(&bytes[..bytes.len() - 1], 64, bytes.len());
+    assert!(matches!(short, Err(MeshError::Truncated { announced: 72, found: 71 })), "{short:?}");
+    let long = in_pieces(&[&bytes[..], &[0; 50]].concat(), 64, bytes.len());
+    assert!(matches!(long, Err(MeshError::Surplus { announced: 72, .. })), "{long:?}");
+    let few = Limits { triangles: 71, ..LIMITS };
+    let many = Intake::new(bytes.len() as u64, &few).take(&bytes[..84]);
+    assert!(matches!(many, Err(MeshError::TooManyTriangles { found: 72, limit: 71 })), "{many:?}");
+}
+
+/// `./x fuzz` runs this: every format there is becomes a first input of the fuzzer that reads meshes.
+#[test]
+#[ignore = "writes the fuzzer's first inputs"]
+fn first_inputs_for_the_fuzzer() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/parse");
+    std::fs::create_dir_all(folder).expect("the folder can be made");
+    for (number, bytes) in good_files().iter().enumerate() {
+        std::fs::write(format!("{folder}/good-{number:02}"), bytes).expect("the folder can be written");
+    }
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use layerlock_slicer::mesh::analysis::analyse;
-use layerlock_slicer::mesh::{Limits, REACH_MM, parse};
+use layerlock_slicer::mesh::{Limits, REACH_MM, parse, read};
 
 /// Small, so that a case which runs into them is quick; the fuzzer's own memory limit checks that they bound it.
 const LIMITS: Limits = Limits {
@@ -16,7 +16,10 @@ const LIMITS: Limits = Limits {
 };
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    if let Ok(parsed) = parse(bytes, &LIMITS) {
+    let whole = parse(bytes, &LIMITS);
+    let in_pieces = read(&mut &*bytes, bytes.len() as u64, &LIMITS);
+    assert_eq!(in_pieces.expect("memory does not fail"), whole);
+    if let Ok(parsed) = whole {
         let mesh = &parsed.mesh;
         assert!(mesh.vertices.iter().flatten().all(|c| c.is_finite() && c.abs() <= REACH_MM));
         assert!(mesh.triangles.iter().flatten().all(|&index| (index as usize) < mesh.vertices.len()));

@@ -1,14 +1,15 @@
 //! Meshes: what a seller uploads, recognised from its bytes and made safe to slice.
 //!
-//! Serves hop 1 (upload) and SECURITY-CASES U1–U6. [`parse`] takes the whole file as bytes and believes nothing in
-//! it: every count is checked against the file's size and the [`Limits`] before anything is allocated, names never
-//! become paths, and of a 3MF only geometry is read; settings, scripts, thumbnails and attachments are
-//! counted and dropped, so they can't be handed on. Deliberately absent: file access, file names (a name says
-//! nothing about content), healing (`heal`), and colours.
+//! Serves hop 1 (upload) and SECURITY-CASES U1–U6. [`parse`] takes the whole file as bytes, [`read`] piece by
+//! piece, and neither believes anything in it: every count is checked against the file's size and the [`Limits`] before
+//! anything is allocated, names never become paths, and of a 3MF only geometry is read; settings, scripts, thumbnails and
+//! attachments are counted and dropped, so they can't be handed on. Deliberately absent: file access, file names (a name
+//! says nothing about content), healing (`heal`), and colours.
 
 pub mod analysis;
 mod error;
 mod indexed;
+mod intake;
 mod number;
 mod obj;
 pub(crate) mod polygon;
@@ -19,7 +20,10 @@ mod weld;
 
 pub use error::{Lookalike, MeshError, PartName, Place};
 pub(crate) use indexed::compact;
+pub use intake::{Intake, read};
 pub use stl::to_binary_stl;
+
+use std::borrow::Cow;
 
 use layerlock_terms::units::Micrometres;
 use sniff::Kind;
@@ -39,6 +43,18 @@ pub struct Mesh {
     pub vertices: Vec<[f32; 3]>,
     /// Three indices into `vertices` each.
     pub triangles: Vec<[u32; 3]>,
+}
+
+impl<'a> From<&'a Mesh> for Cow<'a, Mesh> {
+    fn from(mesh: &'a Mesh) -> Self {
+        Self::Borrowed(mesh)
+    }
+}
+
+impl From<Mesh> for Cow<'_, Mesh> {
+    fn from(mesh: Mesh) -> Self {
+        Self::Owned(mesh)
+    }
 }
 
 impl Mesh {
@@ -119,12 +135,15 @@ impl Default for Limits {
 /// # Errors
 /// One [`MeshError`] for the first fault met; never panics, whatever the bytes.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Parsed, MeshError> {
-    let parsed = match sniff::recognise(bytes)? {
+    checked(match sniff::recognise(bytes)? {
         Kind::BinaryStl => plain(stl::parse_binary(bytes, limits)?, Format::BinaryStl),
         Kind::AsciiStl => plain(stl::parse_ascii(bytes, limits)?, Format::AsciiStl),
         Kind::Obj => plain(obj::parse(bytes, limits)?, Format::Obj),
         Kind::Zip => threemf::parse(bytes, limits)?,
-    };
+    })
+}
+
+fn checked(parsed: Parsed) -> Result<Parsed, MeshError> {
     refuse_nothing_to_print(&parsed.mesh)?;
     Ok(parsed)
 }

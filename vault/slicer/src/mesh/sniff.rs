@@ -23,7 +23,7 @@ pub(super) fn recognise(bytes: &[u8]) -> Result<Kind, MeshError> {
     if bytes.is_empty() {
         return Err(MeshError::Empty);
     }
-    if stl::fits_its_count(bytes) {
+    if stl::fits_its_count(bytes, bytes.len() as u64) {
         return Ok(Kind::BinaryStl);
     }
     if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {

@@ -3,6 +3,8 @@
 //!
 //! The count is a claim: it is compared with the file's size before it sizes any allocation (SECURITY-CASES U6).
 
+use std::cmp::Ordering;
+
 use super::check_corners;
 use crate::mesh::{Limits, Mesh, MeshError, weld::Welder};
 
@@ -12,43 +14,81 @@ pub(in crate::mesh) const HEADER: usize = 84;
 /// Bytes a triangle.
 const RECORD: usize = 50;
 
-/// Whether the file is exactly as long as its triangle count says.
-pub(in crate::mesh) fn fits_its_count(bytes: &[u8]) -> bool {
-    announced(bytes).is_some_and(|count| bytes.len() as u64 == HEADER as u64 + count * RECORD as u64)
+/// Whether a file that begins with `bytes` is exactly as long as its triangle count says.
+pub(in crate::mesh) fn fits_its_count(bytes: &[u8], length: u64) -> bool {
+    announced(bytes).is_some_and(|count| length == HEADER as u64 + count * RECORD as u64)
 }
 
 /// Parses a binary STL.
 pub(in crate::mesh) fn parse_binary(bytes: &[u8], limits: &Limits) -> Result<Mesh, MeshError> {
-    let count = check_count(bytes, limits)?;
-    let mut welder = Welder::new(count, limits);
-    for (n, record) in bytes[HEADER..].chunks_exact(RECORD).take(count).enumerate() {
-        let corners = [corner(record, 12), corner(record, 24), corner(record, 36)];
-        check_corners(&corners, n as u64)?;
-        welder.triangle(corners)?;
-    }
-    Ok(welder.finish())
+    let room = bytes.len().saturating_sub(HEADER) / RECORD;
+    check_count(announced(bytes), room as u64, limits)?;
+    let mut records = Records::new(bytes, limits)?;
+    // A tail shorter than one record is let through: some programs pad, and there is nothing in it to misread.
+    records.take(&bytes[HEADER..HEADER + room * RECORD])?;
+    records.finish()
 }
 
-/// The triangle count, once size and limit agree with it. A tail shorter than one record is let through:
-/// some programs pad, and there is nothing in it to misread.
-fn check_count(bytes: &[u8], limits: &Limits) -> Result<usize, MeshError> {
-    let announced = announced(bytes).ok_or(MeshError::Truncated { announced: 0, found: 0 })?;
-    let room = ((bytes.len() - HEADER) / RECORD) as u64;
-    let limit = u64::from(limits.triangles);
-    if announced > room {
-        return Err(if announced > limit {
-            MeshError::AbsurdCount { announced, room }
-        } else {
-            MeshError::Truncated { announced, found: room }
-        });
+/// Lets a triangle count pass that size and limit agree with.
+fn check_count(announced: Option<u64>, room: u64, limits: &Limits) -> Result<(), MeshError> {
+    let announced = announced.ok_or(MeshError::Truncated { announced: 0, found: 0 })?;
+    match (announced.cmp(&room), announced > u64::from(limits.triangles)) {
+        (Ordering::Greater, true) => Err(MeshError::AbsurdCount { announced, room }),
+        (Ordering::Greater, false) => Err(MeshError::Truncated { announced, found: room }),
+        (Ordering::Less, _) => Err(MeshError::Surplus { announced, room }),
+        (Ordering::Equal, _) => Ok(()),
     }
-    if announced < room {
-        return Err(MeshError::Surplus { announced, room });
+}
+
+/// The triangles behind a header, welded as they come in.
+pub(in crate::mesh) struct Records {
+    announced: u64,
+    /// The beginning of a record whose rest is still to come.
+    begun: Vec<u8>,
+    welder: Welder,
+}
+
+impl Records {
+    /// For as many triangles as the file's beginning says, which the caller has compared with the file's size.
+    pub(in crate::mesh) fn new(beginning: &[u8], limits: &Limits) -> Result<Self, MeshError> {
+        let announced = announced(beginning).ok_or(MeshError::Truncated { announced: 0, found: 0 })?;
+        let limit = u64::from(limits.triangles);
+        if announced > limit {
+            return Err(MeshError::TooManyTriangles { found: announced, limit });
+        }
+        Ok(Self { announced, begun: Vec::new(), welder: Welder::new(announced as usize, limits) })
     }
-    if announced > limit {
-        return Err(MeshError::TooManyTriangles { found: announced, limit });
+
+    pub(in crate::mesh) fn take(&mut self, bytes: &[u8]) -> Result<(), MeshError> {
+        let lacking = (RECORD - self.begun.len()) % RECORD;
+        let (rest_of_begun, bytes) = bytes.split_at(lacking.min(bytes.len()));
+        self.begun.extend_from_slice(rest_of_begun);
+        if self.begun.len() == RECORD {
+            let record = std::mem::take(&mut self.begun);
+            self.triangle(&record)?;
+        }
+        let records = bytes.chunks_exact(RECORD);
+        self.begun.extend_from_slice(records.remainder());
+        records.into_iter().try_for_each(|record| self.triangle(record))
     }
-    Ok(announced as usize)
+
+    fn triangle(&mut self, record: &[u8]) -> Result<(), MeshError> {
+        let number = self.welder.len() as u64;
+        if number == self.announced {
+            return Err(MeshError::Surplus { announced: number, room: number + 1 });
+        }
+        let corners = [corner(record, 12), corner(record, 24), corner(record, 36)];
+        check_corners(&corners, number)?;
+        self.welder.triangle(corners)
+    }
+
+    pub(in crate::mesh) fn finish(self) -> Result<Mesh, MeshError> {
+        let (announced, found) = (self.announced, self.welder.len() as u64);
+        if found < announced {
+            return Err(MeshError::Truncated { announced, found });
+        }
+        Ok(self.welder.finish())
+    }
 }
 
 fn announced(bytes: &[u8]) -> Option<u64> {

@@ -8,7 +8,7 @@ mod binary;
 
 pub(super) use ascii::{begins_with_solid, parse_ascii};
 pub use binary::to_binary_stl;
-pub(super) use binary::{HEADER, fits_its_count, parse_binary};
+pub(super) use binary::{HEADER, Records, fits_its_count, parse_binary};
 
 use super::{MeshError, Place, REACH_MM};
 
