@@ -30,6 +30,13 @@ pub fn create_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
     create(path, bytes, 0o644)
 }
 
+/// Opens a file to be read in pieces, with its length; an error names it.
+pub fn open(path: &Path) -> io::Result<(File, u64)> {
+    let file = File::open(path).map_err(named(path))?;
+    let length = file.metadata().map_err(named(path))?.len();
+    Ok((file, length))
+}
+
 /// Reads a file; an error names it.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path).map_err(named(path))

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use layerlock_device::gcode::{Comments, Extrusion, GcodeError, Marlin, Retraction, Style};
-use layerlock_slicer::mesh::{Limits, Mesh, MeshError, parse};
+use layerlock_slicer::mesh::{Limits, Mesh, MeshError, read};
 use layerlock_slicer::modifiers::Modifier;
 use layerlock_slicer::{SinkClosed, SliceError, slice_modified};
 use layerlock_terms::machine::{Dialect, UnknownName};
@@ -92,6 +92,7 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
     let begun = Instant::now();
     let mesh = mesh(&args.model)?;
     let others = Others::read(&args.changes)?;
+    let (triangles, about) = (mesh.triangles.len(), layers_about(&mesh, &profile));
     let parse_ms = begun.elapsed().as_millis();
     let threads =
         args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
@@ -99,9 +100,9 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
     let beside = beside(&args.model, &args.output)?;
     let mut writer = Writer::new(&beside, style(&args.lines)?)?;
     let bar = show::layer_count("slicing");
-    show::now_of(&bar, "slicing", layers_about(&mesh, &profile));
+    show::now_of(&bar, "slicing", about);
     let mut picture = args.picture.clone().map(|file| Picture::new(file, args.layer));
-    let sliced = slice_modified(&mesh, &others.modifiers(&args.changes), &profile, threads, &mut |piece| {
+    let sliced = slice_modified(mesh, &others.modifiers(&args.changes), &profile, threads, &mut |piece| {
         bar.inc(u64::from(matches!(piece, Piece::Layer(_))));
         if let (Some(picture), Piece::Layer(layer)) = (&mut picture, &piece) {
             picture.add(layer);
@@ -123,7 +124,7 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
     if let Some(picture) = &picture {
         picture.write(profile.machine(), &written.epilogue)?;
     }
-    let stats = written.stats(mesh.triangles.len(), healing, parse_ms);
+    let stats = written.stats(triangles, healing, parse_ms);
     if let Some(file) = &args.stats {
         files::write_public(file, &serde_json::to_vec_pretty(&stats).expect("stats are plain numbers"))?;
     }
@@ -131,8 +132,8 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
 }
 
 fn mesh(file: &Path) -> Result<Mesh, SliceCommandError> {
-    let bytes = files::read(file)?;
-    let parsed = parse(&bytes, &Limits::default());
+    let (mut opened, length) = files::open(file)?;
+    let parsed = read(&mut opened, length, &Limits::default())?;
     Ok(parsed.map_err(|error| SliceCommandError::Mesh { file: file.display().to_string(), error })?.mesh)
 }
 

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -13,7 +13,7 @@ use layerlock_device::gcode::{Comments, Marlin};
 use layerlock_seal::keys::SigningKey;
 use layerlock_seal::sha256;
 use layerlock_seal::toolpath::{Ends, Sealer};
-use layerlock_slicer::mesh::{Limits, parse};
+use layerlock_slicer::mesh::{Limits, Mesh, read};
 use layerlock_slicer::{SinkClosed, slice};
 use layerlock_terms::envelope::{EnvelopeHeader, SEGMENT_LIMIT, Summary};
 use layerlock_terms::ids::{DeviceId, HoldId, JobId, LicenseId};
@@ -100,15 +100,11 @@ pub fn run(arguments: &[OsString]) -> Result<(), Failed> {
     };
     let threads = threads.to_str().and_then(|text| text.parse().ok()).unwrap_or(NonZeroUsize::MIN);
     let profile = profile(settings)?;
-    // The file's bytes are let go before slicing begins, as the vault's worker does.
-    let mesh = {
-        let bytes = fs::read(stl).map_err(|error| Failed::at(stl.display(), error))?;
-        parse(&bytes, &Limits::default()).map_err(|error| Failed::at(stl.display(), error))?.mesh
-    };
+    let mesh = mesh(stl)?;
     let file = File::create(out).map_err(|error| Failed::at(out.display(), error))?;
     let mut maker = Maker::new(product == Product::Envelope.name(), BufWriter::new(file));
     let mut first = None;
-    let sliced = slice(&mesh, &profile, threads, &mut |piece| {
+    let sliced = slice(mesh, &profile, threads, &mut |piece| {
         maker.take(&piece)?;
         if matches!(piece, Piece::Layer(_)) {
             first.get_or_insert_with(|| begun.elapsed());
@@ -119,6 +115,15 @@ pub fn run(arguments: &[OsString]) -> Result<(), Failed> {
     maker.finish().map_err(|error| Failed::at(out.display(), error))?;
     println!("{}", first.unwrap_or_default().as_micros());
     Ok(())
+}
+
+/// The file's mesh, read piece by piece as the vault's worker does.
+fn mesh(stl: &OsString) -> Result<Mesh, Failed> {
+    let io = |error| Failed::at(stl.display(), error);
+    let mut file = File::open(stl).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    let parsed = read(&mut file, length, &Limits::default()).map_err(io)?;
+    Ok(parsed.map_err(|error| Failed::at(stl.display(), error))?.mesh)
 }
 
 fn profile(extra: &[OsString]) -> Result<Profile, Failed> {

@@ -132,14 +132,17 @@ impl Healing {
     }
 }
 
-/// Mends `mesh`. Indices must be in range, as [`crate::mesh::parse`] makes sure.
-pub fn heal(mesh: &Mesh) -> Healed<'_> {
-    let (survey, shells) = rayon::join(|| Survey::of(mesh), || Shells::of(mesh));
+/// Mends `mesh`, which is copied only if it is borrowed and not sound. Indices must be in range, as
+/// [`crate::mesh::parse`] makes sure.
+pub fn heal<'a>(mesh: impl Into<Cow<'a, Mesh>>) -> Healed<'a> {
+    let mesh = mesh.into();
+    let (survey, shells) = rayon::join(|| Survey::of(&mesh), || Shells::of(&mesh));
     let mut report = Healing { crowded_edges: survey.crowded, ..Healing::default() };
     if survey.is_sound() && shells.face_outwards() {
-        return Healed { mesh: Cow::Borrowed(mesh), report };
+        return Healed { mesh, report };
     }
-    let mut mended = mesh.clone();
+    drop(shells);
+    let mut mended = mesh.into_owned();
     if !survey.is_sound() {
         mend_surface(&mut mended, survey, &mut report);
     }

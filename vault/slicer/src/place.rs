@@ -19,7 +19,7 @@ pub(crate) struct Placed<'a> {
     /// Corners, x y z.
     pub(crate) vertices: Vec<[i32; 3]>,
     /// Three indices into `vertices` each, all in range.
-    pub(crate) triangles: &'a [[u32; 3]],
+    pub(crate) triangles: Cow<'a, [[u32; 3]]>,
     /// Height of the whole part, with what is added to it.
     pub(crate) height: i32,
 }
@@ -43,7 +43,11 @@ impl<'a> Placed<'a> {
             [0, 1, 2].map(|axis| ((f64::from(corner[axis]) - low[axis]) * 1e3).round() as i32)
         };
         let vertices = mesh.vertices.iter().map(at).collect();
-        Some(Self { vertices, triangles: &mesh.triangles, height: (size[2] * 1e3).round() as i32 })
+        Some(Self {
+            vertices,
+            triangles: Cow::Borrowed(&mesh.triangles),
+            height: (size[2] * 1e3).round() as i32,
+        })
     }
 }
 
@@ -153,13 +157,19 @@ impl Frame {
         self.shift
     }
 
-    pub(crate) fn place<'a>(&self, mesh: &'a Mesh) -> Placed<'a> {
-        let place = |corner: &[f32; 3]| {
+    /// The mesh on the machine. Of one's own mesh the room is kept: its corners turn into those of the part in place.
+    pub(crate) fn place<'a>(&self, mesh: impl Into<Cow<'a, Mesh>>) -> Placed<'a> {
+        let place = |corner: [f32; 3]| {
             let scaled = corner.map(|mm| f64::from(mm) * self.scale);
             std::array::from_fn(|axis| (scaled[axis] + self.shift[axis]).round() as i32)
         };
-        let vertices = mesh.vertices.iter().map(place).collect();
-        Placed { vertices, triangles: &mesh.triangles, height: self.height }
+        let (vertices, triangles) = match mesh.into() {
+            Cow::Borrowed(mesh) => {
+                (mesh.vertices.iter().copied().map(place).collect(), Cow::Borrowed(&*mesh.triangles))
+            }
+            Cow::Owned(mesh) => (mesh.vertices.into_iter().map(place).collect(), Cow::Owned(mesh.triangles)),
+        };
+        Placed { vertices, triangles, height: self.height }
     }
 }
 

@@ -57,12 +57,12 @@ pub struct Summary {
 /// Slices `mesh` as `profile` says and hands each piece to `sink` in order: a prologue, layers, an epilogue.
 ///
 /// A layer is handed over as soon as the layers that shape its solid surfaces are cut; `threads` workers cut
-/// ahead, and the pieces are the same for any number of them.
+/// ahead, and the pieces are the same for any number of them. A mesh that is given away is not copied.
 ///
 /// # Errors
 /// [`SliceError`] says what is wrong and how to mend it; pieces handed over before stay valid but incomplete.
-pub fn slice(
-    mesh: &Mesh,
+pub fn slice<'a>(
+    mesh: impl Into<Cow<'a, Mesh>>,
     profile: &Profile,
     threads: NonZeroUsize,
     sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
@@ -74,33 +74,33 @@ pub fn slice(
 ///
 /// # Errors
 /// As [`slice()`]; a modifier is named where it is the one that is wrong.
-pub fn slice_modified(
-    mesh: &Mesh,
+pub fn slice_modified<'a>(
+    mesh: impl Into<Cow<'a, Mesh>>,
     modifiers: &[Modifier<'_>],
     profile: &Profile,
     threads: NonZeroUsize,
     sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
 ) -> Result<Summary, SliceError> {
-    check(mesh)?;
+    let mesh = mesh.into();
+    check(&mesh)?;
     let threads = threads.get();
     let pool =
         ThreadPoolBuilder::new().num_threads(threads).build().map_err(|_| SliceError::Threads { threads })?;
     let turn = Turn::of(profile);
     // Turned first: which side is the underside is for the profile to say.
-    let turned = turn.apply(Cow::Borrowed(mesh));
-    let healed = pool.install(|| heal(&turned));
-    if healed.mesh.triangles.is_empty() {
+    let turned = turn.apply(mesh);
+    let Healed { mesh, report } = pool.install(|| heal(turned));
+    if mesh.triangles.is_empty() {
         return Err(SliceError::Empty);
     }
-    let mesh = &*healed.mesh;
     Spiral::asked(profile)?;
     let turned_others = Modifier::turned(modifiers, &turn)?;
-    let others: Vec<Healed<'_>> = pool.install(|| turned_others.iter().map(|mesh| heal(mesh)).collect());
+    let others: Vec<Healed<'_>> = pool.install(|| turned_others.into_iter().map(heal).collect());
     let modifiers: Vec<Modifier<'_>> =
         modifiers.iter().zip(&others).map(|(modifier, other)| modifier.with(&other.mesh)).collect();
-    let requested = Requested::new(mesh, &modifiers, profile)?;
+    let requested = Requested::new(&mesh, &modifiers, profile)?;
     let mut extent = Extent::new(profile);
-    extent.cover_mesh(mesh);
+    extent.cover_mesh(&mesh);
     requested.widen(&mut extent);
     let frame = Frame::new(&extent, profile)?;
     let plate = Frame::plate(&extent, profile)?;
@@ -123,7 +123,7 @@ pub fn slice_modified(
     };
     let epilogue = press.run(sink)?;
     let overlapping_layers = press.overlapping.into_inner() / press.plate.rounds();
-    let report = others.iter().fold(healed.report, |all, other| all.and(other.report));
+    let report = others.iter().fold(report, |all, other| all.and(other.report));
     Ok(Summary { epilogue, healing: Healing { overlapping_layers, ..report } })
 }
 

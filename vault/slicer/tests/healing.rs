@@ -227,7 +227,7 @@ proptest! {
         let stood = |[x, y, z]: &[f32; 3]| *z == floor && mesh.vertices.iter().any(|at| at[..2] == [*x, *y]);
         prop_assert!(vertices.iter().all(|at| mesh.vertices.contains(at) || stood(at)));
         prop_assert!(healed.mesh.triangles.iter().flatten().all(|&at| (at as usize) < vertices.len()));
-        let again = heal(&healed.mesh).report;
+        let again = heal(&*healed.mesh).report;
         prop_assert_eq!(again.collapsed_faces, 0);
         prop_assert_eq!(Healing::of_counts(healed.report.counts()), healed.report);
     }

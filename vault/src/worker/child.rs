@@ -46,23 +46,19 @@ fn converse(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     if let Task::Probe = request.task {
         return Answer::Done.write(output);
     }
-    let mut bytes = Vec::new();
-    input.take(request.mesh).read_to_end(&mut bytes)?;
-    let last = match mesh::parse(&bytes, &mesh::Limits::default()) {
+    let read = mesh::read(&mut input.take(request.mesh), request.mesh, &mesh::Limits::default())?;
+    let last = match read {
         Err(error) => Answer::Refused(Fault::Mesh, error.to_string()),
-        Ok(parsed) => {
-            drop(bytes);
-            work(&request, &parsed.mesh, output)?
-        }
+        Ok(parsed) => work(&request, parsed.mesh, output)?,
     };
     last.write(output)
 }
 
 /// Does the task; the result is the last answer.
-fn work(request: &Request, mesh: &Mesh, output: &mut impl Write) -> io::Result<Answer> {
+fn work(request: &Request, mesh: Mesh, output: &mut impl Write) -> io::Result<Answer> {
     match &request.task {
         Task::Probe => Ok(Answer::Done),
-        Task::Analyse => describe(mesh, output),
+        Task::Analyse => describe(&mesh, output),
         Task::Slice(profile) => {
             let profile = Profile::parse(profile).map_err(io::Error::other)?;
             let threads = NonZeroUsize::new(request.threads.into()).unwrap_or(NonZeroUsize::MIN);

@@ -186,6 +186,8 @@ fn settle(heights: &mut Vec<i32>, top: i32, limits: &Limits) {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
     use layerlock_terms::machine::{Machine, Material};
     use layerlock_terms::profile::Preset;
@@ -207,7 +209,7 @@ mod tests {
         let triangles: Vec<[u32; 3]> =
             quads.flat_map(|at| [[at, at + 2, at + 1], [at + 1, at + 2, at + 3]]).collect();
         let height = rising.last().expect("points").1;
-        let part = Placed { vertices, triangles: &triangles, height };
+        let part = Placed { vertices, triangles: Cow::Borrowed(&triangles), height };
         let tops = tops(&[&part], height, &profile(settings));
         let below = [0].into_iter().chain(tops.iter().copied());
         tops.iter().zip(below).map(|(top, below)| top - below).collect()

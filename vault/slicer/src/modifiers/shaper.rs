@@ -47,12 +47,12 @@ pub(crate) struct Sweeps<'a> {
 impl<'a> Requested<'a> {
     /// Finds faces for texts. Meshes must be sound.
     pub(crate) fn new(
-        design: &'a Mesh,
+        design: &Mesh,
         modifiers: &[Modifier<'a>],
         profile: &Profile,
     ) -> Result<Self, SliceError> {
         let mut meshes = Vec::new();
-        let mut bodies = vec![design];
+        let mut bodies: Vec<&Mesh> = vec![design];
         for modifier in modifiers {
             let (rule, mesh) = match modifier {
                 Modifier::Add(mesh) => (Rule::Add, *mesh),
