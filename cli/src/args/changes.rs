@@ -100,7 +100,56 @@ fn length(text: &str) -> Result<Micrometres, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+
+    /// A command that takes nothing but changes.
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        changes: Changes,
+    }
+
+    fn parsed(words: &[&str]) -> Result<Changes, clap::error::ErrorKind> {
+        let words = ["slice"].iter().chain(words);
+        Line::try_parse_from(words).map(|line| line.changes).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn a_text_has_a_height_depth_and_style_unless_told_otherwise() {
+        let plain = parsed(&["--text", "No. 7", "--text-at", "-3,4"]).unwrap().lettering();
+        let asked = Text {
+            words: "No. 7".to_owned(),
+            face: Face::Top,
+            at: [Micrometres(-3_000), Micrometres(4_000)],
+            size: Micrometres(8_000),
+            depth: Micrometres(800),
+            style: TextStyle::Raised,
+        };
+        assert_eq!(plain.as_ref(), Some(&asked));
+        let all = ["--text=-a-", "--text-at=1,2,left", "--text-height", "5mm", "--text-depth", "0.35"];
+        let told = parsed(&[&all[..], &["--text-style", "engraved"]].concat()).unwrap().lettering().unwrap();
+        assert_eq!((told.words.as_str(), told.face, told.style), ("-a-", Face::Left, TextStyle::Engraved));
+        assert_eq!((told.size, told.depth), (Micrometres(5_000), Micrometres(350)));
+    }
+
+    #[test]
+    fn a_text_without_a_place_and_a_place_without_a_text_are_refused() {
+        use clap::error::ErrorKind::{InvalidValue, MissingRequiredArgument, ValueValidation};
+        assert_eq!(parsed(&["--text", "a"]).unwrap_err(), MissingRequiredArgument);
+        assert_eq!(parsed(&["--text-at", "1,2"]).unwrap_err(), MissingRequiredArgument);
+        assert_eq!(parsed(&["--text", "a", "--text-at", "1,2,under"]).unwrap_err(), ValueValidation);
+        let sunk = parsed(&["--text", "a", "--text-at", "1,2", "--text-style", "sunk"]);
+        assert_eq!(sunk.unwrap_err(), InvalidValue);
+    }
+
+    #[test]
+    fn meshes_may_be_given_again_and_without_a_text_there_is_none() {
+        let changes = parsed(&["--subtract", "a.stl", "--add", "b.stl", "--subtract", "c.3mf"]).unwrap();
+        assert_eq!((changes.add.len(), changes.subtract.len(), changes.intersect.len()), (1, 2, 0));
+        assert_eq!(changes.lettering(), None);
+    }
 
     #[test]
     fn a_place_is_two_lengths_and_perhaps_a_face() {
