@@ -142,7 +142,7 @@ fn a_void_in_a_body_without_a_lid_stays_a_void() {
     };
     let cup = together(&[skin(10.0), flipped(skin(8.0))]);
     assert_eq!(heal(&cup).report.turned_shells, 0);
-    assert_eq!(heal(&flipped(cup)).report.turned_shells, 2);
+    assert_eq!(heal(flipped(cup)).report.turned_shells, 2);
 }
 
 #[test]

@@ -217,7 +217,7 @@ fn a_modifier_is_mended_like_any_part_and_said() {
         let mut pieces = Vec::new();
         let modifiers = [Modifier::Subtract(other)];
         let summary =
-            slice_modified(&plate(), &modifiers, &profile(&[]), NonZero::<usize>::MIN, &mut |piece| {
+            slice_modified(plate(), &modifiers, &profile(&[]), NonZero::<usize>::MIN, &mut |piece| {
                 pieces.push(piece.emit());
                 Ok(())
             });
