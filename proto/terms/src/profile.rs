@@ -241,7 +241,8 @@ impl Profile {
     pub fn support(&self) -> Support {
         match self.value(Key::Support) {
             0 => Support::Off,
-            _ => Support::Grid,
+            1 => Support::Grid,
+            _ => Support::Tree,
         }
     }
 

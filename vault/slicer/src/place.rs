@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use layerlock_terms::machine::Machine;
-use layerlock_terms::profile::{Key, Profile, Support};
+use layerlock_terms::profile::{Key, Profile};
 use layerlock_terms::units::Micrometres;
 
 use crate::error::SliceError;
@@ -210,7 +210,6 @@ fn around(profile: &Profile) -> i32 {
     let line = profile.length(Key::FirstLayerLineWidth).0;
     let loops = profile.count(Key::SkirtLoops) as i32;
     let skirt = if loops > 0 { profile.length(Key::SkirtDistance).0 + loops * line } else { 0 };
-    let supports = if profile.support() == Support::Off { 0 } else { supports::REACH };
     let wider = profile.length(Key::XyCompensation).0.max(0);
-    wider + supports + Raft::of(profile).reach() + profile.length(Key::BrimWidth).0 + skirt
+    wider + supports::reach(profile) + Raft::of(profile).reach() + profile.length(Key::BrimWidth).0 + skirt
 }

@@ -8,8 +8,10 @@
 mod lines;
 mod overhang;
 mod plan;
+mod room;
+mod tree;
 
-use layerlock_terms::profile::{Key, Profile};
+use layerlock_terms::profile::{Key, Profile, Support};
 
 use crate::flow::Flow;
 use crate::layers::{Schedule, Slab};
@@ -26,8 +28,20 @@ const FOOT: i32 = 1_000;
 /// How much a slender tower widens on its way down, on each side and in all, in micrometres.
 const TAPER: i32 = 1_600;
 
+/// How far the middle of a tree's branch may be from the part's bounds, in micrometres.
+const FENCE: i32 = 2_400;
+
+/// The radius of the thickest branch, in micrometres.
+const STOUTEST: i32 = 3_000;
+
 /// How far supports may reach from the part, in micrometres.
-pub(crate) const REACH: i32 = SPREAD + TAPER + FOOT;
+pub(crate) fn reach(profile: &Profile) -> i32 {
+    match profile.support() {
+        Support::Off => 0,
+        Support::Grid => SPREAD + TAPER + FOOT,
+        Support::Tree => FENCE + STOUTEST + FOOT,
+    }
+}
 
 /// What a profile asks of supports, in micrometres and whole layers.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +50,8 @@ struct Rules {
     slope: f64,
     /// How far a tower may reach beyond the layer of it below: its lines rest on half their width.
     flare: i32,
+    /// How far a branch may lean, as a share of the layer's height.
+    branch: f64,
     /// Free height between support and part, above and below the support, up to a whole layer.
     gap: i32,
     /// Free space between support and the part beside it.
@@ -65,6 +81,7 @@ impl Rules {
         Self {
             slope: f64::from(profile.degrees(Key::SupportAngle)).to_radians().tan(),
             flare: flow.inner / 2,
+            branch: f64::from(profile.degrees(Key::SupportBranchAngle)).to_radians().tan(),
             gap: profile.length(Key::SupportZGap).0,
             aside: profile.length(Key::SupportXyGap).0,
             interface: profile.count(Key::SupportInterfaceLayers) as usize,
@@ -73,9 +90,15 @@ impl Rules {
             footing: if profile.on(Key::SupportPlateOnly) { Footing::Bed } else { Footing::Anything },
         }
     }
+
     /// How far this layer may reach beyond the one below it.
     fn lean(&self, slab: Slab) -> i32 {
         (f64::from(slab.height) * self.slope).round() as i32
+    }
+
+    /// How far a branch may lean from this layer to the one below.
+    fn step(&self, slab: Slab) -> i32 {
+        ((f64::from(slab.height) * self.branch).round() as i32).min(self.flare)
     }
 }
 

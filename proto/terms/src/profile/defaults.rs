@@ -112,6 +112,7 @@ fn constant(key: Key) -> i32 {
         Key::SupportInterfaceLayers => 3,
         Key::SupportInterfaceDensity => 75,
         Key::SupportBridgeSpan => 10_000,
+        Key::SupportBranchAngle => 40,
         Key::RaftMargin => 3_000,
         Key::RaftGap => 200,
         _ => 0,

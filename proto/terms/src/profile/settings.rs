@@ -44,6 +44,8 @@ pub enum Support {
     Off,
     /// Towers of crossing lines, straight down.
     Grid,
+    /// Branches that lean, merge on their way down and stand clear of the part.
+    Tree,
 }
 
 /// Where a brim is laid.
@@ -338,6 +340,8 @@ pub enum Key {
     SupportPlateOnly,
     /// Spans no longer than this that rest on both sides are bridged without support.
     SupportBridgeSpan,
+    /// How far a tree's branches may lean from upright.
+    SupportBranchAngle,
     /// Speed of supports.
     SupportSpeed,
     /// Speed of the supports' dense layers.
@@ -356,7 +360,7 @@ const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), do
 
 /// Every setting, in the order of its key.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 91] = [
+pub const SETTINGS: [Setting; 92] = [
     row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
         "Thickness of every layer but the first."),
     row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
@@ -511,7 +515,7 @@ pub const SETTINGS: [Setting; 91] = [
         "The same for solid lines seen from above, on top of `flow`."),
     row(Key::BridgeFlow, "bridge-flow", Unit::Percent, (Bound::Fixed(50), Bound::Fixed(150)),
         "The same for lines spanning air, on top of `flow`."),
-    row(Key::Support, "support", Unit::Choice(&["off", "grid"]), (Bound::Fixed(0), Bound::Fixed(1)),
+    row(Key::Support, "support", Unit::Choice(&["off", "grid", "tree"]), (Bound::Fixed(0), Bound::Fixed(2)),
         "What holds up places that hang over."),
     row(Key::SupportAngle, "support-angle", Unit::Degrees, (Bound::Fixed(0), Bound::Fixed(85)),
         "How far a surface may lean out from upright before it is held up."),
@@ -529,6 +533,8 @@ pub const SETTINGS: [Setting; 91] = [
         "Supports stand on the bed only, never on the part."),
     row(Key::SupportBridgeSpan, "support-bridge-span", Unit::Length, (Bound::Fixed(0), Bound::Fixed(100_000)),
         "Spans no longer than this that rest on both sides are bridged without support."),
+    row(Key::SupportBranchAngle, "support-branch-angle", Unit::Degrees, (Bound::Fixed(10), Bound::Fixed(60)),
+        "How far a tree's branches may lean from upright; never by more than half a line from layer to layer."),
     row(Key::SupportSpeed, "support-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "Speed of supports."),
     row(Key::SupportInterfaceSpeed, "support-interface-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),

@@ -1,6 +1,6 @@
 //! A layer's supports as lines: a wall around each tower, crossing lines within, closer lines where it meets the part.
 
-use layerlock_terms::profile::{Key, Profile};
+use layerlock_terms::profile::{Key, Profile, Support};
 use layerlock_terms::toolpath::Feature;
 
 use super::Stand;
@@ -33,7 +33,13 @@ pub(crate) fn trace(stand: &Stand, slab: Slab, flow: &Flow, profile: &Profile) -
         return traces;
     }
     let (width, spacing) = (flow.inner, flow.spacing(flow.inner));
-    let wall = stand.column.shrunk(half_narrowest(flow)).grown(squeezed(flow));
+    let tree = profile.support() == Support::Tree;
+    // A branch is never too thin for a wall: its sections were opened where they were cut.
+    let wall = if tree {
+        stand.column.shrunk(width / 2)
+    } else {
+        stand.column.shrunk(half_narrowest(flow)).grown(squeezed(flow))
+    };
     traces.extend(wall.contours().map(|ring| Trace::ring(Feature::Support, width, ring.clone())));
     let inside = wall.shrunk(spacing * (100 - OVERLAP) / 100);
     if slab.index == 0 {
@@ -43,7 +49,12 @@ pub(crate) fn trace(stand: &Stand, slab: Slab, flow: &Flow, profile: &Profile) -
     }
     let interface = inside.and(&stand.interface);
     dense(&mut traces, &interface, Feature::SupportInterface, slab, profile);
-    sparse(&mut traces, &inside.minus(&interface), slab, profile);
+    let rest = Region::left(&[&inside], &[&interface, &stand.hollow]);
+    if tree {
+        rings(&mut traces, rest.shrunk(spacing * OVERLAP / 100), flow, profile);
+    } else {
+        sparse(&mut traces, &rest, slab, profile);
+    }
     traces
 }
 
@@ -60,11 +71,22 @@ fn dense(traces: &mut Vec<Trace>, region: &Region, feature: Feature, slab: Slab,
 /// Lines both ways, each on the one in the layer below.
 fn sparse(traces: &mut Vec<Trace>, region: &Region, slab: Slab, profile: &Profile) {
     let flow = Flow::on(slab, profile);
-    let percent = f64::from(profile.percent(Key::SupportDensity));
+    let percent = f64::from(profile.percent(Key::SupportDensity) as i32);
     let distance = f64::from(flow.spacing(flow.inner)) * 200.0 / percent;
     for degrees in [0.0, 90.0] {
         let hatching = Hatching { degrees, distance, fit: Fit::Grid, longest_link: 0.0 };
         lay(traces, fill(region, &hatching), Feature::Support, flow.inner);
+    }
+}
+
+/// Rings one in another, near enough that a line over them always has one within two lines' reach.
+fn rings(traces: &mut Vec<Trace>, mut region: Region, flow: &Flow, profile: &Profile) {
+    let spacing = flow.spacing(flow.inner);
+    let apart = (spacing * 100 / profile.percent(Key::SupportDensity).cast_signed()).min(2 * spacing);
+    region = region.shrunk(apart - spacing);
+    while !region.is_empty() {
+        traces.extend(region.contours().map(|ring| Trace::ring(Feature::Support, flow.inner, ring.clone())));
+        region = region.shrunk(apart);
     }
 }
 

@@ -41,6 +41,7 @@ mod tests {
         Rules {
             slope: 1.0,
             flare: 225,
+            branch: 0.8,
             gap: 200,
             aside: 400,
             interface: 3,

@@ -7,10 +7,10 @@
 
 use std::ops::Range;
 
-use layerlock_terms::profile::Profile;
+use layerlock_terms::profile::{Profile, Support};
 use rayon::prelude::*;
 
-use super::{FOOT, Footing, Gaps, Rules, overhang};
+use super::{FOOT, Footing, Gaps, Rules, overhang, tree};
 use crate::geometry::Region;
 use crate::layers::Schedule;
 
@@ -36,6 +36,8 @@ pub(crate) struct Stand {
     pub(crate) column: Region,
     /// The dense part of it.
     pub(crate) interface: Region,
+    /// What of a tree has no lines within.
+    pub(crate) hollow: Region,
 }
 
 /// Supports for every layer of a part.
@@ -50,6 +52,8 @@ pub(crate) struct Plan {
     /// What each layer must have under it.
     contacts: Vec<Region>,
     columns: Vec<Region>,
+    /// What of trees is hollow; none for towers.
+    hollows: Vec<Region>,
 }
 
 impl Plan {
@@ -67,13 +71,25 @@ impl Plan {
         };
         let mut contacts = vec![Region::default()];
         contacts.par_extend(outlines.par_windows(2).enumerate().map(hanging));
-        if rules.footing == Footing::Bed {
-            keep_what_reaches_the_bed(&mut contacts, &clearings);
-        }
         let site = Site { rules: &rules, gaps: &gaps, sketches: &sketches, clearings: &clearings };
-        let mut columns = site.grow_down(&contacts);
+        let mut hollows = Vec::new();
+        let mut columns = if profile.support() == Support::Tree {
+            let steps: Vec<i32> =
+                (0..schedule.count()).map(|layer| rules.step(schedule.slab(layer))).collect();
+            let columns;
+            (columns, hollows) = tree::grow(&site, &contacts, &steps)
+                .into_iter()
+                .map(|grown| (grown.column, grown.hollow))
+                .unzip();
+            columns
+        } else {
+            if rules.footing == Footing::Bed {
+                keep_what_reaches_the_bed(&mut contacts, site.clearings);
+            }
+            site.grow_down(&contacts)
+        };
         site.ground(&mut columns);
-        Self { rules, gaps, outlines, sketches, contacts, columns }
+        Self { rules, gaps, outlines, sketches, contacts, columns, hollows }
     }
 
     /// The outlines of these layers, which are given out once.
@@ -84,8 +100,9 @@ impl Plan {
     /// What this layer has of the supports.
     pub(crate) fn stand(&self, layer: u32) -> Stand {
         let column = self.columns[layer as usize].clone();
+        let hollow = self.hollows.get(layer as usize).cloned().unwrap_or_default();
         if column.is_empty() || self.rules.interface == 0 {
-            return Stand { column, interface: Region::default() };
+            return Stand { column, interface: Region::default(), hollow };
         }
         let (layer, Rules { interface, .. }) = (layer as usize, self.rules);
         let (above, below) = (self.gaps.over(layer).end, self.gaps.under(layer).start);
@@ -93,7 +110,7 @@ impl Plan {
         let under = within(&self.sketches, below.saturating_sub(interface)..below);
         let near: Vec<&Region> = over.iter().chain(under).collect();
         let interface = Region::united(&near).and(&column).opened(EDGE);
-        Stand { column, interface }
+        Stand { column, interface, hollow }
     }
 
     /// Drops what no layer from `next` on needs.
@@ -103,6 +120,7 @@ impl Plan {
         self.sketches[..behind].fill(Region::default());
         self.contacts[..next as usize].fill(Region::default());
         self.columns[..next as usize].fill(Region::default());
+        self.hollows.iter_mut().take(next as usize).for_each(|hollow| *hollow = Region::default());
     }
 }
 
@@ -120,25 +138,43 @@ fn keep_what_reaches_the_bed(contacts: &mut [Region], clearings: &[Region]) {
     }
 }
 
-/// What towers keep clear of, and how.
-struct Site<'a> {
-    rules: &'a Rules,
+/// What supports keep clear of, and how.
+pub(super) struct Site<'a> {
+    pub(super) rules: &'a Rules,
     gaps: &'a Gaps,
-    sketches: &'a [Region],
+    pub(super) sketches: &'a [Region],
     /// The sketches with the gap around them.
     clearings: &'a [Region],
 }
 
 impl Site<'_> {
     /// What of `region` is far enough from the part in this layer, and broad enough to print.
-    fn free(&self, layer: usize, region: &Region) -> Region {
+    pub(super) fn free(&self, layer: usize, region: &Region) -> Region {
         if region.is_empty() {
             return Region::default();
         }
+        Region::left(&[region], &self.taken(layer)).opened(self.rules.thinnest)
+    }
+
+    /// Where no support may be in this layer.
+    pub(super) fn barred(&self, layer: usize) -> Region {
+        Region::united(&self.taken(layer))
+    }
+
+    fn taken(&self, layer: usize) -> Vec<&Region> {
         let under = within(self.sketches, self.gaps.under(layer));
         let over = within(self.sketches, self.gaps.over(layer));
-        let taken: Vec<&Region> = [&self.clearings[layer]].into_iter().chain(under).chain(over).collect();
-        Region::left(&[region], &taken).opened(self.rules.thinnest)
+        [&self.clearings[layer]].into_iter().chain(under).chain(over).collect()
+    }
+
+    /// What must be held by what ends in this layer.
+    pub(super) fn begun<'c>(&self, contacts: &'c [Region], layer: usize) -> impl Iterator<Item = &'c Region> {
+        within(contacts, self.gaps.held(layer)).iter().filter(|contact| !contact.is_empty())
+    }
+
+    /// How many kinds of ways down there are: those to the bed, and those to the part.
+    pub(super) fn ways(&self) -> usize {
+        if self.rules.footing == Footing::Bed { 1 } else { 2 }
     }
 
     /// Each layer's towers, as what must be held asks for them.
@@ -146,8 +182,7 @@ impl Site<'_> {
         let mut columns = vec![Region::default(); contacts.len()];
         let mut above = Region::default();
         for layer in (0..contacts.len()).rev() {
-            let begun = within(contacts, self.gaps.held(layer)).iter().filter(|contact| !contact.is_empty());
-            let parts: Vec<&Region> = [&above].into_iter().chain(begun).collect();
+            let parts: Vec<&Region> = [&above].into_iter().chain(self.begun(contacts, layer)).collect();
             if parts.len() > 1 {
                 above = Region::united(&parts).grown(CRACK).shrunk(CRACK);
             }

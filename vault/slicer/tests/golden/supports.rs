@@ -9,6 +9,7 @@ use layerlock_slicer::SliceError;
 use layerlock_slicer::mesh::Mesh;
 
 const GRID: (&str, &str) = ("support", "grid");
+const TREE: (&str, &str) = ("support", "tree");
 
 /// Layers in which anything of the supports is laid.
 fn held(print: &Print) -> Vec<usize> {
@@ -309,8 +310,51 @@ fn holds_what_hangs(print: &Print, heap: &Heap, gap: usize) -> usize {
     seen
 }
 
+/// Every line of supports lies on one of the layer below, on the part past the gap, or on the bed: no point of a
+/// line's middle is further than `LAID` from such a line's middle, or from the part; gives how many were looked at.
+fn rests_on_what_is_below(print: &Print, heap: &Heap, gap: usize) -> usize {
+    let mut seen = 0;
+    for index in 1..print.layers.len() {
+        let below = support_lines(&print.layers[index - 1]);
+        for (a, b, _) in support_lines(&print.layers[index]) {
+            let steps = ((b[0] - a[0]).hypot(b[1] - a[1]) / 0.4).ceil();
+            for step in 0..=steps as usize {
+                let share = step as f64 / steps.max(1.0);
+                let p: [f64; 2] = std::array::from_fn(|axis| a[axis] + (b[axis] - a[axis]) * share);
+                let near = |(a, b, _): &([f64; 2], [f64; 2], f64)| {
+                    let beside = |axis: usize| {
+                        p[axis] > a[axis].min(b[axis]) - LAID && p[axis] < a[axis].max(b[axis]) + LAID
+                    };
+                    beside(0) && beside(1) && off_line(p, *a, *b) < LAID
+                };
+                let on_part = || index > gap && heap.off_part(index - 1 - gap, p, p) < LAID;
+                assert!(below.iter().any(near) || on_part(), "layer {index}: nothing under {p:?}");
+                seen += 1;
+            }
+        }
+    }
+    seen
+}
+
+/// How far from the next line below, middle to middle, a line of a tree may be.
+const LAID: f64 = 0.9;
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn trees_hold_whatever_hangs_touch_nothing_and_rest_on_themselves(
+        boxes in proptest::collection::vec(
+            ([0_u8..40, 0_u8..40, 0_u8..24], [2_u8..24, 2_u8..24, 2_u8..12]), 2..6),
+        gap in 1_usize..3,
+    ) {
+        let (mesh, heap) = Heap::of(&boxes);
+        let free = ["0.2mm", "0.4mm"][gap - 1];
+        let print = Print::with(&mesh, &[TREE, ("support-bridge-span", "0mm"), ("support-z-gap", free)]);
+        keeps_clear(&print, &heap, gap);
+        rests_on_what_is_below(&print, &heap, gap);
+        holds_what_hangs(&print, &heap, gap);
+    }
 
     #[test]
     fn whatever_hangs_is_held_and_nothing_is_touched(
