@@ -29,10 +29,10 @@ const FOOT: i32 = 1_000;
 const TAPER: i32 = 1_600;
 
 /// How far the middle of a tree's branch may be from the part's bounds, in micrometres.
-const FENCE: i32 = 2_400;
+const FENCE: i32 = 2_600;
 
 /// The radius of the thickest branch, in micrometres.
-const STOUTEST: i32 = 3_000;
+const STOUTEST: i32 = 2_400;
 
 /// How far supports may reach from the part, in micrometres.
 pub(crate) fn reach(profile: &Profile) -> i32 {

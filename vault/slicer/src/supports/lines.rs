@@ -49,7 +49,7 @@ pub(crate) fn trace(stand: &Stand, slab: Slab, flow: &Flow, profile: &Profile) -
     }
     let interface = inside.and(&stand.interface);
     dense(&mut traces, &interface, Feature::SupportInterface, slab, profile);
-    let rest = Region::left(&[&inside], &[&interface, &stand.hollow]);
+    let rest = inside.minus(&interface);
     if tree {
         rings(&mut traces, rest.shrunk(spacing * OVERLAP / 100), flow, profile);
     } else {
@@ -85,7 +85,8 @@ fn rings(traces: &mut Vec<Trace>, mut region: Region, flow: &Flow, profile: &Pro
     let apart = (spacing * 100 / profile.percent(Key::SupportDensity).cast_signed()).min(2 * spacing);
     region = region.shrunk(apart - spacing);
     while !region.is_empty() {
-        traces.extend(region.contours().map(|ring| Trace::ring(Feature::Support, flow.inner, ring.clone())));
+        let rings = region.contours().map(|ring| Trace::ring(Feature::Support, flow.inner, ring.clone()));
+        traces.extend(rings.filter(|ring| length_along(&ring.points) > f64::from(2 * flow.inner)));
         region = region.shrunk(apart);
     }
 }

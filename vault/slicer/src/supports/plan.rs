@@ -36,8 +36,6 @@ pub(crate) struct Stand {
     pub(crate) column: Region,
     /// The dense part of it.
     pub(crate) interface: Region,
-    /// What of a tree has no lines within.
-    pub(crate) hollow: Region,
 }
 
 /// Supports for every layer of a part.
@@ -52,8 +50,6 @@ pub(crate) struct Plan {
     /// What each layer must have under it.
     contacts: Vec<Region>,
     columns: Vec<Region>,
-    /// What of trees is hollow; none for towers.
-    hollows: Vec<Region>,
 }
 
 impl Plan {
@@ -72,24 +68,18 @@ impl Plan {
         let mut contacts = vec![Region::default()];
         contacts.par_extend(outlines.par_windows(2).enumerate().map(hanging));
         let site = Site { rules: &rules, gaps: &gaps, sketches: &sketches, clearings: &clearings };
-        let mut hollows = Vec::new();
         let mut columns = if profile.support() == Support::Tree {
             let steps: Vec<i32> =
                 (0..schedule.count()).map(|layer| rules.step(schedule.slab(layer))).collect();
-            let columns;
-            (columns, hollows) = tree::grow(&site, &contacts, &steps)
-                .into_iter()
-                .map(|grown| (grown.column, grown.hollow))
-                .unzip();
-            columns
+            tree::grow(&site, &contacts, &steps)
         } else {
             if rules.footing == Footing::Bed {
                 keep_what_reaches_the_bed(&mut contacts, site.clearings);
             }
             site.grow_down(&contacts)
         };
-        site.ground(&mut columns);
-        Self { rules, gaps, outlines, sketches, contacts, columns, hollows }
+        site.settle(&mut columns);
+        Self { rules, gaps, outlines, sketches, contacts, columns }
     }
 
     /// The outlines of these layers, which are given out once.
@@ -100,9 +90,8 @@ impl Plan {
     /// What this layer has of the supports.
     pub(crate) fn stand(&self, layer: u32) -> Stand {
         let column = self.columns[layer as usize].clone();
-        let hollow = self.hollows.get(layer as usize).cloned().unwrap_or_default();
         if column.is_empty() || self.rules.interface == 0 {
-            return Stand { column, interface: Region::default(), hollow };
+            return Stand { column, interface: Region::default() };
         }
         let (layer, Rules { interface, .. }) = (layer as usize, self.rules);
         let (above, below) = (self.gaps.over(layer).end, self.gaps.under(layer).start);
@@ -110,7 +99,7 @@ impl Plan {
         let under = within(&self.sketches, below.saturating_sub(interface)..below);
         let near: Vec<&Region> = over.iter().chain(under).collect();
         let interface = Region::united(&near).and(&column).opened(EDGE);
-        Stand { column, interface, hollow }
+        Stand { column, interface }
     }
 
     /// Drops what no layer from `next` on needs.
@@ -120,7 +109,6 @@ impl Plan {
         self.sketches[..behind].fill(Region::default());
         self.contacts[..next as usize].fill(Region::default());
         self.columns[..next as usize].fill(Region::default());
-        self.hollows.iter_mut().take(next as usize).for_each(|hollow| *hollow = Region::default());
     }
 }
 
@@ -172,11 +160,6 @@ impl Site<'_> {
         within(contacts, self.gaps.held(layer)).iter().filter(|contact| !contact.is_empty())
     }
 
-    /// How many kinds of ways down there are: those to the bed, and those to the part.
-    pub(super) fn ways(&self) -> usize {
-        if self.rules.footing == Footing::Bed { 1 } else { 2 }
-    }
-
     /// Each layer's towers, as what must be held asks for them.
     fn grow_down(&self, contacts: &[Region]) -> Vec<Region> {
         let mut columns = vec![Region::default(); contacts.len()];
@@ -193,7 +176,7 @@ impl Site<'_> {
     }
 
     /// Gives the towers feet, and takes from them what nothing carries.
-    fn ground(&self, columns: &mut [Region]) {
+    fn settle(&self, columns: &mut [Region]) {
         let mut below = Region::default();
         for (layer, column) in columns.iter_mut().enumerate() {
             if layer == 0 {
@@ -210,13 +193,13 @@ impl Site<'_> {
 
     /// What towers in this layer may stand on, given what there is of them in the layer below.
     fn carriers(&self, layer: usize, below: &Region) -> Region {
-        match self.rules.footing {
-            Footing::Bed => below.clone(),
-            Footing::Anything => match self.gaps.under(layer).start.checked_sub(1) {
-                Some(ground) => Region::united(&[below, &self.sketches[ground]]),
-                None => below.clone(),
-            },
-        }
+        self.ground(layer).map_or_else(|| below.clone(), |ground| Region::united(&[below, ground]))
+    }
+
+    /// The part that supports in this layer may stand on.
+    pub(super) fn ground(&self, layer: usize) -> Option<&Region> {
+        let ground = self.gaps.under(layer).start.checked_sub(1)?;
+        (self.rules.footing == Footing::Anything).then(|| &self.sketches[ground])
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Room {
     pub(super) taken: Zone,
     /// Where none may be that is to reach the bed.
     pub(super) cut_off: Zone,
+    /// Where none may be that is to stand on anything.
+    pub(super) lost: Zone,
 }
 
 /// The lowest layers' room, one for each of `steps`: how far a branch may lean from this layer to the one below, in micrometres.
@@ -40,14 +42,19 @@ pub(super) fn survey(site: &Site<'_>, steps: &[i32]) -> Vec<Room> {
     let look = |layer: usize| {
         let barred = site.barred(layer);
         let taken = barred.surrounded(apart + SKETCH).simplified(SKETCH);
-        Room { barred: Zone::new(barred), taken: Zone::new(taken), cut_off: Zone::default() }
+        Room { barred: Zone::new(barred), taken: Zone::new(taken), ..Room::default() }
     };
     let mut rooms: Vec<Room> = (0..steps.len()).into_par_iter().map(look).collect();
-    let mut below = Region::default();
-    for (room, step) in rooms.iter_mut().zip(steps) {
-        let still = below.surrounded(-step * CERTAIN / 100);
-        below = Region::united(&[&room.taken.region, &still]);
-        room.cut_off = Zone::new(below.clone());
+    let [mut cut_off, mut lost] = [Region::default(), Region::default()];
+    for (layer, (room, step)) in rooms.iter_mut().zip(steps).enumerate() {
+        let after = |below: &Region| below.surrounded(-step * CERTAIN / 100);
+        lost = match site.ground(layer) {
+            Some(ground) => Region::united(&[&room.taken.region, &after(&lost).minus(ground)]),
+            None => Region::united(&[&room.taken.region, &after(&lost)]),
+        };
+        cut_off = Region::united(&[&room.taken.region, &after(&cut_off)]);
+        room.cut_off = Zone::new(cut_off.clone());
+        room.lost = Zone::new(lost.clone());
     }
     rooms
 }

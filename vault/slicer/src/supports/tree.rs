@@ -22,10 +22,10 @@ const SLENDER: i32 = 800;
 const WIDEN: i32 = 15;
 
 /// The radius a branch with one crown grows to, in micrometres.
-const STOUT: i32 = 1_800;
+const STOUT: i32 = 1_400;
 
 /// How much each further crown adds to that, in micrometres.
-const LOAD: i32 = 60;
+const LOAD: i32 = 40;
 
 /// Side of the squares of which each has a crown, in micrometres.
 const CELL: i32 = 4_000;
@@ -36,22 +36,11 @@ const BROADEST: i32 = 2_830 + RIM;
 /// How far a crown reaches beyond what it holds, in micrometres.
 const RIM: i32 = 250;
 
-/// What hangs no further than this beyond a branch is held by it, in micrometres.
-const LAP: i32 = 150;
-
 /// Places to be held are looked at in rows this far apart, in micrometres, and at every second such step along them.
 const PITCH: i32 = 400;
 
 /// How far a crown may stand beside what it holds, in micrometres.
 const ASIDE: f64 = 1_500.0;
-
-/// What a layer has of the trees.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Grown {
-    pub(super) column: Region,
-    /// What of it needs no lines within.
-    pub(super) hollow: Region,
-}
 
 /// A branch in one layer.
 #[derive(Debug, Clone, Copy)]
@@ -61,8 +50,6 @@ struct Branch {
     radius: i32,
     /// The crown's radius; nothing where it has ended.
     crown: i32,
-    /// Radius of what is left hollow.
-    hollow: i32,
     /// How many crowns it carries.
     load: i32,
 }
@@ -78,8 +65,7 @@ impl Branch {
 
     /// Whether what hangs at `p` is held by this branch.
     fn covers(&self, p: IntPoint<i32>, room: &Room) -> bool {
-        distance(self.at, p) < f64::from(self.breadth() + LAP)
-            && !room.barred.parts(self.at, p, f64::from(PITCH))
+        distance(self.at, p) < f64::from(self.breadth()) && !room.barred.parts(self.at, p, f64::from(PITCH))
     }
 
     /// The same branch `to` here, in the layer below.
@@ -90,23 +76,13 @@ impl Branch {
         }
         let most = (STOUT + LOAD * (self.load - 1)).min(STOUTEST).max(self.radius);
         let radius = (self.radius + WIDEN.min(spare)).min(most);
-        Self { at: to, radius, crown: 0, hollow: self.hollow + spare / 2, ..self }
-    }
-
-    /// With no more left hollow than leaves a wall of this `width` all around.
-    fn walled(self, room: &Room, site: &Site<'_>) -> Self {
-        let width = 2 * site.rules.flare;
-        let most = self.radius - width;
-        let reach = f64::from(most + width - half_breadth(site));
-        let edge = room.taken.edge(self.at, reach).map_or(reach, |(_, near)| near);
-        let uncut = edge as i32 + half_breadth(site) - width;
-        Self { hollow: if self.is_bare() { self.hollow.min(most).min(uncut).max(0) } else { 0 }, ..self }
+        Self { at: to, radius, crown: 0, ..self }
     }
 }
 
 /// Each layer's trees, for what each layer's `contacts` must have under them; `steps` is how far a branch may lean from
 /// each layer to the one below.
-pub(super) fn grow(site: &Site<'_>, contacts: &[Region], steps: &[i32]) -> Vec<Grown> {
+pub(super) fn grow(site: &Site<'_>, contacts: &[Region], steps: &[i32]) -> Vec<Region> {
     let wants = |layer: usize| wanted(site, contacts, layer);
     let wants: Vec<Vec<IntPoint<i32>>> = (0..contacts.len()).into_par_iter().map(wants).collect();
     let top = wants.iter().rposition(|places| !places.is_empty()).map_or(0, |layer| layer + 1);
@@ -115,8 +91,7 @@ pub(super) fn grow(site: &Site<'_>, contacts: &[Region], steps: &[i32]) -> Vec<G
     let mut sections = vec![Vec::new(); contacts.len()];
     let mut branches = Vec::new();
     for layer in (0..top).rev() {
-        sprout(&mut branches, &wants[layer], &rooms[layer], site);
-        branches.iter_mut().for_each(|branch| *branch = branch.walled(&rooms[layer], site));
+        sprout(&mut branches, &wants[layer], &rooms[layer]);
         sections[layer].clone_from(&branches);
         if let Some(below) = layer.checked_sub(1) {
             branches = walk.down(branches, [&rooms[layer], &rooms[below]], steps[layer], layer as i32);
@@ -144,16 +119,10 @@ fn wanted(site: &Site<'_>, contacts: &[Region], layer: usize) -> Vec<IntPoint<i3
 }
 
 /// Lets a crown grow in every square that has places nothing holds yet, the fullest squares first.
-fn sprout(branches: &mut Vec<Branch>, wants: &[IntPoint<i32>], room: &Room, site: &Site<'_>) {
+fn sprout(branches: &mut Vec<Branch>, wants: &[IntPoint<i32>], room: &Room) {
     let mut cells: BTreeMap<[i32; 2], Vec<IntPoint<i32>>> = BTreeMap::new();
     for p in wants {
-        let mut held = false;
-        for branch in branches.iter_mut().filter(|branch| branch.covers(*p, room)) {
-            // Dense layers lie on what is not hollow.
-            branch.hollow = 0;
-            held = true;
-        }
-        if !held {
+        if !branches.iter().any(|branch| branch.covers(*p, room)) {
             cells.entry([p.x, p.y].map(|c| c.div_euclid(CELL))).or_default().push(*p);
         }
     }
@@ -162,15 +131,15 @@ fn sprout(branches: &mut Vec<Branch>, wants: &[IntPoint<i32>], room: &Room, site
     let old = branches.len();
     for mut cell in cells {
         cell.retain(|p| !branches[old..].iter().any(|branch| branch.covers(*p, room)));
-        let Some(at) = seat(&cell, room, site) else { continue };
+        let Some(at) = seat(&cell, room) else { continue };
         let furthest = cell.iter().map(|p| distance(*p, at)).fold(0.0, f64::max);
         let crown = (furthest as i32 + RIM).min(BROADEST);
-        branches.push(Branch { at, radius: SLENDER, crown, hollow: 0, load: 1 });
+        branches.push(Branch { at, radius: SLENDER, crown, load: 1 });
     }
 }
 
 /// Where a branch may stand that holds these places: as near their middle as there is a way to the bed.
-fn seat(places: &[IntPoint<i32>], room: &Room, site: &Site<'_>) -> Option<IntPoint<i32>> {
+fn seat(places: &[IntPoint<i32>], room: &Room) -> Option<IntPoint<i32>> {
     let count = places.len() as i64;
     let mean = |axis: fn(&IntPoint<i32>) -> i32| {
         (places.iter().map(|p| i64::from(axis(p))).sum::<i64>() / count.max(1)) as i32
@@ -178,8 +147,7 @@ fn seat(places: &[IntPoint<i32>], room: &Room, site: &Site<'_>) -> Option<IntPoi
     let middle = point(mean(|p| p.x), mean(|p| p.y));
     let mut near = places.to_vec();
     near.sort_by_key(|p| (distance(*p, middle) as i64, p.x, p.y));
-    let zones = [&room.cut_off, &room.taken];
-    zones[..site.ways()].iter().find_map(|zone| {
+    [&room.cut_off, &room.lost].into_iter().find_map(|zone| {
         let free = near.iter().copied().find(|p| !zone.holds(*p));
         free.or_else(|| near.first().and_then(|p| zone.way_out(*p, ASIDE)))
     })
@@ -238,7 +206,6 @@ impl Walk<'_> {
             at: middle,
             radius: one.radius.max(other.radius),
             crown: 0,
-            hollow: one.hollow.max(other.hollow),
             load: one.load + other.load,
         })
     }
@@ -251,7 +218,7 @@ impl Walk<'_> {
         [here, below]: [&Room; 2],
         step: i32,
     ) -> Option<IntPoint<i32>> {
-        let keep_out = if here.cut_off.holds(branch.at) { &below.taken } else { &below.cut_off };
+        let keep_out = if here.cut_off.holds(branch.at) { &below.lost } else { &below.cut_off };
         let step = f64::from(step);
         let wish = self.wish(branch, goal, keep_out, step);
         let along = keep_out.way_out(wish, 2.0 * step).filter(|p| distance(branch.at, *p) <= step);
@@ -308,17 +275,14 @@ fn neighbours(branches: &[Branch], reach: f64) -> Vec<Option<usize>> {
     nearest
 }
 
-/// What is left of the branches next to the part, each with its middle, and what is hollow.
-fn section(site: &Site<'_>, layer: usize, branches: &[Branch]) -> Grown {
-    let discs = |radius: fn(&Branch) -> i32| {
-        let round = branches.iter().filter(|branch| radius(branch) > 0);
-        Region::wound(&round.map(|branch| disc(branch.at, radius(branch))).collect::<Vec<_>>())
-    };
-    let left = site.free(layer, &discs(Branch::breadth)).without(|piece| {
+/// What is left of the branches next to the part, each with its middle.
+fn section(site: &Site<'_>, layer: usize, branches: &[Branch]) -> Region {
+    let discs: Vec<Vec<IntPoint<i32>>> =
+        branches.iter().map(|branch| disc(branch.at, branch.breadth())).collect();
+    site.free(layer, &Region::wound(&discs)).without(|piece| {
         let stands = |branch: &Branch| piece.shapes().iter().any(|shape| inside(shape, branch.at));
         !branches.iter().any(stands)
-    });
-    Grown { column: left, hollow: discs(|branch| branch.hollow) }
+    })
 }
 
 /// A circle's outside as sixteen corners.
