@@ -82,7 +82,7 @@ fn sparse(traces: &mut Vec<Trace>, region: &Region, slab: Slab, profile: &Profil
 /// Rings one in another, near enough that a line over them always has one within two lines' reach.
 fn rings(traces: &mut Vec<Trace>, mut region: Region, flow: &Flow, profile: &Profile) {
     let spacing = flow.spacing(flow.inner);
-    let apart = (spacing * 100 / profile.percent(Key::SupportDensity).cast_signed()).min(2 * spacing);
+    let apart = (spacing * 100 / profile.percent(Key::SupportDensity).cast_signed()).min(spacing * 3 / 2);
     region = region.shrunk(apart - spacing);
     while !region.is_empty() {
         let rings = region.contours().map(|ring| Trace::ring(Feature::Support, flow.inner, ring.clone()));

@@ -120,8 +120,10 @@ impl Zone {
             return Some(p);
         }
         let (foot, far) = self.edge(p, reach - STRIDE)?;
-        let out = if far < 1.0 { foot } else { towards(p, foot, far + STRIDE) };
-        (!self.holds(out)).then_some(out)
+        // Past the tip of a narrow bay the other side may begin: there are other ways.
+        let past = [towards(p, foot, far + STRIDE), foot];
+        let around = [0.6, 0.9].map(|share| disc(p, (reach * share) as i32));
+        past.into_iter().chain(around.into_iter().flatten()).find(|out| !self.holds(*out))
     }
 }
 
@@ -141,4 +143,20 @@ fn nearest(p: IntPoint<i32>, a: IntPoint<i32>, b: IntPoint<i32>) -> IntPoint<i32
     }
     let along = ((from[0] * way[0] + from[1] * way[1]) / square).clamp(0.0, 1.0);
     point((f64::from(a.x) + way[0] * along).round() as i32, (f64::from(a.y) + way[1] * along).round() as i32)
+}
+
+/// A circle's outside as sixteen corners.
+pub(super) fn disc(middle: IntPoint<i32>, radius: i32) -> Vec<IntPoint<i32>> {
+    let ways = [
+        [1.0, 0.0],
+        [0.923_879_532_511_286_7, 0.382_683_432_365_089_8],
+        [std::f64::consts::FRAC_1_SQRT_2; 2],
+        [0.382_683_432_365_089_8, 0.923_879_532_511_286_7],
+    ];
+    let far = f64::from(radius) / 0.980_785_280_403_230_4;
+    let quarter = ways.map(|[x, y]| [(far * x).round() as i32, (far * y).round() as i32]);
+    let turns: [fn([i32; 2]) -> [i32; 2]; 4] =
+        [|[x, y]| [x, y], |[x, y]| [-y, x], |[x, y]| [-x, -y], |[x, y]| [y, -x]];
+    let corners = turns.iter().flat_map(|turn| quarter.map(turn));
+    corners.map(|[x, y]| point(middle.x + x, middle.y + y)).collect()
 }

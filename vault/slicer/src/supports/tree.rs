@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::plan::Site;
-use super::room::{Room, Zone, half_breadth, survey};
+use super::room::{Room, Zone, disc, half_breadth, survey};
 use super::{FENCE, SPREAD, STOUTEST};
 use crate::geometry::{Bounds, IntPoint, Region, distance, inside, point, towards};
 
@@ -29,6 +29,9 @@ const LOAD: i32 = 40;
 
 /// Side of the squares of which each has a crown, in micrometres.
 const CELL: i32 = 4_000;
+
+/// The most crowns a square has at once, where the part stands between its places.
+const CROWNS: usize = 4;
 
 /// The widest crown's radius: a square's half diagonal and a rim.
 const BROADEST: i32 = 2_830 + RIM;
@@ -130,11 +133,13 @@ fn sprout(branches: &mut Vec<Branch>, wants: &[IntPoint<i32>], room: &Room) {
     cells.sort_by_key(|cell| std::cmp::Reverse(cell.len()));
     let old = branches.len();
     for mut cell in cells {
-        cell.retain(|p| !branches[old..].iter().any(|branch| branch.covers(*p, room)));
-        let Some(at) = seat(&cell, room) else { continue };
-        let furthest = cell.iter().map(|p| distance(*p, at)).fold(0.0, f64::max);
-        let crown = (furthest as i32 + RIM).min(BROADEST);
-        branches.push(Branch { at, radius: SLENDER, crown, load: 1 });
+        for _ in 0..CROWNS {
+            cell.retain(|p| !branches[old..].iter().any(|branch| branch.covers(*p, room)));
+            let Some(at) = seat(&cell, room) else { break };
+            let furthest = cell.iter().map(|p| distance(*p, at)).fold(0.0, f64::max);
+            let crown = (furthest as i32 + RIM).min(BROADEST);
+            branches.push(Branch { at, radius: SLENDER, crown, load: 1 });
+        }
     }
 }
 
@@ -283,20 +288,4 @@ fn section(site: &Site<'_>, layer: usize, branches: &[Branch]) -> Region {
         let stands = |branch: &Branch| piece.shapes().iter().any(|shape| inside(shape, branch.at));
         !branches.iter().any(stands)
     })
-}
-
-/// A circle's outside as sixteen corners.
-fn disc(middle: IntPoint<i32>, radius: i32) -> Vec<IntPoint<i32>> {
-    let ways = [
-        [1.0, 0.0],
-        [0.923_879_532_511_286_7, 0.382_683_432_365_089_8],
-        [std::f64::consts::FRAC_1_SQRT_2; 2],
-        [0.382_683_432_365_089_8, 0.923_879_532_511_286_7],
-    ];
-    let far = f64::from(radius) / 0.980_785_280_403_230_4;
-    let quarter = ways.map(|[x, y]| [(far * x).round() as i32, (far * y).round() as i32]);
-    let turns: [fn([i32; 2]) -> [i32; 2]; 4] =
-        [|[x, y]| [x, y], |[x, y]| [-y, x], |[x, y]| [-x, -y], |[x, y]| [y, -x]];
-    let corners = turns.iter().flat_map(|turn| quarter.map(turn));
-    corners.map(|[x, y]| point(middle.x + x, middle.y + y)).collect()
 }
