@@ -137,11 +137,13 @@ pub(super) struct Site<'a> {
 
 impl Site<'_> {
     /// What of `region` is far enough from the part in this layer, and broad enough to print.
-    pub(super) fn free(&self, layer: usize, region: &Region) -> Region {
-        if region.is_empty() {
-            return Region::default();
-        }
-        Region::left(&[region], &self.taken(layer)).opened(self.rules.thinnest)
+    fn free(&self, layer: usize, region: &Region) -> Region {
+        self.clear(layer, region).opened(self.rules.thinnest)
+    }
+
+    /// What of `region` is far enough from the part in this layer.
+    pub(super) fn clear(&self, layer: usize, region: &Region) -> Region {
+        Region::left(&[region], &self.taken(layer))
     }
 
     /// Where no support may be in this layer.
@@ -184,7 +186,7 @@ impl Site<'_> {
             } else if !column.is_empty() {
                 let carried = self.carriers(layer, &below).grown(self.rules.flare).and(column);
                 if !column.beyond(&carried).is_empty() {
-                    *column = carried.opened(self.rules.thinnest);
+                    *column = carried.opened(self.rules.thinnest).and(&carried);
                 }
             }
             below.clone_from(column);

@@ -226,7 +226,7 @@ impl Walk<'_> {
         let keep_out = if here.cut_off.holds(branch.at) { &below.lost } else { &below.cut_off };
         let step = f64::from(step);
         let wish = self.wish(branch, goal, keep_out, step);
-        let along = keep_out.way_out(wish, 2.0 * step).filter(|p| distance(branch.at, *p) <= step);
+        let along = keep_out.way_out(wish, 2.0 * step).filter(|p| distance(branch.at, *p) < step + 1.0);
         let staying = || keep_out.way_out(branch.at, step);
         along.or_else(staying).or_else(|| below.taken.way_out(branch.at, step))
     }
@@ -245,10 +245,12 @@ impl Walk<'_> {
         let ahead = |goal| towards(branch.at, goal, step.min(distance(branch.at, goal) / 2.0));
         let mut wish = goal.map_or(branch.at, ahead);
         let uncut = f64::from(branch.radius - half_breadth(self.site));
-        if let Some((edge, near)) = keep_out.edge(wish, uncut).filter(|(_, near)| *near > 0.0)
-            && !keep_out.holds(wish)
-        {
-            wish = towards(edge, wish, uncut.min(near + step));
+        if let Some((edge, near)) = keep_out.edge(wish, uncut).filter(|(_, near)| *near > 0.0) {
+            wish = if keep_out.holds(wish) {
+                towards(wish, edge, near + uncut)
+            } else {
+                towards(edge, wish, uncut)
+            };
         }
         let wish = towards(branch.at, wish, step.min(distance(branch.at, wish)));
         if self.fence.holds(wish) { wish } else { branch.at }
@@ -284,7 +286,11 @@ fn neighbours(branches: &[Branch], reach: f64) -> Vec<Option<usize>> {
 fn section(site: &Site<'_>, layer: usize, branches: &[Branch]) -> Region {
     let discs: Vec<Vec<IntPoint<i32>>> =
         branches.iter().map(|branch| disc(branch.at, branch.breadth())).collect();
-    site.free(layer, &Region::wound(&discs)).without(|piece| {
+    let whole = Region::wound(&discs);
+    let left = site.clear(layer, &whole);
+    // Opening mitres corners, and mitres may reach out of what was opened.
+    let left = if left == whole { left } else { left.opened(site.rules.thinnest).and(&left) };
+    left.without(|piece| {
         let stands = |branch: &Branch| piece.shapes().iter().any(|shape| inside(shape, branch.at));
         !branches.iter().any(stands)
     })

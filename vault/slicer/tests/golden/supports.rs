@@ -387,3 +387,64 @@ fn a_towers_foot_stays_out_from_under_a_wing_close_to_the_bed() {
     assert!(held(&print).contains(&0));
     keeps_clear(&print, &heap, 2);
 }
+
+#[test]
+fn a_trees_branches_merge_lean_no_further_than_they_may_and_take_less_than_a_grid() {
+    let tall = join(&[block([0.0; 3], [4.0, 4.0, 40.0]), block([0.0, 0.0, 40.0], [40.0, 30.0, 42.0])]);
+    let print = Print::with(&tall, &[TREE]);
+    assert_eq!(held(&print).last(), Some(&198));
+    let trunks = |at: usize| print.layers[at].lines_and_loops(Feature::Support).1;
+    assert!(trunks(2) * 3 < trunks(180), "{} and {}", trunks(2), trunks(180));
+    let grid = Print::with(&tall, &[GRID]);
+    assert!(print.filament_mm() < grid.filament_mm(), "{} and {}", print.filament_mm(), grid.filament_mm());
+    let steep = Print::with(&tall, &[TREE, ("support-branch-angle", "10")]);
+    let trunks_of_steep = steep.layers[2].lines_and_loops(Feature::Support).1;
+    assert!(trunks_of_steep > trunks(2), "upright branches meet less often: {trunks_of_steep}");
+}
+
+#[test]
+fn a_tree_has_dense_layers_where_it_meets_the_part_and_a_broad_foot_on_the_bed() {
+    let print = Print::with(&table(), &[TREE]);
+    assert_eq!(held(&print), (0..=58).collect::<Vec<_>>());
+    let dense: Vec<_> = (0..75).filter(|at| print.layers[*at].has(Feature::SupportInterface)).collect();
+    assert_eq!(dense, [56, 57, 58]);
+    assert!(print.layers[0].length(Feature::Support) > 2.0 * print.layers[1].length(Feature::Support));
+}
+
+#[test]
+fn a_tree_goes_around_the_part_to_the_bed_or_stands_on_it_unless_forbidden() {
+    // An arm 6 mm wide over a foot that is 1 mm wider on each side: branches lean out beside the foot.
+    let arm = join(&[
+        block([0.0, 0.0, 0.0], [30.0, 8.0, 2.0]),
+        block([0.0, 1.0, 2.0], [4.0, 7.0, 30.0]),
+        block([0.0, 1.0, 30.0], [30.0, 7.0, 32.0]),
+    ]);
+    let around = Print::with(&arm, &[TREE, ("support-plate-only", "on")]);
+    assert_eq!(held(&around), (0..=148).collect::<Vec<_>>());
+    let print = Print::with(&hook(), &[TREE]);
+    assert_eq!(held(&print).last(), Some(&78));
+    let low = block([0.0, 0.0, 0.0], [60.0, 60.0, 2.0]);
+    let post = block([28.0, 28.0, 2.0], [32.0, 32.0, 6.0]);
+    let cap = block([20.0, 20.0, 6.0], [40.0, 40.0, 8.0]);
+    let table = join(&[low, post, cap]);
+    assert_eq!(held(&Print::with(&table, &[TREE])), (11..=28).collect::<Vec<_>>());
+    assert!(held(&Print::with(&table, &[TREE, ("support-plate-only", "on")])).is_empty());
+}
+
+#[test]
+fn trees_are_the_same_bytes_on_any_number_of_threads() {
+    let part = join(&[table(), funnel().moved_down(-21.0)]);
+    let bytes = |threads| -> Vec<Vec<u8>> {
+        slice_with(&part, &profile(&[TREE]), threads).expect("sliced").iter().map(Piece::emit).collect()
+    };
+    assert_eq!(bytes(1), bytes(3));
+}
+
+#[test]
+fn the_properties_of_trees_look_at_something() {
+    let (mesh, heap) = Heap::of(&[([0, 0, 0], [8, 8, 24]), ([0, 0, 24], [40, 40, 4])]);
+    let print = Print::with(&mesh, &[TREE]);
+    keeps_clear(&print, &heap, 1);
+    assert!(holds_what_hangs(&print, &heap, 1) > 800);
+    assert!(rests_on_what_is_below(&print, &heap, 1) > 10_000);
+}
