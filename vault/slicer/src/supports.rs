@@ -1,9 +1,10 @@
-//! Supports: towers under what hangs over, made to be broken away.
+//! Supports: towers or trees under what hangs over, made to be broken away.
 //!
-//! What a tower must hold lies above it, and layers leave from the bed upwards. So where a profile asks for
+//! What a support must hold lies above it, and layers leave from the bed upwards. So where a profile asks for
 //! supports, and only there, every outline is cut before the first layer leaves: `overhang` finds what each layer
 //! must have under it, `plan` lets towers grow down from there, past the part and never nearer than the gaps ask,
-//! and `lines` draws what a layer has of them. Deliberately absent: towers that lean or branch.
+//! or has `tree` send branches down, which lean and merge where `room` says they may; `lines` draws what a layer has
+//! of them. Deliberately absent: supports painted or blocked by hand.
 
 mod lines;
 mod overhang;

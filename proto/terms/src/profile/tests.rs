@@ -126,6 +126,8 @@ fn supports_are_off_until_asked_for_and_their_angle_is_ranged() {
     profile.set("support", "grid").expect("a name");
     profile.set("support-angle", "60°").expect("in range");
     assert_eq!((profile.support(), profile.degrees(Key::SupportAngle)), (Support::Grid, 60));
+    profile.set("support", "tree").expect("a name");
+    assert_eq!((profile.support(), profile.degrees(Key::SupportBranchAngle)), (Support::Tree, 40));
     let refused = profile.set("support-angle", "90").expect_err("every ceiling would count as upright");
     assert_eq!(refused.to_string(), "`support-angle` = 90° is out of range: 0° to 85°");
     let refused = profile.set("suport", "grid").expect_err("misspelt");

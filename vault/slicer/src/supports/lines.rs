@@ -1,4 +1,5 @@
-//! A layer's supports as lines: a wall around each tower, crossing lines within, closer lines where it meets the part.
+//! A layer's supports as lines: a wall around each, crossing lines within a tower, rings within a tree, closer lines
+//! where it meets the part.
 
 use layerlock_terms::profile::{Key, Profile, Support};
 use layerlock_terms::toolpath::Feature;
@@ -79,10 +80,15 @@ fn sparse(traces: &mut Vec<Trace>, region: &Region, slab: Slab, profile: &Profil
     }
 }
 
-/// Rings one in another, near enough that a line over them always has one within two lines' reach.
+/// A tree's rings are at most this far apart, as a share of their spacing in percent: less than a line's width is open
+/// between two, so that nothing above lies hollow however branches merge.
+const APART: i32 = 150;
+
+/// Rings one in another; dots hold nothing.
 fn rings(traces: &mut Vec<Trace>, mut region: Region, flow: &Flow, profile: &Profile) {
     let spacing = flow.spacing(flow.inner);
-    let apart = (spacing * 100 / profile.percent(Key::SupportDensity).cast_signed()).min(spacing * 3 / 2);
+    let apart =
+        (spacing * 100 / profile.percent(Key::SupportDensity).cast_signed()).min(spacing * APART / 100);
     region = region.shrunk(apart - spacing);
     while !region.is_empty() {
         let rings = region.contours().map(|ring| Trace::ring(Feature::Support, flow.inner, ring.clone()));

@@ -1,7 +1,8 @@
 //! Where supports stand in every layer.
 //!
 //! Up once for the outlines and what hangs over; down once for the towers, each layer's the one in the layer above
-//! and what begins here, without what is too near the part; up again to take away what would stand on nothing.
+//! and what begins here, without what is too near the part (or for trees: see `tree`); up again to take away what would
+//! stand on nothing.
 //! Outlines are kept for the walls, so that nothing is cut twice; what a layer no longer needs is dropped as
 //! layers leave.
 
