@@ -39,7 +39,9 @@ pub(crate) fn trace(stand: &Stand, slab: Slab, flow: &Flow, profile: &Profile) -
     let wall = if tree {
         stand.column.shrunk(width / 2)
     } else {
-        stand.column.shrunk(half_narrowest(flow)).grown(squeezed(flow))
+        // Past an edge too short to be seen by the shrunk tower, the grown one's corners would come to a point.
+        let broad = stand.column.shrunk(half_narrowest(flow)).grown(squeezed(flow));
+        broad.and(&stand.column.shrunk(width / 2))
     };
     traces.extend(wall.contours().map(|ring| Trace::ring(Feature::Support, width, ring.clone())));
     let inside = wall.shrunk(spacing * (100 - OVERLAP) / 100);

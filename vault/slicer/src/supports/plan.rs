@@ -139,7 +139,9 @@ pub(super) struct Site<'a> {
 impl Site<'_> {
     /// What of `region` is far enough from the part in this layer, and broad enough to print.
     fn free(&self, layer: usize, region: &Region) -> Region {
-        self.clear(layer, region).opened(self.rules.thinnest)
+        let clear = self.clear(layer, region);
+        // What is opened comes to points where it was cut off bluntly.
+        clear.opened(self.rules.thinnest).and(&clear)
     }
 
     /// What of `region` is far enough from the part in this layer.
