@@ -1,9 +1,10 @@
 //! Slicing: a mesh and a profile in, a toolpath out, layer by layer.
 //!
-//! Hop 6 of the road. The stages, one module each, in the order they run: `mesh`, turned as the profile has it, → `heal` → `place` and
-//! `plate` → `layers` (cut) → `regions` (what is inside) → `modifiers` → `perimeters` → `surfaces` (top, bottom, bridge, sparse) → `filling` by `infill` →
-//! `supports` → `raft` → `order` → `moves` → `estimate`; `press` runs them. Pure: no files, no clock, no randomness; the same mesh and
-//! profile give the same bytes on any number of threads. Floats stay inside this crate; micrometres leave it.
+//! Hop 6 of the road. The stages, one module each, in the order they run: `mesh`, turned as the profile has it → `heal` →
+//! `place` and `plate` → `layers` (cut) → `regions` (what is inside) → `modifiers` → `perimeters` → `surfaces` (top, bottom,
+//! bridge, sparse) → `filling` by `infill` → `supports` → `raft` → `order` → `moves` → `estimate`; `press` runs them. Pure: no
+//! files, no clock, no randomness; the same mesh and profile give the same bytes on any number of threads. Floats stay inside
+//! this crate; micrometres leave it.
 
 pub mod heal;
 pub mod mesh;
