@@ -235,6 +235,7 @@ fn soup<'a>(
     for contour in clip {
         soup.add(contour.iter().copied(), Family::Clip);
     }
+    soup.merge_repeated();
     soup
 }
 
@@ -340,6 +341,16 @@ mod tests {
     fn a_body_inside_a_body_of_the_same_facing_stays_solid() {
         let inner = square(2_000).iter().map(|p| point(p.x + 1_000, p.y + 1_000)).collect();
         assert_eq!(Region::wound(&[square(5_000), inner]).area(), 25e6);
+    }
+
+    #[test]
+    fn a_body_that_is_there_often_is_one_body_and_its_void_stays_empty() {
+        let void: Vec<_> = square(2_000).iter().rev().map(|p| point(p.x + 1_000, p.y + 1_000)).collect();
+        let often: Vec<_> = (0..2_000).flat_map(|_| [square(5_000), void.clone()]).collect();
+        assert_eq!(Region::wound(&often).area(), 21e6);
+        assert_eq!(Region::wound(&[square(5_000), square(5_000), void]).area(), 25e6);
+        let (one, two) = (Region::wound(&often[..2]), Region::wound(&[square(5_000)]));
+        assert_eq!(two.minus(&one).area(), 4e6);
     }
 
     #[test]

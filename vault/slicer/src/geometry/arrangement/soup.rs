@@ -56,6 +56,30 @@ impl Soup {
         self.close(first, family);
     }
 
+    /// Makes one contour of those that are the same point by point, and weighs as much as they do together: a body that
+    /// is there a thousand times would meet itself a million times.
+    pub(in super::super) fn merge_repeated(&mut self) {
+        if self.rings.len() < 2 {
+            return;
+        }
+        let points = |ring: &Ring| &self.points[ring.first as usize..ring.end as usize];
+        let key =
+            |ring: &Ring| (ring.bounds.min.x, ring.bounds.min.y, ring.bounds.max.x, ring.end - ring.first);
+        let mut order: Vec<u32> = (0..self.rings.len() as u32).collect();
+        order.sort_by_cached_key(|at| (key(&self.rings[*at as usize]), *at));
+        let mut weights: Vec<Winding> = self.rings.iter().map(|ring| ring.weight).collect();
+        for pair in order.windows(2).map(|pair| [pair[0] as usize, pair[1] as usize]).rev() {
+            let [kept, same] = pair.map(|at| &self.rings[at]);
+            if key(kept) == key(same) && points(kept) == points(same) {
+                // From the last to the first, so that the first of a row has all of it.
+                let weight = std::mem::take(&mut weights[pair[1]]);
+                weights[pair[0]] = weights[pair[0]].plus(1, weight);
+            }
+        }
+        self.rings.iter_mut().zip(weights).for_each(|(ring, weight)| ring.weight = weight);
+        self.rings.retain(|ring| ring.weight != Winding::default());
+    }
+
     /// Whether every coordinate is near enough to nought.
     pub(super) fn is_exact(&self) -> bool {
         self.exact

@@ -24,7 +24,7 @@ impl Winding {
         }
     }
 
-    fn plus(self, times: i32, other: Self) -> Self {
+    pub(super) fn plus(self, times: i32, other: Self) -> Self {
         Self { subject: self.subject + times * other.subject, clip: self.clip + times * other.clip }
     }
 }
