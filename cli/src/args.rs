@@ -107,8 +107,8 @@ pub struct Slice {
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
     /// Slicing threads; all cores without it
-    #[arg(long, value_name = "N")]
-    pub threads: Option<std::num::NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
     /// Draw the sliced part as PNG
     #[arg(long, value_name = "FILE")]
     pub picture: Option<PathBuf>,

@@ -1,9 +1,10 @@
 //! `layerlock slice`: one's own model into G-code, by the very code that the vault and the device run.
 
+mod outputs;
 mod picture;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,14 @@ use std::time::Instant;
 use layerlock_device::gcode::{Comments, Extrusion, GcodeError, Marlin, Retraction, Style};
 use layerlock_slicer::mesh::{Limits, Mesh, MeshError, read};
 use layerlock_slicer::modifiers::Modifier;
-use layerlock_slicer::{SinkClosed, SliceError, slice_modified};
+use layerlock_slicer::{SinkClosed, SliceError, Summary, slice_modified};
 use layerlock_terms::machine::{Dialect, UnknownName};
 use layerlock_terms::profile::{Key, Profile};
-use layerlock_terms::toolpath::{Epilogue, Piece};
+use layerlock_terms::toolpath::{Epilogue, Piece, Step};
 use layerlock_terms::units::Micrometres;
 use serde::Serialize;
 
+use self::outputs::Outputs;
 use self::picture::Picture;
 use crate::args::changes::Changes;
 use crate::args::{Lines, Slice};
@@ -72,6 +74,8 @@ pub struct Stats {
     pub triangles: usize,
     /// What was wrong with the model and what was done about it, a sentence for each kind.
     pub healing: Vec<String>,
+    /// Layers in which nothing is wide enough to be printed.
+    pub empty_layers: u32,
     /// Lines of G-code.
     pub lines: u64,
     /// Bytes of G-code.
@@ -94,14 +98,17 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
     let others = Others::read(&args.changes)?;
     let (triangles, about) = (mesh.triangles.len(), layers_about(&mesh, &profile));
     let parse_ms = begun.elapsed().as_millis();
-    let threads =
-        args.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let threads = args
+        .threads
+        .and_then(|threads| NonZeroUsize::new(threads.into()))
+        .or_else(|| std::thread::available_parallelism().ok())
+        .unwrap_or(NonZeroUsize::MIN);
 
-    let beside = beside(&args.model, &args.output)?;
-    let mut writer = Writer::new(&beside, style(&args.lines)?)?;
+    let mut outputs = Outputs::begin(args)?;
+    let mut writer = Writer::new(outputs.gcode()?, style(&args.lines)?);
     let bar = show::layer_count("slicing");
     show::now_of(&bar, "slicing", about);
-    let mut picture = args.picture.clone().map(|file| Picture::new(file, args.layer));
+    let mut picture = args.picture.as_ref().map(|_| Picture::new(args.layer));
     let sliced = slice_modified(mesh, &others.modifiers(&args.changes), &profile, threads, &mut |piece| {
         bar.inc(u64::from(matches!(piece, Piece::Layer(_))));
         if let (Some(picture), Piece::Layer(layer)) = (&mut picture, &piece) {
@@ -110,24 +117,13 @@ pub fn run(args: &Slice) -> Result<Stats, SliceCommandError> {
         writer.take(&piece)
     });
     bar.finish_and_clear();
-    let outcome = sliced
-        .map_err(SliceCommandError::from)
-        .and_then(|summary| Ok((writer.finish()?, summary.healing.lines())));
-    let (written, healing) = match outcome {
-        Ok(written) => written,
-        Err(error) => {
-            drop(fs::remove_file(&beside));
-            return Err(error);
-        }
-    };
-    fs::rename(&beside, &args.output)?;
+    let written = writer.finish(sliced)?;
     if let Some(picture) = &picture {
-        picture.write(profile.machine(), &written.epilogue)?;
+        outputs.fill_picture(|| picture.png(profile.machine(), &written.epilogue))?;
     }
-    let stats = written.stats(triangles, healing, parse_ms);
-    if let Some(file) = &args.stats {
-        files::write_public(file, &serde_json::to_vec_pretty(&stats).expect("stats are plain numbers"))?;
-    }
+    let stats = written.stats(triangles, parse_ms);
+    outputs.fill_stats(|| serde_json::to_vec_pretty(&stats).expect("stats are plain numbers"))?;
+    outputs.place()?;
     Ok(stats)
 }
 
@@ -172,26 +168,6 @@ fn style(lines: &Lines) -> Result<Style, UnknownName> {
     })
 }
 
-/// Where the output grows before it gets its name. The model itself, a folder and a device are no outputs: a
-/// rename would put a file in their place.
-fn beside(model: &Path, output: &Path) -> io::Result<PathBuf> {
-    let refused = |why: &str| {
-        let words = format!("{}: {why}; name a file that may be written", output.display());
-        Err(io::Error::new(io::ErrorKind::InvalidInput, words))
-    };
-    match (fs::metadata(output), fs::canonicalize(output)) {
-        (Ok(there), _) if !there.is_file() => return refused("is no regular file"),
-        (Ok(_), Ok(path)) if fs::canonicalize(model).is_ok_and(|model| model == path) => {
-            return refused("is the model itself");
-        }
-        _ => {}
-    }
-    if output.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-        return refused("its folder is not there");
-    }
-    Ok(output.with_extension("gcode.part"))
-}
-
 /// How many layers there will be, give or take the first one's height: for the progress bar.
 fn layers_about(mesh: &Mesh, profile: &Profile) -> u64 {
     let heights = mesh.vertices.iter().map(|vertex| f64::from(vertex[2]));
@@ -206,6 +182,13 @@ pub fn report(stats: &Stats, output: &Path, out: &mut impl io::Write) -> io::Res
     writeln!(out, "  printing time about {}", people::span(stats.print_seconds))?;
     writeln!(out, "  filament {:.2} m, {:.1} g", stats.filament_m, stats.filament_g)?;
     stats.healing.iter().try_for_each(|line| writeln!(out, "  mended: {line}"))?;
+    if stats.empty_layers > 0 {
+        writeln!(
+            out,
+            "  {} layers are empty: nothing in them is wide enough to be printed",
+            stats.empty_layers
+        )?;
+    }
     writeln!(out, "  sliced in {} ms, first layer after {} ms", stats.slice_ms, stats.first_layer_ms)
 }
 
@@ -215,6 +198,7 @@ struct Writer {
     file: BufWriter<File>,
     begun: Instant,
     first_layer_ms: Option<u128>,
+    empty_layers: u32,
     lines: u64,
     gcode_bytes: u64,
     toolpath_bytes: u64,
@@ -223,20 +207,19 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(path: &Path, style: Style) -> io::Result<Self> {
-        let file = File::create(path)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-        Ok(Self {
+    fn new(file: File, style: Style) -> Self {
+        Self {
             marlin: Marlin::with(style),
             file: BufWriter::new(file),
             begun: Instant::now(),
             first_layer_ms: None,
+            empty_layers: 0,
             lines: 0,
             gcode_bytes: 0,
             toolpath_bytes: 0,
             epilogue: None,
             failed: None,
-        })
+        }
     }
 
     fn take(&mut self, piece: &Piece) -> Result<(), SinkClosed> {
@@ -249,10 +232,11 @@ impl Writer {
     fn write(&mut self, piece: &Piece) -> Result<(), SliceCommandError> {
         match piece {
             Piece::Prologue(_) => {}
-            Piece::Layer(_) if self.first_layer_ms.is_none() => {
-                self.first_layer_ms = Some(self.begun.elapsed().as_millis());
+            Piece::Layer(layer) => {
+                self.first_layer_ms.get_or_insert_with(|| self.begun.elapsed().as_millis());
+                let drawn = layer.steps.iter().any(|step| matches!(step, Step::Extrude(_)));
+                self.empty_layers += u32::from(!drawn);
             }
-            Piece::Layer(_) => {}
             Piece::Epilogue(epilogue) => self.epilogue = Some(*epilogue),
         }
         self.toolpath_bytes += piece.emit().len() as u64;
@@ -263,13 +247,15 @@ impl Writer {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Written, SliceCommandError> {
+    fn finish(mut self, sliced: Result<Summary, SliceError>) -> Result<Written, SliceCommandError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
+        let healing = sliced?.healing.lines();
         self.file.flush()?;
-        self.file.get_ref().sync_all()?;
         Ok(Written {
+            healing,
+            empty_layers: self.empty_layers,
             epilogue: self.epilogue.expect("slicing that succeeds ends with an epilogue"),
             lines: self.lines,
             gcode_bytes: self.gcode_bytes,
@@ -281,6 +267,8 @@ impl Writer {
 }
 
 struct Written {
+    healing: Vec<String>,
+    empty_layers: u32,
     epilogue: Epilogue,
     lines: u64,
     gcode_bytes: u64,
@@ -290,7 +278,7 @@ struct Written {
 }
 
 impl Written {
-    fn stats(self, triangles: usize, healing: Vec<String>, parse_ms: u128) -> Stats {
+    fn stats(self, triangles: usize, parse_ms: u128) -> Stats {
         let filament_m = self.epilogue.filament_um as f64 / 1e6;
         Stats {
             layers: self.epilogue.layers,
@@ -299,7 +287,8 @@ impl Written {
             filament_g: self.epilogue.mass.0 as f64 / 1000.0,
             feature_seconds: feature_seconds(&self.epilogue),
             triangles,
-            healing,
+            healing: self.healing,
+            empty_layers: self.empty_layers,
             lines: self.lines,
             gcode_bytes: self.gcode_bytes,
             toolpath_bytes: self.toolpath_bytes,

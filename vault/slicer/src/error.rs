@@ -103,6 +103,14 @@ pub enum SliceError {
         /// What rules it out.
         with: &'static str,
     },
+    /// A range that ends before it begins.
+    #[error("`{least}` is more than `{most}`: swap them")]
+    Reversed {
+        /// The setting for the range's lower end.
+        least: &'static str,
+        /// The setting for its upper end.
+        most: &'static str,
+    },
     /// A spiral vase needs one loop, and there are several islands.
     #[error(
         "layer {layer} at {z} has {islands} islands and a spiral vase winds around one: turn `spiral-vase` off, or \

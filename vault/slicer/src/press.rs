@@ -94,6 +94,7 @@ pub fn slice_modified<'a>(
         return Err(SliceError::Empty);
     }
     Spiral::asked(profile)?;
+    Schedule::check(profile)?;
     let turned_others = Modifier::turned(modifiers, &turn)?;
     let others: Vec<Healed<'_>> = pool.install(|| turned_others.into_iter().map(heal).collect());
     let modifiers: Vec<Modifier<'_>> =
@@ -147,6 +148,9 @@ impl Press<'_> {
         let mut total = Total::default();
         for round in 0..rounds {
             self.round(round, &mut total, sink)?;
+        }
+        if total.filament <= 0 {
+            return Err(SliceError::NothingPrintable { nozzle: self.profile.machine().nozzle });
         }
         let epilogue = total.epilogue(self.per_round() * rounds, self.profile);
         sink(Piece::Epilogue(epilogue))?;

@@ -1,12 +1,10 @@
 //! What was sliced, to look at before it is printed: the whole part, or one layer with a legend.
 
 use std::io;
-use std::path::PathBuf;
 
 use layerlock_terms::machine::Machine;
 use layerlock_terms::toolpath::{Epilogue, Layer};
 
-use crate::files;
 use crate::picture::{Bed, BodyPicture, add_legend, layer_picture};
 
 const SIDE: u32 = 1200;
@@ -14,15 +12,14 @@ const SIDE: u32 = 1200;
 /// A picture that was asked for, and the layers it needs. The part's size is known at its end only, so for the whole part
 /// all layers are kept until then; without a picture none are.
 pub(super) struct Picture {
-    file: PathBuf,
     only: Option<u32>,
     kept: Vec<Layer>,
 }
 
 impl Picture {
     /// Of the whole part, or of `only` one layer.
-    pub(super) fn new(file: PathBuf, only: Option<u32>) -> Self {
-        Self { file, only, kept: Vec::new() }
+    pub(super) fn new(only: Option<u32>) -> Self {
+        Self { only, kept: Vec::new() }
     }
 
     /// The next layer.
@@ -32,8 +29,8 @@ impl Picture {
         }
     }
 
-    /// Draws it and writes it as PNG.
-    pub(super) fn write(&self, machine: &Machine, end: &Epilogue) -> io::Result<()> {
+    /// Draws it as PNG.
+    pub(super) fn png(&self, machine: &Machine, end: &Epilogue) -> io::Result<Vec<u8>> {
         let image = match (self.only, self.kept.first()) {
             (Some(_), Some(layer)) => {
                 let bed = Bed { width: machine.volume[0], depth: machine.volume[1] };
@@ -48,7 +45,7 @@ impl Picture {
                 body.image()
             }
         };
-        files::write_public(&self.file, &image.to_png())
+        Ok(image.to_png())
     }
 }
 
@@ -84,15 +81,12 @@ mod tests {
 
     #[test]
     fn only_the_layer_that_is_drawn_is_kept_and_a_layer_that_is_not_there_is_named() {
-        let folder = tempfile::tempdir().unwrap();
         let machine = Machine::named("prusa-mk3s").unwrap();
-        let mut picture = Picture::new(folder.path().join("one.png"), Some(1));
+        let mut picture = Picture::new(Some(1));
         (0..2).for_each(|index| picture.add(&layer(index)));
         assert_eq!(picture.kept.len(), 1);
-        picture.write(machine, &end()).unwrap();
-        assert!(folder.path().join("one.png").exists());
-        let refused =
-            Picture::new(folder.path().join("two.png"), Some(2)).write(machine, &end()).unwrap_err();
+        assert!(picture.png(machine, &end()).unwrap().starts_with(b"\x89PNG"));
+        let refused = Picture::new(Some(2)).png(machine, &end()).unwrap_err();
         assert!(refused.to_string().contains("layers 0 to 1"), "{refused}");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use layerlock_terms::profile::{Key, Profile};
 
 use super::adaptive;
+use crate::error::SliceError;
 use crate::place::Placed;
 
 /// One layer's place, in micrometres.
@@ -52,6 +53,15 @@ pub(crate) enum Schedule {
 }
 
 impl Schedule {
+    /// Refuses heights that contradict each other.
+    pub(crate) fn check(profile: &Profile) -> Result<(), SliceError> {
+        let (least, most) = (profile.length(Key::AdaptiveLeast), profile.length(Key::AdaptiveMost));
+        if profile.on(Key::AdaptiveLayers) && least > most {
+            return Err(SliceError::Reversed { least: "adaptive-least", most: "adaptive-most" });
+        }
+        Ok(())
+    }
+
     /// The layers of a part made of these `bodies`, as the profile wants their heights.
     pub(crate) fn of(bodies: &[&Placed<'_>], profile: &Profile) -> Self {
         let height = bodies.iter().map(|body| body.height).max().unwrap_or(0);

@@ -54,6 +54,13 @@ fn a_dome_gets_thick_layers_at_its_foot_and_thin_ones_at_its_crown() {
 }
 
 #[test]
+fn a_range_of_heights_that_ends_before_it_begins_is_refused_by_name() {
+    let reversed = [ADAPTIVE, ("adaptive-least", "0.28mm"), ("adaptive-most", "0.08mm")];
+    let refused = slice_with(&dome(20.0), &profile(&reversed), 1).expect_err("refused").to_string();
+    assert!(refused.contains("`adaptive-least` is more than `adaptive-most`"), "{refused}");
+}
+
+#[test]
 fn steps_on_a_slope_are_no_higher_than_asked() {
     // The slope of this cone is 45°: a layer's cusp is its height over the root of two.
     for (deviation, height) in [("0.06", 84), ("0.1", 141), ("0.15", 212)] {
