@@ -33,8 +33,12 @@ pub fn create_public(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Opens a file to be read in pieces, with its length; an error names it.
 pub fn open(path: &Path) -> io::Result<(File, u64)> {
     let file = File::open(path).map_err(named(path))?;
-    let length = file.metadata().map_err(named(path))?.len();
-    Ok((file, length))
+    let there = file.metadata().map_err(named(path))?;
+    if there.is_dir() {
+        let words = format!("{}: is a folder; name the file in it", path.display());
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, words));
+    }
+    Ok((file, there.len()))
 }
 
 /// Reads a file; an error names it.
@@ -86,6 +90,12 @@ mod tests {
     fn a_bare_name_is_in_the_current_folder() {
         assert_eq!(folder(Path::new("picture.png")), Path::new("."));
         assert_eq!(folder(Path::new("a/picture.png")), Path::new("a"));
+    }
+
+    #[test]
+    fn a_folder_is_not_read_and_is_named() {
+        let error = open(Path::new("src")).expect_err("a folder");
+        assert!(error.to_string().contains("src: is a folder"), "{error}");
     }
 
     #[test]

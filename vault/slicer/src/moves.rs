@@ -108,11 +108,14 @@ impl<'a> Pen<'a> {
         if self.slab.index == 0 {
             self.retract();
         }
-        self.lift(self.slab.top);
+        self.lift(self.slab.top + self.profile.length(Key::ZHop).0);
     }
 
+    /// Pulls back for the way to the next layer, unless this one has no lines: then it is pulled back still.
     fn end(&mut self) {
-        self.wipe();
+        if self.at.is_some() {
+            self.wipe();
+        }
     }
 
     /// What leads travels around inside this island, if the profile wants that.
@@ -122,9 +125,10 @@ impl<'a> Pen<'a> {
     }
 
     fn travel_to(&mut self, to: IntPoint<i32>, rails: Option<&Rails<'_>>) {
+        let hop = self.profile.length(Key::ZHop).0;
         let Some(from) = self.at else {
             self.travel(&[to]);
-            self.prime();
+            self.land(hop);
             return;
         };
         if from == to {
@@ -139,12 +143,16 @@ impl<'a> Pen<'a> {
             self.travel(&way);
             return;
         }
-        let hop = self.profile.length(Key::ZHop).0;
         self.wipe();
         if hop > 0 {
             self.lift(self.slab.top + hop);
         }
         self.travel(&[to]);
+        self.land(hop);
+    }
+
+    /// Ends a way on which filament was pulled back and the nozzle lifted by `hop`.
+    fn land(&mut self, hop: i32) {
         if hop > 0 {
             self.lift(self.slab.top);
         }

@@ -149,9 +149,6 @@ impl Press<'_> {
         for round in 0..rounds {
             self.round(round, &mut total, sink)?;
         }
-        if total.filament <= 0 {
-            return Err(SliceError::NothingPrintable { nozzle: self.profile.machine().nozzle });
-        }
         let epilogue = total.epilogue(self.per_round() * rounds, self.profile);
         sink(Piece::Epilogue(epilogue))?;
         Ok(epilogue)

@@ -319,12 +319,6 @@ fn the_epilogue_sums_what_was_laid() {
 }
 
 #[test]
-fn a_part_of_which_nothing_would_be_printed_is_refused() {
-    let refused = refusal(&block([0.0; 3], [20.0, 20.0, 20.0]), &[("scale", "1%")]);
-    assert!(matches!(refused, SliceError::NothingPrintable { .. }), "{refused}");
-}
-
-#[test]
 fn a_part_that_does_not_fit_is_refused_with_both_sizes() {
     let refused = refusal(&block([0.0; 3], [260.0, 20.0, 20.0]), &[]);
     assert!(matches!(refused, SliceError::TooLarge { .. }));

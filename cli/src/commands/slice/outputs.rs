@@ -92,24 +92,24 @@ impl Output {
     }
 }
 
-/// Whether a file may be put there.
+/// Whether a file may be put there; the model is the first of the `inputs`.
 fn check(place: &Path, inputs: &[&Path], outputs: &[&Path]) -> io::Result<()> {
     let refused = |why: &str| {
         let words = format!("{}: {why}; name a file that may be written", place.display());
         Err(io::Error::new(io::ErrorKind::InvalidInput, words))
     };
-    if place.file_name().is_none() || place.to_string_lossy().ends_with('/') {
-        return refused("is a folder");
+    let names_a_folder = place.file_name().is_none() || place.to_string_lossy().ends_with('/');
+    if names_a_folder || fs::metadata(place).is_ok_and(|there| !there.is_file()) {
+        return refused("is no regular file");
     }
     if !folder(place).is_dir() {
         return refused("its folder is not there");
     }
-    if fs::metadata(place).is_ok_and(|there| !there.is_file()) {
-        return refused("is no regular file");
-    }
     // A model that has two names is still one file.
-    if inputs.iter().any(|input| is_same(input, place)) {
-        return refused("is a file that is read");
+    match inputs.iter().position(|input| is_same(input, place)) {
+        Some(0) => return refused("is the model itself"),
+        Some(_) => return refused("is a mesh that changes the model"),
+        None => {}
     }
     let at = |path: &Path| Some((fs::canonicalize(folder(path)).ok()?, path.file_name()?.to_owned()));
     if outputs.iter().any(|other| at(other) == at(place) || is_same(other, place)) {

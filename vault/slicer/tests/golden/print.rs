@@ -63,6 +63,21 @@ pub(crate) fn refusal(part: &Mesh, settings: &[(&str, &str)]) -> SliceError {
 }
 
 impl Print {
+    /// The furthest that filament is ever pulled back, in 10⁻⁵ mm; no line is laid while it is.
+    pub(crate) fn deepest_pull(&self) -> i32 {
+        let (mut pulled, mut deepest) = (0, 0);
+        for step in self.layers.iter().flat_map(|laid| &laid.layer.steps) {
+            match step {
+                Step::Retract { length, .. } | Step::Wipe { length, .. } => pulled += length.0,
+                Step::Prime { length, .. } => pulled -= length.0,
+                Step::Extrude(_) => assert_eq!(pulled, 0, "a line is laid with filament pulled back"),
+                _ => {}
+            }
+            deepest = deepest.max(pulled);
+        }
+        deepest
+    }
+
     pub(crate) fn of(part: &Mesh) -> Self {
         Self::with(part, &[])
     }

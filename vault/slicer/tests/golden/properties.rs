@@ -92,10 +92,14 @@ fn laid(part: &Mesh) -> Mesh {
     part
 }
 
+/// How far the standard profile pulls back, in 10⁻⁵ mm.
+const PULL: i32 = 80_000;
+
 const WALLS: [Feature; 2] = [Feature::OuterPerimeter, Feature::InnerPerimeter];
 
 fn judge(name: &str, part: &Mesh, print: &Print) {
     let part = laid(part);
+    assert!(print.deepest_pull() <= PULL, "{name}: filament is pulled back twice");
     for (index, layer) in print.layers.iter().enumerate() {
         assert_eq!(layer.index() as usize, index, "{name}: layers come one by one");
         let section = Section::at(&part, layer.middle_mm());
@@ -200,6 +204,16 @@ fn a_solid_print_holds_the_volume_of_its_mesh() {
         let layers = print.layers.iter().map(|layer| (layer.middle_mm(), layer.height_mm()));
         let asked: f64 = layers.map(|(z, height)| Section::at(&part, z).area() * height).sum();
         assert!((laid_mm3 / asked - 1.0).abs() < 0.04, "{name}: {laid_mm3} mm³ of {asked}");
+    }
+}
+
+#[test]
+fn filament_is_pulled_back_once_however_many_layers_are_empty() {
+    let apart = join(&[block([0.0; 3], [10.0, 10.0, 2.0]), block([20.0, 0.0, 8.0], [30.0, 10.0, 10.0])]);
+    for settings in [&[][..], &[("z-hop", "0.4mm")], &[("wipe", "0mm")]] {
+        let print = Print::with(&apart, settings);
+        assert!((11..39).any(|layer| print.layers[layer].lines(Feature::OuterPerimeter).is_empty()));
+        assert_eq!(print.deepest_pull(), PULL, "{settings:?}");
     }
 }
 
