@@ -160,11 +160,32 @@ async fn reopen(house: &House) -> Arc<Vault> {
     panic!("the vault before never let go of its directory");
 }
 
+/// A binary STL of triangles that share no corner, so far apart.
+fn loose_triangles(count: u32, apart_mm: f32) -> Vec<u8> {
+    let mut file = vec![0; 84];
+    file[80..84].copy_from_slice(&count.to_le_bytes());
+    for x in (0..count).map(|nth| nth as f32 * apart_mm) {
+        let corners = [[x, 0.0, 0.0], [x, 1.0, 0.0], [x, 0.0, 1.0]];
+        file.extend([0; 12]);
+        file.extend(corners.iter().flatten().flat_map(|c| c.to_le_bytes()));
+        file.extend([0; 2]);
+    }
+    file
+}
+
+#[tokio::test]
+async fn a_fault_early_in_a_large_file_is_said_in_the_readers_own_words() {
+    let house = House::new();
+    let vault = house.open().await;
+    let refused = upload(&vault, &loose_triangles(100_000, 1.0)).await.map(drop).unwrap_err();
+    assert_eq!(reason(&refused), Reason::BadMesh, "{refused:?}");
+    assert!(refused.message().contains("lies more than 10 m from the origin"), "{refused:?}");
+}
+
 #[tokio::test]
 async fn a_worker_that_wants_more_memory_or_time_than_it_may_is_ended_and_nothing_stays() {
-    // 1,200,000 triangles of nothing: 60 MB to read.
-    let mut large = vec![0; 84 + 1_200_000 * 50];
-    large[80..84].copy_from_slice(&1_200_000u32.to_le_bytes());
+    // A mesh of 58 MB, and what it takes to find that out.
+    let large = loose_triangles(1_200_000, 0.005);
     for (memory, time, wanted) in [(60 << 20, 60_000, "memory"), (4 << 30, 0, "longer")] {
         let mut house = House::new();
         house.limits.worker_memory = memory;

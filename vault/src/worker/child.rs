@@ -46,7 +46,10 @@ fn converse(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     if let Task::Probe = request.task {
         return Answer::Done.write(output);
     }
-    let read = mesh::read(&mut input.take(request.mesh), request.mesh, &mesh::Limits::default())?;
+    let mut bytes = input.take(request.mesh);
+    let read = mesh::read(&mut bytes, request.mesh, &mesh::Limits::default())?;
+    // Whoever feeds us listens once all is fed.
+    io::copy(&mut bytes, &mut io::sink())?;
     let last = match read {
         Err(error) => Answer::Refused(Fault::Mesh, error.to_string()),
         Ok(parsed) => work(&request, parsed.mesh, output)?,
