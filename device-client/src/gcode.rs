@@ -203,7 +203,7 @@ impl Marlin {
 
     fn layer(&mut self, layer: &Layer) {
         if self.style.comments == Comments::Kept {
-            self.command(";LAYER:", layer.index.into());
+            self.command(";LAYER:", layer.index);
             self.height(";Z:", layer.z);
             self.height(";HEIGHT:", layer.height);
         }
@@ -361,7 +361,7 @@ impl Marlin {
             Motion::Travelling => travelling,
         };
         if self.dialect() == Dialect::Klipper && self.acceleration.replace(wanted) != Some(wanted) {
-            self.command("M204 S", wanted.0.into());
+            self.command("M204 S", wanted.0);
         }
     }
 

@@ -81,12 +81,12 @@ pub(super) fn contacts(soup: &Soup, chains: &[Chain]) -> Contacts {
     let mut open: Vec<Vec<(Bounds, u32)>> = vec![Vec::new(); bands.count];
     for at in order.into_iter().map(|key| key as u32) {
         let chain = &chains[at as usize];
-        let first = bands.at(chain.bounds.min.y);
-        for band in first..=bands.at(chain.bounds.max.y) {
+        let (first, last) = (bands.at(chain.bounds.min.y), bands.at(chain.bounds.max.y));
+        for (band, open) in (first..).zip(&mut open[first..=last]) {
             let mut nth = 0;
-            while let Some((bounds, other)) = open[band].get(nth) {
+            while let Some((bounds, other)) = open.get(nth) {
                 if bounds.max.x < chain.bounds.min.x {
-                    open[band].swap_remove(nth);
+                    open.swap_remove(nth);
                     continue;
                 }
                 // Two chains that share several bands are compared in the lowest.
@@ -97,7 +97,7 @@ pub(super) fn contacts(soup: &Soup, chains: &[Chain]) -> Contacts {
                 }
                 nth += 1;
             }
-            open[band].push((chain.bounds, at));
+            open.push((chain.bounds, at));
         }
     }
     contacts
