@@ -3,10 +3,13 @@
 //! Random bytes rarely get past the first check, so most cases are good files with a few bytes changed. proptest
 //! prints the failing input and its seed.
 
+#[path = "hostile_bytes/files.rs"]
+mod files;
 #[path = "../../../tests/src/meshes.rs"]
 #[allow(dead_code)]
 mod meshes;
 
+use files::good_files;
 use layerlock_slicer::mesh::analysis::analyse;
 use layerlock_slicer::mesh::{Intake, Limits, MeshError, Parsed, REACH_MM, parse, read};
 use meshes::*;
@@ -32,30 +35,6 @@ fn check(bytes: &[u8]) -> Result<(), TestCaseError> {
     prop_assert!(mesh.triangles.len() <= LIMITS.triangles as usize);
     prop_assert_eq!(analyse(mesh).triangles as usize, mesh.triangles.len());
     Ok(())
-}
-
-/// Every statement and every kind of corner an OBJ has.
-const OBJ_OF_EVERYTHING: &[u8] = b"# c\\\nmtllib a\no b\ng c d\nv 0 0 0 1\nv 9 0 \\\n0\nv 9 9 0 .1 .2 .3\nv 1 8 0\n\
-    v 3 3 9\nvt 0 0\nvn 0 0 1\nf 4 3 2 1\nf 1/1 2/1 5/1\r\nf 2//1 3//1 5//1\rf -3/1/1 -2/1/1 -1/1/1\nf 4 1 5\n";
-
-fn good_files() -> Vec<Vec<u8>> {
-    let torus = torus(20.0, 6.0, 6);
-    let two = model(&(object(1, &torus) + &assembly(2, 1, 3)), "<item objectid=\"2\"/>");
-    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-    let relations = relations("/3D/3dmodel.model");
-    let parts = [("_rels/.rels", relations.as_bytes()), ("3D/3dmodel.model", two.as_bytes())];
-    vec![
-        layerlock_slicer::mesh::to_binary_stl(&torus),
-        binary_stl_called_solid(&torus),
-        ascii_stl(&torus, "ring", "\n").into_bytes(),
-        three_mf(&two),
-        // Stored, so that changed bytes reach the XML instead of breaking the compression. The checksum
-        // still catches most of them, but only after the XML was read.
-        archive_with(&parts, stored),
-        billion_laughs(3, 4),
-        obj(&torus, "\n").into_bytes(),
-        OBJ_OF_EVERYTHING.to_vec(),
-    ]
 }
 
 fn in_pieces(bytes: &[u8], size: usize, length: usize) -> Result<Parsed, MeshError> {
@@ -85,17 +64,6 @@ fn a_binary_stl_that_ends_early_or_goes_on_is_refused_though_its_length_was_prom
     let few = Limits { triangles: 71, ..LIMITS };
     let many = Intake::new(bytes.len() as u64, &few).take(&bytes[..84]);
     assert!(matches!(many, Err(MeshError::TooManyTriangles { found: 72, limit: 71 })), "{many:?}");
-}
-
-/// `./x fuzz` runs this: every format there is becomes a first input of the fuzzer that reads meshes.
-#[test]
-#[ignore = "writes the fuzzer's first inputs"]
-fn first_inputs_for_the_fuzzer() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/parse");
-    std::fs::create_dir_all(folder).expect("the folder can be made");
-    for (number, bytes) in good_files().iter().enumerate() {
-        std::fs::write(format!("{folder}/good-{number:02}"), bytes).expect("the folder can be written");
-    }
 }
 
 proptest! {
