@@ -63,6 +63,26 @@ pub(crate) fn refusal(part: &Mesh, settings: &[(&str, &str)]) -> SliceError {
 }
 
 impl Print {
+    /// How far above its layer the nozzle travels while filament is pulled back, in micrometres: each such way once. Lines
+    /// are laid at the layer's own height.
+    pub(crate) fn hops(&self) -> Vec<i32> {
+        let (mut pulled, mut z, mut hops) = (false, 0, Vec::new());
+        for (laid, step) in
+            self.layers.iter().flat_map(|laid| laid.layer.steps.iter().map(move |step| (laid, step)))
+        {
+            let above = z - laid.layer.z.0;
+            match step {
+                Step::Retract { .. } | Step::Wipe { .. } => pulled = true,
+                Step::Prime { .. } => pulled = false,
+                Step::Lift { z: to, .. } => z = to.0,
+                Step::Travel { .. } if pulled => hops.push(above),
+                Step::Extrude(_) => assert_eq!(above, 0, "a line is laid above its layer"),
+                _ => {}
+            }
+        }
+        hops
+    }
+
     /// The furthest that filament is ever pulled back, in 10⁻⁵ mm; no line is laid while it is.
     pub(crate) fn deepest_pull(&self) -> i32 {
         let (mut pulled, mut deepest) = (0, 0);

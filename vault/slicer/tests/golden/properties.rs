@@ -208,6 +208,14 @@ fn a_solid_print_holds_the_volume_of_its_mesh() {
 }
 
 #[test]
+fn the_nozzle_hops_wherever_filament_is_pulled_back_between_layers_too() {
+    let two = join(&[block([0.0; 3], [10.0, 10.0, 2.0]), block([20.0, 0.0, 0.0], [30.0, 10.0, 2.0])]);
+    let hops = Print::with(&two, &[("z-hop", "0.4mm")]).hops();
+    assert!(hops.len() > 15 && hops.iter().all(|hop| *hop == 400), "{hops:?}");
+    assert!(Print::of(&two).hops().iter().all(|hop| *hop == 0));
+}
+
+#[test]
 fn filament_is_pulled_back_once_however_many_layers_are_empty() {
     let apart = join(&[block([0.0; 3], [10.0, 10.0, 2.0]), block([20.0, 0.0, 8.0], [30.0, 10.0, 10.0])]);
     for settings in [&[][..], &[("z-hop", "0.4mm")], &[("wipe", "0mm")]] {

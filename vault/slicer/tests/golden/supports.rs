@@ -339,32 +339,32 @@ fn rests_on_what_is_below(print: &Print, heap: &Heap, gap: usize) -> usize {
 /// How far from the next line below, middle to middle, a line of a tree may be.
 const LAID: f64 = 0.9;
 
+/// Boxes in a heap, in half millimetres.
+fn heaps() -> impl Strategy<Value = Vec<([u8; 3], [u8; 3])>> {
+    proptest::collection::vec(([0_u8..40, 0_u8..40, 0_u8..24], [2_u8..24, 2_u8..24, 2_u8..12]), 2..6)
+}
+
+/// A heap with every place that hangs held by such supports, `gap` layers away.
+fn held_up(boxes: &[([u8; 3], [u8; 3])], supports: (&str, &str), gap: usize) -> (Print, Heap) {
+    let (mesh, heap) = Heap::of(boxes);
+    let free = ["0.2mm", "0.4mm"][gap - 1];
+    (Print::with(&mesh, &[supports, ("support-bridge-span", "0mm"), ("support-z-gap", free)]), heap)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn trees_hold_whatever_hangs_touch_nothing_and_rest_on_themselves(
-        boxes in proptest::collection::vec(
-            ([0_u8..40, 0_u8..40, 0_u8..24], [2_u8..24, 2_u8..24, 2_u8..12]), 2..6),
-        gap in 1_usize..3,
-    ) {
-        let (mesh, heap) = Heap::of(&boxes);
-        let free = ["0.2mm", "0.4mm"][gap - 1];
-        let print = Print::with(&mesh, &[TREE, ("support-bridge-span", "0mm"), ("support-z-gap", free)]);
+    fn trees_hold_whatever_hangs_touch_nothing_and_rest_on_themselves(boxes in heaps(), gap in 1_usize..3) {
+        let (print, heap) = held_up(&boxes, TREE, gap);
         keeps_clear(&print, &heap, gap);
         rests_on_what_is_below(&print, &heap, gap);
         holds_what_hangs(&print, &heap, gap);
     }
 
     #[test]
-    fn whatever_hangs_is_held_and_nothing_is_touched(
-        boxes in proptest::collection::vec(
-            ([0_u8..40, 0_u8..40, 0_u8..24], [2_u8..24, 2_u8..24, 2_u8..12]), 2..6),
-        gap in 1_usize..3,
-    ) {
-        let (mesh, heap) = Heap::of(&boxes);
-        let free = ["0.2mm", "0.4mm"][gap - 1];
-        let print = Print::with(&mesh, &[GRID, ("support-bridge-span", "0mm"), ("support-z-gap", free)]);
+    fn whatever_hangs_is_held_and_nothing_is_touched(boxes in heaps(), gap in 1_usize..3) {
+        let (print, heap) = held_up(&boxes, GRID, gap);
         keeps_clear(&print, &heap, gap);
         holds_what_hangs(&print, &heap, gap);
     }
