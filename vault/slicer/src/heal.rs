@@ -3,7 +3,8 @@
 //!
 //! The stage between `mesh` and `place`. Who mends what:
 //! - **here**: faces that are there twice; faces that collapsed to a line; corners a rounding apart ([`join`]); faces
-//!   and whole shells that look the wrong way ([`facing`]); an underside that is missing ([`foot`]); small holes and the slits of T-junctions ([`holes`]);
+//!   and whole shells that look the wrong way ([`facing`]); an underside that is missing ([`foot`]); small holes and
+//!   the slits of T-junctions ([`holes`]);
 //! - **`layers`, contour by contour**: holes that are left, closed along the cut; edges of three and more faces;
 //! - **`regions`**: shells that overlap or cross themselves, by winding. Those are counted per layer ([`overlaps`]).
 //!
