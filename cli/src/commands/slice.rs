@@ -74,7 +74,7 @@ pub struct Stats {
     pub triangles: usize,
     /// What was wrong with the model and what was done about it, a sentence for each kind.
     pub healing: Vec<String>,
-    /// Layers in which nothing is wide enough to be printed.
+    /// Layers in which nothing is printed: all of the part there is too thin, or there is none of it.
     pub empty_layers: u32,
     /// Lines of G-code.
     pub lines: u64,
@@ -183,11 +183,7 @@ pub fn report(stats: &Stats, output: &Path, out: &mut impl io::Write) -> io::Res
     writeln!(out, "  filament {:.2} m, {:.1} g", stats.filament_m, stats.filament_g)?;
     stats.healing.iter().try_for_each(|line| writeln!(out, "  mended: {line}"))?;
     if stats.empty_layers > 0 {
-        writeln!(
-            out,
-            "  {} layers are empty: nothing in them is wide enough to be printed",
-            stats.empty_layers
-        )?;
+        writeln!(out, "  layers in which nothing is printed: {}", stats.empty_layers)?;
     }
     writeln!(out, "  sliced in {} ms, first layer after {} ms", stats.slice_ms, stats.first_layer_ms)
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile};
 
 use crate::args::Slice;
+use crate::files::{folder, named};
 
 /// What a run writes.
 pub(super) struct Outputs {
@@ -75,20 +76,22 @@ impl Output {
             .suffix(".part")
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder(place))
-            .map_err(|error| named(place, &error))?;
+            .map_err(named(place))?;
         Ok(Self { place: place.to_owned(), growing })
     }
 
     fn fill(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.growing.write_all(bytes).map_err(|error| named(&self.place, &error))
+        self.growing.write_all(bytes).map_err(named(&self.place))
     }
 
     fn place(self) -> io::Result<()> {
-        let synced = self.growing.as_file().sync_all();
-        let placed = synced.and_then(|()| self.growing.persist(&self.place).map_err(|error| error.error));
-        placed
-            .and_then(|_| File::open(folder(&self.place))?.sync_all())
-            .map_err(|error| named(&self.place, &error))
+        let Self { place, growing } = self;
+        let put = || {
+            growing.as_file().sync_all()?;
+            growing.persist(&place)?;
+            File::open(folder(&place))?.sync_all()
+        };
+        put().map_err(named(&place))
     }
 }
 
@@ -121,15 +124,6 @@ fn check(place: &Path, inputs: &[&Path], outputs: &[&Path]) -> io::Result<()> {
 fn is_same(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| fs::metadata(path).map(|there| (there.dev(), there.ino())).ok();
     identity(one).is_some_and(|id| identity(other) == Some(id))
-}
-
-/// The folder a file is in; a bare name is in the current one.
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn named(place: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", place.display()))
 }
 
 #[cfg(test)]
