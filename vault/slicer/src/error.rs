@@ -76,6 +76,15 @@ pub enum SliceError {
         /// The machine's nozzle.
         nozzle: Micrometres,
     },
+    /// A layer's outlines meet too often.
+    #[error(
+        "the surfaces at {z} cross each other too often to be sliced: unite the bodies in the program the design is from, \
+         or repair the mesh there"
+    )]
+    Tangled {
+        /// The layer's top.
+        z: Micrometres,
+    },
     /// The part does not touch the bed once placed: its lowest layers hold nothing printable.
     #[error(
         "nothing printable in the first {missing} below the part's lowest line: turn the part or scale it up"

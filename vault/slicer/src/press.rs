@@ -32,7 +32,7 @@ use crate::perimeters::{self, Walls};
 use crate::place::{Extent, Frame, Placed, Turn, check};
 use crate::plate::Plate;
 use crate::raft::Raft;
-use crate::regions::{Compensation, unite};
+use crate::regions::{Compensation, Tangled, unite};
 use crate::skirt;
 use crate::supports::{self, Plan, Stand};
 use crate::surfaces::{Neighbours, divide};
@@ -169,12 +169,12 @@ impl Press<'_> {
         let count = self.schedule.count();
         let batch = BATCH * self.pool.current_num_threads() as u32;
         let mut spiral = Spiral::asked(self.profile)?;
-        let mut window = Window::new(self);
+        let mut window = Window::new(self)?;
         let mut seams = Seams::default();
         let pace = Pace::of(self.profile);
         for from in (0..count).step_by(batch as usize) {
             let to = (from + batch).min(count);
-            window.reach(self, to);
+            window.reach(self, to)?;
             let flat = spiral.as_ref().map_or(to, |spiral| spiral.begins().clamp(from, to));
             let mut done = self.finish(&window, &mut seams, from..flat);
             if let Some(spiral) = &mut spiral {
@@ -197,31 +197,32 @@ impl Press<'_> {
     }
 
     /// Cut and unite one layer.
-    fn outline(&self, slab: Slab, lists: &Lists) -> Region {
-        let outline = self.cut(slab, slab.plane(), lists);
+    fn outline(&self, slab: Slab, lists: &Lists) -> Result<Region, SliceError> {
+        let tangled = |Tangled| SliceError::Tangled { z: Micrometres(slab.top) };
+        let outline = self.cut(slab, slab.plane(), lists).map_err(tangled)?;
         if slab.index > 0 || self.is_printable(slab, &outline) {
-            return outline;
+            return Ok(outline);
         }
         // A foot too ragged to be printed at its mid-height is cut at its top instead, or else in the middle of the
         // layer above, so that the part stands on the bed and not a layer above it.
         let all = self.shaper.all(self.part);
         let next = (self.schedule.count() > 1).then(|| self.schedule.slab(1).plane());
         let higher = [Some((2 * i64::from(slab.top)) | 1), next].into_iter().flatten();
-        let cut = |plane| self.cut(slab, plane, &all);
-        higher.map(cut).find(|foot| self.is_printable(slab, foot)).unwrap_or(outline)
+        let cut = |plane| self.cut(slab, plane, &all).ok();
+        Ok(higher.filter_map(cut).find(|foot| self.is_printable(slab, foot)).unwrap_or(outline))
     }
 
     fn is_printable(&self, slab: Slab, outline: &Region) -> bool {
         !self.wall(slab, outline.clone()).traces.is_empty()
     }
 
-    fn cut(&self, slab: Slab, plane: i64, lists: &Lists) -> Region {
+    fn cut(&self, slab: Slab, plane: i64, lists: &Lists) -> Result<Region, Tangled> {
         let contours = contours(self.part, plane, lists.part.iter().copied());
-        let outline = unite(&contours);
+        let outline = unite(&contours)?;
         self.overlapping.fetch_add(u32::from(overlaps(&contours, outline.area())), Ordering::Relaxed);
         // On a raft no layer is pressed onto the bed.
         let index = slab.index + self.raft.count();
-        Compensation::of(index, self.profile).apply(self.shaper.shape(outline, plane, lists))
+        Ok(Compensation::of(index, self.profile).apply(self.shaper.shape(outline, plane, lists)?))
     }
 
     fn wall(&self, slab: Slab, outline: Region) -> Walls {
@@ -340,13 +341,13 @@ enum Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn new(press: &Press<'a>) -> Self {
+    fn new(press: &Press<'a>) -> Result<Self, SliceError> {
         let mut sweep = press.shaper.sweeps(press.part, &press.schedule);
         if press.profile.support() == Support::Off {
-            return Self::Sweep(sweep);
+            return Ok(Self::Sweep(sweep));
         }
         let count = press.schedule.count();
-        let outlines = press.pool.install(|| {
+        let outlines: Vec<Result<Region, SliceError>> = press.pool.install(|| {
             let mut outlines = Vec::with_capacity(count as usize);
             for from in (0..count).step_by(CUT_AT_ONCE as usize) {
                 let lists = sweep.batch(from, (from + CUT_AT_ONCE).min(count));
@@ -357,22 +358,27 @@ impl<'a> Source<'a> {
             }
             outlines
         });
-        Self::Plan(press.pool.install(|| Plan::new(outlines, &press.schedule, press.profile)))
+        let outlines = outlines.into_iter().collect::<Result<_, _>>()?;
+        Ok(Self::Plan(press.pool.install(|| Plan::new(outlines, &press.schedule, press.profile))))
     }
 
     /// Walls layers `from..to`.
-    fn wall(&mut self, press: &Press<'a>, from: u32, to: u32) -> Vec<Walls> {
+    fn wall(&mut self, press: &Press<'a>, from: u32, to: u32) -> Result<Vec<Walls>, SliceError> {
         let slab = |at: usize| press.schedule.slab(from + at as u32);
         match self {
             Self::Sweep(sweep) => {
                 let lists = sweep.batch(from, to);
-                let wall = |(at, list): (usize, &Lists)| press.wall(slab(at), press.outline(slab(at), list));
-                press.pool.install(|| lists.par_iter().enumerate().map(wall).collect())
+                let wall =
+                    |(at, list): (usize, &Lists)| Ok(press.wall(slab(at), press.outline(slab(at), list)?));
+                // All of them before the first error is picked, so that it is the lowest layer's.
+                let walls: Vec<Result<Walls, SliceError>> =
+                    press.pool.install(|| lists.par_iter().enumerate().map(wall).collect());
+                walls.into_iter().collect()
             }
             Self::Plan(plan) => {
                 let outlines = plan.take_outlines(from..to);
                 let wall = |(at, outline)| press.wall(slab(at), outline);
-                press.pool.install(|| outlines.into_par_iter().enumerate().map(wall).collect())
+                Ok(press.pool.install(|| outlines.into_par_iter().enumerate().map(wall).collect()))
             }
         }
     }
@@ -388,24 +394,24 @@ struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    fn new(press: &Press<'a>) -> Self {
-        Self {
-            source: Source::new(press),
+    fn new(press: &Press<'a>) -> Result<Self, SliceError> {
+        Ok(Self {
+            source: Source::new(press)?,
             first: 0,
             walls: VecDeque::new(),
             ahead: press.schedule.furthest(press.profile.count(Key::TopLayers)).max(1),
             behind: press.schedule.furthest(press.profile.count(Key::BottomLayers)).max(1),
-        }
+        })
     }
 
     /// Walls layers until those below `to` have all their upper neighbours.
-    fn reach(&mut self, press: &Press<'a>, to: u32) {
+    fn reach(&mut self, press: &Press<'a>, to: u32) -> Result<(), SliceError> {
         let from = self.first + self.walls.len() as u32;
         let to = (to + self.ahead).min(press.schedule.count());
-        if from >= to {
-            return;
+        if from < to {
+            self.walls.extend(self.source.wall(press, from, to)?);
         }
-        self.walls.extend(self.source.wall(press, from, to));
+        Ok(())
     }
 
     /// Drops what no layer from `next` on needs.

@@ -3,9 +3,9 @@
 use std::num::NonZero;
 
 use layerlock_slicer::mesh::Mesh;
-use layerlock_slicer::slice;
+use layerlock_slicer::{SliceError, slice};
 use layerlock_terms::machine::{Machine, Material};
-use layerlock_terms::profile::{Preset, Profile};
+use layerlock_terms::profile::{Key, Preset, Profile};
 use layerlock_terms::toolpath::{Piece, Step};
 use proptest::prelude::*;
 
@@ -51,5 +51,34 @@ proptest! {
             assert_eq!(Piece::parse(&piece.emit()), Ok(piece));
             Ok(())
         });
+    }
+}
+
+/// The sides of a star whose every edge leads almost straight across, so that each meets nearly all others; no lids.
+fn star(corners: u32) -> Mesh {
+    let at = |corner: u32, z: f32| {
+        let turn = f64::from(corner) * f64::from(corners / 2) / f64::from(corners) * std::f64::consts::TAU;
+        [turn.cos() as f32 * 40.0, turn.sin() as f32 * 40.0, z]
+    };
+    let vertices = (0..corners).flat_map(|corner| [at(corner, 0.0), at(corner, 0.6)]).collect();
+    let side = |corner: u32| {
+        let (low, next) = (2 * corner, 2 * ((corner + 1) % corners));
+        [[low, next, next + 1], [low, next + 1, low + 1]]
+    };
+    Mesh { vertices, triangles: (0..corners).flat_map(side).collect() }
+}
+
+#[test]
+fn a_tangle_is_refused_before_the_work_on_it_grows_with_the_square_of_the_file() {
+    let machine = Machine::named("prusa-mk4").expect("in the catalogue");
+    let profile = Profile::new(machine, Material::Pla, Preset::Standard);
+    let run = |corners| slice(star(corners), &profile, NonZero::<usize>::MIN, &mut |_| Ok(()));
+    assert!(run(101).is_ok(), "five thousand meetings a layer are no tangle");
+    match run(2_001) {
+        Err(error @ SliceError::Tangled { z }) => {
+            assert_eq!(z, profile.length(Key::FirstLayerHeight));
+            assert!(error.to_string().contains("0.2"), "{error}");
+        }
+        other => panic!("{other:?}"),
     }
 }

@@ -23,16 +23,29 @@ pub(super) use winding::Winding;
 
 use super::IntPoint;
 
-/// The shapes in which `inside` holds of the winding numbers; nothing if the contours reach too far to be exact.
+/// Why there is no arrangement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unarranged {
+    /// The contours reach too far to be exact.
+    Inexact,
+    /// They meet more often than was allowed.
+    Tangled,
+}
+
+/// The shapes in which `inside` holds of the winding numbers, of contours that meet no more than `most` times.
 ///
 /// Each shape is its outer contour, counter-clockwise, and its holes, clockwise.
-pub(super) fn shapes(soup: &Soup, inside: impl Fn(Winding) -> bool) -> Option<Vec<Vec<Vec<IntPoint<i32>>>>> {
+pub(super) fn shapes(
+    soup: &Soup,
+    most: usize,
+    inside: impl Fn(Winding) -> bool,
+) -> Result<Vec<Vec<Vec<IntPoint<i32>>>>, Unarranged> {
     if !soup.is_exact() {
-        return None;
+        return Err(Unarranged::Inexact);
     }
     let chains = chains::chains(soup);
-    let contacts = chains::contacts(soup, &chains);
+    let contacts = chains::contacts(soup, &chains, most).ok_or(Unarranged::Tangled)?;
     let graph = graph::Graph::new(soup, contacts);
-    let windings = winding::wind(soup, &chains, &graph)?;
-    Some(trace::shapes(soup, &graph, &windings, inside))
+    let windings = winding::wind(soup, &chains, &graph).ok_or(Unarranged::Inexact)?;
+    Ok(trace::shapes(soup, &graph, &windings, inside))
 }

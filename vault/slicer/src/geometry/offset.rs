@@ -83,7 +83,7 @@ impl Moved {
             }
         }
         // Beyond a hole's far side its corners' mitres add nothing.
-        shapes(&soup, |at| at.subject + at.clip.min(0) > 0).unwrap_or_else(|| {
+        shapes(&soup, usize::MAX, |at| at.subject + at.clip.min(0) > 0).unwrap_or_else(|_| {
             let drawn = region.iter().flatten().map(|contour| {
                 self.draw(contour);
                 self.points.clone()

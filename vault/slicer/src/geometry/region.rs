@@ -1,6 +1,6 @@
 //! A region: clean shapes, each an outer contour and its holes.
 
-use super::arrangement::{Family, Soup, Winding, shapes};
+use super::arrangement::{Family, Soup, Unarranged, Winding, shapes};
 use super::offset::{Corners, offset};
 use super::{IntPoint, engine, narrow, simplify_closed};
 
@@ -19,9 +19,17 @@ pub(crate) struct Region {
 impl Region {
     /// Everything that any of the contours winds around, whichever way.
     pub(crate) fn wound(contours: &[Vec<IntPoint<i32>>]) -> Self {
+        Self::wound_within(contours, usize::MAX).expect("no contours meet so often")
+    }
+
+    /// The same of contours from outside; nothing if they meet more than `most` times.
+    pub(crate) fn wound_within(contours: &[Vec<IntPoint<i32>>], most: usize) -> Option<Self> {
         let soup = soup(contours, &[]);
-        let shapes = shapes(&soup, |at| at.subject != 0);
-        Self { shapes: shapes.unwrap_or_else(|| engine::wound(contours)) }
+        match shapes(&soup, most, |at| at.subject != 0) {
+            Ok(shapes) => Some(Self { shapes }),
+            Err(Unarranged::Inexact) => Some(Self { shapes: engine::wound(contours) }),
+            Err(Unarranged::Tangled) => None,
+        }
     }
 
     /// One clean shape as a region.
@@ -201,8 +209,8 @@ impl Region {
         rule: Rule,
     ) -> Self {
         let soup = soup(subject.clone(), clip.clone());
-        let shapes = shapes(&soup, |at| rule.holds(at));
-        Self { shapes: shapes.unwrap_or_else(|| engine::combined(subject, clip, rule)) }
+        let shapes = shapes(&soup, usize::MAX, |at| rule.holds(at));
+        Self { shapes: shapes.unwrap_or_else(|_| engine::combined(subject, clip, rule)) }
     }
 }
 

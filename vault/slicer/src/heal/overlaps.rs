@@ -36,7 +36,7 @@ pub(super) fn sections(mesh: &Mesh) -> u32 {
     };
     let overlap = |section: i32| {
         let contours = contours(&part, plane(section), 0..part.triangles.len() as u32);
-        u32::from(overlaps(&contours, unite(&contours).area()))
+        u32::from(unite(&contours).map_or(true, |united| overlaps(&contours, united.area())))
     };
     (0..SECTIONS).into_par_iter().map(overlap).sum()
 }

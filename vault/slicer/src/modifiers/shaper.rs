@@ -8,7 +8,7 @@ use crate::geometry::Region;
 use crate::layers::{Schedule, Sweep, contours};
 use crate::mesh::Mesh;
 use crate::place::{Extent, Frame, Placed};
-use crate::regions::unite;
+use crate::regions::{Tangled, unite};
 
 /// How a mesh and the part are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,9 +106,9 @@ impl Shaper<'_> {
     }
 
     /// The design's `outline`, cut at half of height `plane`, with everything done to it that modifiers ask for.
-    pub(crate) fn shape(&self, mut outline: Region, plane: i64, lists: &Lists) -> Region {
+    pub(crate) fn shape(&self, mut outline: Region, plane: i64, lists: &Lists) -> Result<Region, Tangled> {
         for ((rule, mesh), list) in self.meshes.iter().zip(&lists.others) {
-            let other = unite(&contours(mesh, plane, list.iter().copied()));
+            let other = unite(&contours(mesh, plane, list.iter().copied()))?;
             outline = match rule {
                 Rule::Add => Region::united(&[&outline, &other]),
                 Rule::Subtract => outline.minus(&other),
@@ -122,7 +122,7 @@ impl Shaper<'_> {
                 TextStyle::Engraved => outline.minus(&letters),
             };
         }
-        outline
+        Ok(outline)
     }
 }
 

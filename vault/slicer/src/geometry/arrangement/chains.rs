@@ -18,6 +18,9 @@ const MOST_BANDS: usize = 128;
 /// How many times as high as its chains a band is at least.
 const BAND_RISES: i64 = 2;
 
+/// Pairs of chains compared for each meeting that is allowed: slivers side by side are near each other and never meet.
+const PAIRS: usize = 100;
+
 /// A run of edges.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chain {
@@ -71,12 +74,13 @@ fn spanned(a: IntPoint<i32>, b: IntPoint<i32>) -> Bounds {
     Bounds { min: IntPoint::new(a.x.min(b.x), a.y.min(b.y)), max: IntPoint::new(a.x.max(b.x), a.y.max(b.y)) }
 }
 
-/// Where the contours meet themselves and each other.
-pub(super) fn contacts(soup: &Soup, chains: &[Chain]) -> Contacts {
+/// Where the contours meet themselves and each other; nothing if that is more than `most` times.
+pub(super) fn contacts(soup: &Soup, chains: &[Chain], most: usize) -> Option<Contacts> {
     let mut order: Vec<u64> =
         chains.iter().enumerate().map(|(at, chain)| rank(chain.bounds.min.x) << 32 | at as u64).collect();
     order.sort_unstable();
     let mut contacts = Contacts::default();
+    let mut pairs = 0_usize;
     let bands = Bands::over(chains);
     let mut open: Vec<Vec<(Bounds, u32)>> = vec![Vec::new(); bands.count];
     for at in order.into_iter().map(|key| key as u32) {
@@ -94,13 +98,17 @@ pub(super) fn contacts(soup: &Soup, chains: &[Chain]) -> Contacts {
                 if bounds.min.y <= chain.bounds.max.y && chain.bounds.min.y <= bounds.max.y && shared == band
                 {
                     compare(soup, &chains[*other as usize], chain, &mut contacts);
+                    pairs += 1;
                 }
                 nth += 1;
             }
             open.push((chain.bounds, at));
         }
+        if contacts.places.len() > most || pairs / PAIRS > most {
+            return None;
+        }
     }
-    contacts
+    Some(contacts)
 }
 
 /// The plane in bands along x, so that the sweep compares a chain with those near it only.
