@@ -19,6 +19,7 @@ use proptest::prelude::*;
 const LIMITS: Limits = Limits {
     triangles: 5_000,
     vertices: 5_000,
+    held_bytes: 1 << 20,
     expanded_bytes: 1 << 20,
     ratio: 200,
     parts: 16,
@@ -124,5 +125,13 @@ proptest! {
         mesh.vertices.extend_from_slice(&corners);
         let read = parse(&layerlock_slicer::mesh::to_binary_stl(&mesh), &LIMITS).unwrap().mesh;
         prop_assert_eq!(read.corners(read.triangles[12]), corners);
+    }
+}
+
+#[test]
+fn a_file_without_an_end_is_read_up_to_the_limit() {
+    let endless = |byte| read(&mut std::io::repeat(byte), 0, &LIMITS).expect("repeating does not fail");
+    for byte in [0, b'v', b'\n', 0xFF] {
+        assert_eq!(endless(byte), Err(MeshError::TooLong { limit: LIMITS.held_bytes }));
     }
 }

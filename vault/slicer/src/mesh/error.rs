@@ -20,6 +20,12 @@ pub enum MeshError {
         "this is {0}, not a mesh we read; export the model as STL, 3MF or OBJ and give that file instead"
     )]
     NotAMesh(Lookalike),
+    /// A file that goes on and on.
+    #[error("the file has more than {limit} bytes and is no binary STL; export the model as binary STL")]
+    TooLong {
+        /// Bytes allowed.
+        limit: u64,
+    },
     /// More triangles than this vault takes.
     #[error("the mesh has {found} triangles, the limit is {limit}; reduce its resolution when exporting")]
     TooManyTriangles {

@@ -59,6 +59,10 @@ impl Intake {
         match &mut self.taken {
             Taken::Records(records) => records.take(bytes),
             Taken::Whole(whole) => {
+                let limit = self.limits.held_bytes;
+                if (whole.len() + bytes.len()) as u64 > limit {
+                    return Err(MeshError::TooLong { limit });
+                }
                 let is_beginning = whole.len() < stl::HEADER;
                 whole.extend_from_slice(bytes);
                 if is_beginning && stl::fits_its_count(whole, self.length) {

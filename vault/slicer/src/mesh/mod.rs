@@ -104,6 +104,8 @@ pub struct Limits {
     pub triangles: u32,
     /// Most vertices, likewise.
     pub vertices: u32,
+    /// Most bytes of a file that has to be held until it is complete, which is any but a binary STL.
+    pub held_bytes: u64,
     /// Most bytes all parts of a 3MF may expand to together.
     pub expanded_bytes: u64,
     /// Most times a part may expand, once past 1 MiB.
@@ -121,6 +123,7 @@ impl Default for Limits {
         Self {
             triangles: 10_000_000,
             vertices: 10_000_000,
+            held_bytes: 2 << 30,
             expanded_bytes: 1 << 30,
             ratio: 200,
             parts: 2_048,
