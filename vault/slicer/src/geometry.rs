@@ -6,6 +6,7 @@
 //! than rounding. Coordinates stay within a metre or so of the bed, far inside the exact range.
 
 mod arrangement;
+mod bands;
 mod distance;
 mod engine;
 mod narrow;
@@ -15,6 +16,7 @@ mod simplify;
 #[cfg(test)]
 mod wild;
 
+pub(crate) use bands::Rows;
 pub(crate) use distance::{distance, length_along, midpoint, towards, turn};
 pub(crate) use i_overlay::i_float::int::point::IntPoint;
 pub(crate) use narrow::narrow;

@@ -11,7 +11,7 @@ mod seam;
 use layerlock_terms::profile::{Order, Profile, Seam};
 use layerlock_terms::toolpath::Feature;
 
-use crate::geometry::{Bounds, IntPoint, Region, distance, inside, point};
+use crate::geometry::{Bounds, IntPoint, Region, Rows, distance, inside, point};
 use crate::trace::{Trace, TraceShape};
 use near::Near;
 
@@ -70,10 +70,15 @@ fn is_support(trace: &Trace) -> bool {
 fn split(traces: Vec<Trace>, outline: &Region) -> Vec<Vec<Trace>> {
     let shapes: Vec<_> =
         outline.shapes().iter().filter_map(|shape| Some((Bounds::of(shape.first()?)?, shape))).collect();
+    let rows = Rows::over(shapes.iter().map(|(bounds, _)| *bounds));
     let mut islands = vec![Vec::new(); shapes.len().max(1)];
     for trace in traces {
         let p = trace.points[0];
-        let home = shapes.iter().position(|(bounds, shape)| bounds.holds(p) && inside(shape, p));
+        let holds = |shape: &&u32| {
+            let (bounds, shape) = shapes[**shape as usize];
+            bounds.holds(p) && inside(shape, p)
+        };
+        let home = rows.at(p.y).iter().find(holds).map(|shape| *shape as usize);
         let last = islands.len() - 1;
         islands[home.unwrap_or(last)].push(trace);
     }

@@ -4,19 +4,11 @@
 
 use super::contacts::{Contacts, meet};
 use super::soup::Soup;
+use crate::geometry::bands::Bands;
 use crate::geometry::{Bounds, IntPoint};
 
 /// Most edges in a chain: longer ones would have boxes mostly empty.
 const LONGEST: u32 = 8;
-
-/// Chains for which a band more is worth its while.
-const PER_BAND: usize = 64;
-
-/// Most bands.
-const MOST_BANDS: usize = 128;
-
-/// How many times as high as its chains a band is at least.
-const BAND_RISES: i64 = 2;
 
 /// Pairs of chains compared for each meeting that is allowed: slivers side by side are near each other and never meet.
 const PAIRS: usize = 100;
@@ -81,12 +73,13 @@ pub(super) fn contacts(soup: &Soup, chains: &[Chain], most: usize) -> Option<Con
     order.sort_unstable();
     let mut contacts = Contacts::default();
     let mut pairs = 0_usize;
-    let bands = Bands::over(chains);
+    let bands = Bands::over(chains.iter().map(|chain| chain.bounds));
     let mut open: Vec<Vec<(Bounds, u32)>> = vec![Vec::new(); bands.count];
     for at in order.into_iter().map(|key| key as u32) {
         let chain = &chains[at as usize];
-        let (first, last) = (bands.at(chain.bounds.min.y), bands.at(chain.bounds.max.y));
-        for (band, open) in (first..).zip(&mut open[first..=last]) {
+        let reached = bands.of(&chain.bounds);
+        let first = *reached.start();
+        for (band, open) in reached.clone().zip(&mut open[reached]) {
             let mut nth = 0;
             while let Some((bounds, other)) = open.get(nth) {
                 if bounds.max.x < chain.bounds.min.x {
@@ -109,31 +102,6 @@ pub(super) fn contacts(soup: &Soup, chains: &[Chain], most: usize) -> Option<Con
         }
     }
     Some(contacts)
-}
-
-/// The plane in bands along x, so that the sweep compares a chain with those near it only.
-struct Bands {
-    lowest: i32,
-    height: i32,
-    count: usize,
-}
-
-impl Bands {
-    /// Bands a few times as high as the chains are on average.
-    fn over(chains: &[Chain]) -> Self {
-        let rises = chains.iter().map(|chain| i64::from(chain.bounds.max.y) - i64::from(chain.bounds.min.y));
-        let mean = rises.sum::<i64>() / chains.len().max(1) as i64;
-        let lowest = chains.iter().map(|chain| chain.bounds.min.y).min().unwrap_or(0);
-        let highest = chains.iter().map(|chain| chain.bounds.max.y).max().unwrap_or(0);
-        let whole = i64::from(highest) - i64::from(lowest);
-        let most = (chains.len() / PER_BAND).clamp(1, MOST_BANDS) as i64;
-        let height = (mean * BAND_RISES).max(whole / most + 1);
-        Self { lowest, height: height as i32, count: (whole / height) as usize + 1 }
-    }
-
-    fn at(&self, y: i32) -> usize {
-        ((y - self.lowest) / self.height) as usize
-    }
 }
 
 /// Whole numbers in order, from nought up.

@@ -3,7 +3,7 @@
 use super::graph::{End, Graph};
 use super::soup::{Soup, cross};
 use super::winding::{Sides, Winding, Windings};
-use crate::geometry::{Bounds, IntPoint, encloses};
+use crate::geometry::{Bounds, IntPoint, Rows, encloses};
 
 /// Shapes of the arrangement in which `inside` holds.
 pub(super) fn shapes(
@@ -154,17 +154,20 @@ fn nest(loops: Vec<Vec<IntPoint<i32>>>) -> Vec<Vec<Vec<IntPoint<i32>>>> {
             holes.push((bounds, points));
         }
     }
+    let rows = Rows::over(outers.iter().map(|(_, bounds, _)| *bounds));
     for (bounds, hole) in holes {
-        let around =
-            outers.iter_mut().filter(|(_, outer, _)| outer.holds(bounds.min) && outer.holds(bounds.max));
-        let mut around: Vec<_> = around.collect();
+        let holds = |outer: &u32| {
+            let (_, outer, _) = &outers[*outer as usize];
+            outer.holds(bounds.min) && outer.holds(bounds.max)
+        };
+        let mut around: Vec<u32> = rows.at(bounds.min.y).iter().copied().filter(holds).collect();
         if around.len() > 1 {
-            around.sort_by(|a, b| a.0.total_cmp(&b.0));
-            around.sort_by_key(|(_, _, shape)| !mostly_within(&shape[0], &hole));
+            around.sort_by(|a, b| outers[*a as usize].0.total_cmp(&outers[*b as usize].0));
+            around.sort_by_key(|outer| !mostly_within(&outers[*outer as usize].2[0], &hole));
         }
         // A hole in nothing is a rounding of nothing.
-        if let Some((_, _, shape)) = around.first_mut() {
-            shape.push(hole);
+        if let Some(outer) = around.first() {
+            outers[*outer as usize].2.push(hole);
         }
     }
     let mut shapes: Vec<_> = outers.into_iter().map(|(_, _, shape)| shape).collect();

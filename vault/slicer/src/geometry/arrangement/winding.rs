@@ -7,7 +7,7 @@ use super::chains::Chain;
 use super::contacts::Stop;
 use super::graph::{End, Graph};
 use super::soup::{Family, Soup, cross};
-use crate::geometry::IntPoint;
+use crate::geometry::{IntPoint, Rows};
 
 /// How often the contours of each family wind around a place, counter-clockwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,11 +48,12 @@ pub(super) struct Sides {
 /// Winds through the whole arrangement; nothing if the numbers contradict each other.
 pub(super) fn wind(soup: &Soup, chains: &[Chain], graph: &Graph) -> Option<Windings> {
     let pieces = Pieces::new(soup, graph);
+    let rows = Rows::over(soup.rings.iter().map(|ring| ring.bounds));
     let mut walk = Walk::new(graph, soup);
     let mut alone = Vec::new();
     for (piece, corner) in pieces.leftmost.iter().enumerate() {
         let Some((ring, corner)) = *corner else { continue };
-        let outside = pieces.around(soup, chains, piece as u32, soup.point(corner));
+        let outside = pieces.around(soup, chains, &rows, piece as u32, soup.point(corner));
         let sides = beside(soup, ring, corner, outside);
         match stop_before(&graph.stops, ring, corner) {
             None => alone.push((ring, sides)),
@@ -185,11 +186,12 @@ impl Pieces {
     }
 
     /// What the contours of all other pieces wind around `p`, a corner of this one.
-    fn around(&self, soup: &Soup, chains: &[Chain], piece: u32, p: IntPoint<i32>) -> Winding {
+    fn around(&self, soup: &Soup, chains: &[Chain], rows: &Rows, piece: u32, p: IntPoint<i32>) -> Winding {
         let mut sum = Winding::default();
-        for (number, ring) in soup.rings.iter().enumerate() {
-            if self.of[number] != piece && ring.bounds.holds(p) {
-                sum = sum.plus(turns(soup, chains, number as u32, p), ring.weight);
+        for number in rows.at(p.y) {
+            let ring = &soup.rings[*number as usize];
+            if self.of[*number as usize] != piece && ring.bounds.holds(p) {
+                sum = sum.plus(turns(soup, chains, *number, p), ring.weight);
             }
         }
         sum
