@@ -211,7 +211,8 @@ impl<'a> Pen<'a> {
     fn draw(&mut self, trace: &Trace) {
         self.accelerate(pace::acceleration(trace.feature, self.slab.index, self.profile));
         let speed = feature_speed(trace.feature, self.slab.index, self.profile);
-        match self.carrier.as_ref().filter(|_| trace.is_wall()).map(|carrier| carrier.parted(trace)) {
+        match self.carrier.as_ref().filter(|_| overhang::may_hang(trace)).map(|carrier| carrier.parted(trace))
+        {
             None => {
                 let back = (trace.shape == TraceShape::Loop).then_some(trace.points[0]);
                 self.extrude(trace, trace.points[0], trace.points[1..].iter().copied().chain(back), speed);

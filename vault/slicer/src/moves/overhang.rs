@@ -1,14 +1,19 @@
-//! How much of a wall's line the layer below carries, so that what hangs over is laid slowly.
+//! How much of a line the layer below carries, so that what hangs over is laid slowly.
 //!
-//! Looked up point by point in the outline below, at most a step apart, and only for walls: no region is cut.
+//! Looked up point by point in the outline below, at most a step apart, and only for walls and for undersides that are
+//! no bridge: no region is cut.
 //! What is carried by less than a quarter of a line more or less is not told apart.
 
 use super::crossing::Fence;
 use crate::geometry::{IntPoint, Region, distance, towards};
 use crate::trace::{Trace, TraceShape};
+use layerlock_terms::toolpath::Feature;
 
 /// Longest way between two looks, in micrometres.
 const STEP: f64 = 1_000.0;
+
+/// How near an edge is looked for at the least, in micrometres: over half a step, so that no edge is stepped over.
+const NEAR: i32 = 600;
 
 /// Hanging pieces shorter than this are not worth a change of speed, and carried ones between two that hang
 /// even less, in micrometres.
@@ -50,6 +55,12 @@ impl Hang {
 pub(super) struct Ground<'a> {
     outline: &'a Region,
     fence: Fence,
+}
+
+/// Whether the line may reach out over the layer below. An underside that is carried on both sides is a bridge, which has
+/// a speed of its own.
+pub(super) fn may_hang(trace: &Trace) -> bool {
+    trace.is_wall() || trace.feature == Feature::BottomSurface
 }
 
 /// A piece of a trace that hangs equally far.
@@ -108,7 +119,7 @@ impl<'a> Ground<'a> {
     /// edge was over the part: until an edge comes near, the next is so too.
     fn hang(&self, p: IntPoint<i32>, width: i32, last: &mut Option<bool>) -> Hang {
         let half = f64::from(width) / 2.0;
-        if let Some(off) = self.fence.offset(p, width) {
+        if let Some(off) = self.fence.offset(p, width.max(NEAR)) {
             *last = None;
             return Hang::of((off + half) / f64::from(width));
         }
@@ -229,6 +240,20 @@ mod tests {
         let edge = parted[0].points.last().expect("it has points");
         assert!((edge.x - 20_000).abs() < 1_000 && edge.y == 5_000, "{edge:?}");
         assert_eq!(parted[2].points.last(), Some(&point(200, 5_000)));
+    }
+
+    #[test]
+    fn no_edge_is_stepped_over() {
+        let outline = square(0, 20_000);
+        for shift in (0..1_000).step_by(50) {
+            let out = Trace::line(
+                Feature::BottomSurface,
+                400,
+                vec![point(15_000 + shift, 5_000), point(28_000 + shift, 5_000)],
+            );
+            let hangs = hangs(&Ground::new(&outline).parted(&out));
+            assert_eq!((hangs[0], hangs[hangs.len() - 1]), (Hang::Carried, Hang::Free), "from {shift} µm");
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! where the slicer lays it: the middle of its box over the middle of the bed, its foot on it.
 
 use layerlock_slicer::mesh::Mesh;
-use layerlock_terms::toolpath::{Feature, Piece};
+use layerlock_terms::profile::Key;
+use layerlock_terms::toolpath::{Feature, Piece, Point};
 use proptest::prelude::*;
 
 use super::meshes::{block, cone, cylinder, frustum, join, sheared};
@@ -213,6 +214,24 @@ fn the_nozzle_hops_wherever_filament_is_pulled_back_between_layers_too() {
     let hops = Print::with(&two, &[("z-hop", "0.4mm")]).hops();
     assert!(hops.len() > 15 && hops.iter().all(|hop| *hop == 400), "{hops:?}");
     assert!(Print::of(&two).hops().iter().all(|hop| *hop == 0));
+}
+
+#[test]
+fn an_underside_that_is_carried_on_one_side_alone_is_laid_at_the_overhangs_speed() {
+    let bracket = join(&[block([0.0; 3], [10.0, 12.0, 2.0]), block([0.0, 0.0, 2.0], [24.0, 12.0, 4.0])]);
+    let print = Print::of(&bracket);
+    let (slow, edge) = (profile(&[]).speed(Key::OverhangSpeed), MIDDLE[0] - 2.0);
+    let mut hanging = 0;
+    for (from, path) in
+        print.layers[10].paths().iter().filter(|(_, path)| path.feature == Feature::BottomSurface)
+    {
+        let ends: Vec<Point> = [*from].into_iter().chain(path.points.iter().map(|(p, _)| *p)).collect();
+        // Moves that are well out in the air with their middle.
+        let out = ends.windows(2).filter(|way| f64::from(way[0].x + way[1].x) / 2_000.0 > edge + 2.0).count();
+        assert!(out == 0 || path.speed <= slow, "at {:?}: {ends:?}", path.speed);
+        hanging += out;
+    }
+    assert!(hanging > 20, "the underside reaches out: {hanging}");
 }
 
 #[test]
