@@ -4,6 +4,9 @@ use layerlock_terms::units::Micrometres;
 
 use crate::modifiers::TextError;
 
+/// What is laid on each side of a part.
+const AROUND: &str = "skirt, brim, raft or supports";
+
 /// Said by a sink that takes no more pieces: slicing stops, nothing is wrong with the design.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the toolpath's reader has gone")]
@@ -31,14 +34,19 @@ pub enum SliceError {
         /// Which vertex, counted from zero.
         vertex: usize,
     },
-    /// The part is larger than the machine.
+    /// The part is larger than the machine, by itself or with what is laid around and under it.
     #[error(
-        "the part is {} × {} × {}, `{machine}` prints {} × {} × {}: scale it down, turn it or take a larger machine",
-        part[0], part[1], part[2], volume[0], volume[1], volume[2]
+        "the part is {} × {} × {}{}, `{machine}` prints {} × {} × {}: scale it down, turn it{} or take a larger machine",
+        part[0], part[1], part[2],
+        match around { Micrometres(0) => String::new(), wide => format!(", with {wide} of {AROUND} on every side") },
+        volume[0], volume[1], volume[2],
+        match around { Micrometres(0) => "", _ => ", have less around it" },
     )]
     TooLarge {
-        /// The part's size with its skirt and brim, as it would be printed.
+        /// The part's size, with the raft under it.
         part: [Micrometres; 3],
+        /// How much is laid on each side of it.
+        around: Micrometres,
         /// What the machine prints.
         volume: [Micrometres; 3],
         /// The machine's catalogue name.

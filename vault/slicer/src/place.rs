@@ -194,14 +194,15 @@ pub(crate) fn check(mesh: &Mesh) -> Result<(), SliceError> {
 /// Refuses a part that, with what is printed around it, leaves the machine's volume.
 fn fit(size: [f64; 3], profile: &Profile) -> Result<(), SliceError> {
     let machine: &Machine = profile.machine();
-    let margin = f64::from(around(profile) * 2);
+    let around = around(profile);
     let lift = f64::from(Raft::of(profile).lift());
-    let part = [size[0] + margin, size[1] + margin, size[2] + lift].map(|um| Micrometres(um.ceil() as i32));
-    let fits = part.iter().zip(&machine.volume).all(|(part, room)| part <= room);
-    if fits {
+    let part = [size[0], size[1], size[2] + lift].map(|um| Micrometres(um.ceil() as i32));
+    let whole = [part[0].0 + 2 * around, part[1].0 + 2 * around, part[2].0];
+    if whole.iter().zip(&machine.volume).all(|(whole, room)| *whole <= room.0) {
         Ok(())
     } else {
-        Err(SliceError::TooLarge { part, volume: machine.volume, machine: machine.name })
+        let around = Micrometres(around);
+        Err(SliceError::TooLarge { part, around, volume: machine.volume, machine: machine.name })
     }
 }
 

@@ -320,13 +320,18 @@ fn the_epilogue_sums_what_was_laid() {
 
 #[test]
 fn a_part_that_does_not_fit_is_refused_with_both_sizes() {
-    let refused = refusal(&block([0.0; 3], [260.0, 20.0, 20.0]), &[]);
+    let refused = refusal(&block([0.0; 3], [260.0, 20.0, 20.0]), &[("skirt-loops", "0")]);
     assert!(matches!(refused, SliceError::TooLarge { .. }));
     for said in ["260 mm", "250 mm", "prusa-mk3s"] {
         assert!(refused.to_string().contains(said), "{refused}");
     }
     let scaled = refusal(&block([0.0; 3], [26.0, 20.0, 20.0]), &[("scale", "1000%")]);
     assert!(matches!(scaled, SliceError::TooLarge { .. }));
+    assert!(!refused.to_string().contains("every side"), "nothing is laid around it: {refused}");
+    let brimmed =
+        refusal(&block([0.0; 3], [246.0, 20.0, 20.0]), &[("skirt-loops", "0"), ("brim-width", "8mm")]);
+    let brimmed = brimmed.to_string();
+    assert!(brimmed.starts_with("the part is 246 mm × 20 mm × 20 mm, with 8 mm of"), "{brimmed}");
 }
 
 #[test]
