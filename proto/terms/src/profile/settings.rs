@@ -264,7 +264,7 @@ pub enum Key {
     SparseSpeed,
     /// Speed of lines spanning air.
     BridgeSpeed,
-    /// Speed of a wall that the layer below does not carry at all; in between, the more it does the faster.
+    /// Speed of walls, and of undersides that are no bridge, over nothing; the more is under them, the faster.
     OverhangSpeed,
     /// Speed of gap fill and thin walls.
     ThinSpeed,
@@ -458,7 +458,7 @@ pub const SETTINGS: [Setting; 92] = [
     row(Key::BridgeSpeed, "bridge-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "Speed of lines spanning air."),
     row(Key::OverhangSpeed, "overhang-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
-        "Speed of a wall that the layer below does not carry at all; in between, the more it does the faster."),
+        "Speed of walls, and of undersides that are no bridge, over nothing; the more is under them, the faster."),
     row(Key::ThinSpeed, "thin-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
         "Speed of gap fill and thin walls."),
     row(Key::FirstLayerSpeed, "first-layer-speed", Unit::Speed, (Bound::Fixed(1), Bound::TopSpeed),
