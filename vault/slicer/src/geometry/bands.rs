@@ -67,3 +67,50 @@ impl Rows {
         row.map_or(&[], Vec::as_slice)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::{Region, point};
+
+    fn boxed(x: i32, y: i32, wide: i32, high: i32) -> Bounds {
+        Bounds { min: point(x, y), max: point(x + wide, y + high) }
+    }
+
+    #[test]
+    fn every_box_that_reaches_a_height_is_found_there_in_order_and_none_is_kept_often() {
+        let small = (0..2_000).map(|at| boxed(at, (at * 7_919) % 90_000, 10, 40));
+        let boxes: Vec<Bounds> = small.chain([boxed(0, 0, 10, 90_000), boxed(0, 300, 5, 20_000)]).collect();
+        let rows = Rows::over(boxes.iter().copied());
+        for y in (0..=90_000).step_by(111) {
+            let reaches = |at: &u32| (boxes[*at as usize].min.y..=boxes[*at as usize].max.y).contains(&y);
+            let all: Vec<u32> = (0..boxes.len() as u32).filter(reaches).collect();
+            let found: Vec<u32> = rows.at(y).iter().copied().filter(reaches).collect();
+            assert_eq!(found, all, "at {y}");
+        }
+        assert!(rows.at(-1).is_empty() && rows.at(200_000).is_empty());
+        assert!(rows.rows.iter().map(Vec::len).sum::<usize>() < 4 * boxes.len());
+        assert!(rows.rows.iter().map(Vec::len).max() < Some(boxes.len() / 20));
+    }
+
+    #[test]
+    fn holes_and_islands_find_their_places_among_hundreds() {
+        let square = |x: i32, y: i32, side: i32| {
+            [(x, y), (x + side, y), (x + side, y + side), (x, y + side)].map(|(x, y)| point(x, y)).to_vec()
+        };
+        let hole = |x: i32, y: i32, side: i32| square(x, y, side).into_iter().rev().collect::<Vec<_>>();
+        let mut contours = vec![square(-5_000, -5_000, 90_000), hole(-4_000, -4_000, 88_000)];
+        for at in 0..400 {
+            let (x, y) = (at % 20 * 4_000, at / 20 * 4_000);
+            contours.extend([
+                square(x, y, 3_000),
+                hole(x + 500, y + 500, 2_000),
+                square(x + 1_000, y + 1_000, 700),
+            ]);
+        }
+        let region = Region::wound(&contours);
+        assert_eq!(region.shapes().len(), 801);
+        assert_eq!(region.shapes().iter().filter(|shape| shape.len() == 2).count(), 401);
+        assert_eq!(region.area(), 90e3 * 90e3 - 88e3 * 88e3 + 400.0 * (9e6 - 4e6 + 0.49e6));
+    }
+}
