@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use prost::Message as _;
+
 const FILES: [&str; 10] = [
     "layerlock/types/v1/types.proto",
     "layerlock/licensor/v1/sellers.proto",
@@ -20,6 +22,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR")?);
     let files: Vec<PathBuf> = FILES.iter().map(|file| root.join(file)).collect();
     let descriptors = protox::compile(&files, [&root as &Path])?;
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure().bytes(".layerlock.vault.v1.SealedSegment").compile_fds(descriptors)?;
     Ok(())
 }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::sight::LogFormat;
+
 /// Licensed 3D printing: the buyer gets the print, never the file.
 #[derive(Debug, Parser)]
 #[command(name = "layerlock", version, about, max_term_width = 110)]
@@ -143,6 +145,9 @@ pub struct Serve {
     /// Addresses, names, limits (TOML); see docs/operating.md
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// How log lines are written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, env = "LAYERLOCK_LOG_FORMAT")]
+    pub log_format: LogFormat,
 }
 
 /// Where a party keeps its keys, and which server it speaks to.
@@ -412,6 +417,12 @@ pub enum Operator {
     /// What a maker does that the root lists: attest its devices
     #[command(subcommand)]
     Oem(root::Oem),
+    /// Show at a glance how the running server is
+    Status {
+        /// Which server.
+        #[command(flatten)]
+        server: Server,
+    },
     /// Read the whole ledger and check it against its signed checkpoint
     Audit {
         /// Which server.

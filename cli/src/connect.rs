@@ -1,6 +1,7 @@
 //! Channels to the services: addresses and the pinned authority from the file that `layerlock serve` wrote.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ pub struct Connection {
     pub authority: PathBuf,
     /// SHA-256 of the root, hex: compared at enrolment.
     pub root: String,
+    /// Where the server's metrics are, for the operator on its machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Why no service can be reached.
@@ -64,7 +68,7 @@ impl Connection {
 
     /// Writes it where clients on this machine look.
     pub fn write(&self, file: &Path) -> io::Result<()> {
-        let text = toml::to_string(self).expect("four strings make TOML");
+        let text = toml::to_string(self).expect("strings make TOML");
         files::write_public(file, text.as_bytes())
     }
 

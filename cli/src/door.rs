@@ -22,6 +22,8 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::Routes;
 use tonic::transport::server::{Connected, Server};
 
+use crate::sight::Calls;
+
 /// How patient and how wide the door is.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -49,11 +51,12 @@ impl Default for Limits {
     }
 }
 
-/// Serves `routes` on `listener` until `shutdown` ends; running calls get to finish.
+/// Serves `routes`, under the name metrics have for them, on `listener` until `shutdown` ends; running calls get to finish.
 ///
 /// # Errors
 /// When the transport can't be set up. A connection's own failure ends that connection only.
 pub async fn serve(
+    name: &'static str,
     listener: TcpListener,
     tls: TlsAcceptor,
     routes: Routes,
@@ -61,8 +64,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let (ready, incoming) = mpsc::channel(16);
-    let accepting = tokio::spawn(accept(listener, tls, limits, ready));
+    let accepting = tokio::spawn(accept(name, listener, tls, limits, ready));
     let served = Server::builder()
+        .layer(Calls)
         .max_concurrent_streams(limits.streams)
         .http2_max_header_list_size(limits.header_bytes)
         .http2_keepalive_interval(Some(Duration::from_secs(20)))
@@ -75,6 +79,7 @@ pub async fn serve(
 }
 
 async fn accept(
+    name: &'static str,
     listener: TcpListener,
     tls: TlsAcceptor,
     limits: Limits,
@@ -92,13 +97,25 @@ async fn accept(
             (Arc::clone(&total).try_acquire_owned(), crowd.enter(address.ip(), limits.per_address))
         else {
             tracing::warn!(%address, "connection refused: too many are open");
+            metrics::counter!("layerlock_connections_refused_total", "service" => name).increment(1);
             continue;
         };
         let (tls, ready) = (tls.clone(), ready.clone());
         tokio::spawn(async move {
             match greet(socket, tls, limits.patience).await {
                 Ok(stream) => {
-                    drop(ready.send(Ok(Guest { stream, address, _seat: seat, _place: place })).await)
+                    let counted = Counted::one(name);
+                    drop(
+                        ready
+                            .send(Ok(Guest {
+                                stream,
+                                address,
+                                _seat: seat,
+                                _place: place,
+                                _counted: counted,
+                            }))
+                            .await,
+                    )
                 }
                 Err(error) => tracing::debug!(%address, %error, "connection closed before its first call"),
             }
@@ -160,6 +177,23 @@ struct Guest {
     address: SocketAddr,
     _seat: OwnedSemaphorePermit,
     _place: Place,
+    _counted: Counted,
+}
+
+/// One connection, as long as it is open.
+struct Counted(&'static str);
+
+impl Counted {
+    fn one(service: &'static str) -> Self {
+        metrics::gauge!("layerlock_connections_open", "service" => service).increment(1);
+        Self(service)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!("layerlock_connections_open", "service" => self.0).decrement(1);
+    }
 }
 
 impl Connected for Guest {

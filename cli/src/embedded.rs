@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use layerlock_licensor::{Licensor, Lifetimes};
 use layerlock_seal::note::NoteSigner;
-use layerlock_store::{JournalStore, Options};
+use layerlock_store::{JournalStore, Options, Store};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::trust::Role;
 use layerlock_terms::units::Timestamp;
@@ -31,6 +31,7 @@ use crate::keyring::{self, Keyring, KeyringError};
 use crate::parties::home::CONNECT;
 use crate::random::Random;
 use crate::settings::Settings;
+use crate::sight::Health;
 use crate::tls::{self, TlsError};
 
 const SWEEP: Duration = Duration::from_secs(30);
@@ -44,6 +45,8 @@ pub struct Outside {
     pub settings: Settings,
     /// How it starts a slicing worker.
     pub worker: WorkerCommand,
+    /// Where its metrics are served, if they are.
+    pub metrics: Option<SocketAddr>,
     /// What time it is.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -93,24 +96,31 @@ pub enum EmbeddedError {
 impl Embedded {
     /// Opens what is in the folder, makes what is missing, recovers what was cut off, and serves.
     pub async fn start(outside: Outside) -> Result<Self, EmbeddedError> {
-        let Outside { dir, settings, worker, clock } = outside;
+        let Outside { dir, settings, worker, metrics, clock } = outside;
         files::private_dir(&dir)?;
         let keys = Keyring::open(&keyring::folder(&dir), clock(), &mut Random)?;
         let root = keys.root_digest();
         let acceptor = tls::acceptor(&keyring::folder(&dir), &settings.names)?;
         let (licensor_door, vault_door) = (bind(settings.licensor).await?, bind(settings.vault).await?);
-        let connection = connection(&dir, &settings, root, &licensor_door, &vault_door)?;
+        let connection =
+            Connection { metrics, ..connection(&dir, &settings, root, &licensor_door, &vault_door)? };
 
         let clock = move || clock();
-        let licensor = Licensor::open(licensor_config(&dir, &settings, &keys, clock.clone())?).await?;
-        let licensor_door = Doorway::open(licensor_door, acceptor.clone(), licensor.routes());
+        let config = licensor_config(&dir, &settings, &keys, clock.clone())?;
+        let store = config.store.clone();
+        let licensor = Licensor::open(config).await?;
+        let licensor_door =
+            Doorway::open(&LICENSOR, licensor_door, acceptor.clone(), licensor.routes(), store).await;
         let sweeper = tokio::spawn(async move { licensor.run(SWEEP).await });
 
         let link = GrpcLicensor::new(connection.lazy(&connection.licensor)?);
         let operator =
             layerlock_seal::token::ApiKey::parse(&keys.operator.reveal()).expect("a key reads back");
-        let vault = Vault::open(vault_config(&dir, &settings, keys, link, worker, clock)?).await?;
-        let vault_door = Doorway::open(vault_door, acceptor, vault.routes());
+        let config = vault_config(&dir, &settings, keys, link, worker, clock)?;
+        let store = config.store.clone();
+        let vault = Vault::open(config).await?;
+        let vault_door = Doorway::open(&VAULT, vault_door, acceptor, vault.routes(), store).await;
+        vault_door.health.say_caged(vault.confinement().lacking().next().is_none()).await;
         // Last, so that a start that is refused leaves the clients of whoever runs here alone.
         connection.write(&dir.join(CONNECT))?;
         Ok(Self { connection, root, operator, doors: [vault_door, licensor_door], sweeper })
@@ -125,22 +135,58 @@ impl Embedded {
     }
 }
 
-/// One service's open door.
+/// A party's gRPC services, and what metrics call it.
+struct Services {
+    name: &'static str,
+    offered: &'static [&'static str],
+}
+
+const LICENSOR: Services = Services {
+    name: "licensor",
+    offered: &[
+        "layerlock.licensor.v1.Sellers",
+        "layerlock.licensor.v1.Licenses",
+        "layerlock.licensor.v1.Copies",
+        "layerlock.licensor.v1.Devices",
+        "layerlock.licensor.v1.Trust",
+        "layerlock.licensor.v1.Ledger",
+    ],
+};
+
+const VAULT: Services = Services {
+    name: "vault",
+    offered: &["layerlock.vault.v1.Designs", "layerlock.vault.v1.Jobs", "layerlock.vault.v1.Sessions"],
+};
+
+/// One party's open door.
 struct Doorway {
     stop: watch::Sender<bool>,
+    health: Health,
+    watching: JoinHandle<()>,
     served: JoinHandle<Result<(), tonic::transport::Error>>,
 }
 
 impl Doorway {
-    fn open(listener: TcpListener, tls: TlsAcceptor, routes: Routes) -> Self {
+    async fn open(
+        services: &Services,
+        listener: TcpListener,
+        tls: TlsAcceptor,
+        routes: Routes,
+        store: Arc<dyn Store>,
+    ) -> Self {
+        let (health, routes) = Health::on(routes, services.offered).await;
+        let watching = tokio::spawn(health.clone().watch(store));
         let (stop, mut stopped) = watch::channel(false);
         let shutdown = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
-        let served = tokio::spawn(door::serve(listener, tls, routes, Limits::default(), shutdown));
-        Self { stop, served }
+        let served =
+            tokio::spawn(door::serve(services.name, listener, tls, routes, Limits::default(), shutdown));
+        Self { stop, health, watching, served }
     }
 
     /// Running calls get a moment to finish, then they are cut, which every client survives.
     async fn close(mut self) {
+        self.watching.abort();
+        self.health.leave().await;
         self.stop.send_replace(true);
         if tokio::time::timeout(DRAIN, &mut self.served).await.is_err() {
             self.served.abort();
@@ -171,6 +217,7 @@ fn connection(
         vault: address(vault)?,
         authority: std::path::absolute(keyring::folder(dir).join(tls::AUTHORITY))?,
         root: root.to_string(),
+        metrics: None,
     };
     Ok(connection)
 }

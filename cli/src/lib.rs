@@ -18,6 +18,7 @@ pub mod picture;
 pub mod printing;
 pub mod random;
 pub mod settings;
+pub mod sight;
 pub mod tls;
 pub mod trust_files;
 

@@ -8,7 +8,7 @@ use clap::Parser as _;
 use layerlock_cli::args::{Cli, Command};
 use layerlock_cli::commands;
 use layerlock_cli::now;
-use tracing_subscriber::EnvFilter;
+use layerlock_cli::sight::{self, LogFormat};
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -37,7 +37,10 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             Ok(ExitCode::SUCCESS)
         }
         others => {
-            logs();
+            match &others {
+                Command::Serve(serve) => sight::log(serve.log_format, tracing::Level::INFO),
+                _ => sight::log(LogFormat::Text, tracing::Level::WARN),
+            }
             tokio::runtime::Runtime::new()?.block_on(talk(others))?;
             Ok(ExitCode::SUCCESS)
         }
@@ -63,9 +66,4 @@ async fn talk(command: Command) -> Result<(), Box<dyn Error>> {
 
 fn closed_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-}
-
-fn logs() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
 }

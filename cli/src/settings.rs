@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::files;
+use crate::sight::MetricsAt;
 
 /// Where the services listen and what they bound.
 #[derive(Debug, Clone, Deserialize)]
@@ -15,6 +16,8 @@ pub struct Settings {
     pub licensor: SocketAddr,
     /// Address the vault listens on.
     pub vault: SocketAddr,
+    /// Where metrics are served, for this machine or its monitoring alone.
+    pub metrics: MetricsAt,
     /// Names and addresses clients reach this machine by; the first one goes into the connection file. Used
     /// when the TLS identity is first made.
     pub names: Vec<String>,
@@ -33,6 +36,7 @@ impl Default for Settings {
         Self {
             licensor: ([127, 0, 0, 1], 7421).into(),
             vault: ([127, 0, 0, 1], 7422).into(),
+            metrics: MetricsAt(Some(([127, 0, 0, 1], 7423).into())),
             names: vec!["localhost".into(), "127.0.0.1".into()],
             ledger: "layerlock.local/ledger".into(),
             upload_bytes: 512 * 1024 * 1024,
@@ -75,13 +79,23 @@ impl Settings {
     /// Any free port on loopback: for the demo and for tests, which must not meet each other.
     pub fn anywhere() -> Self {
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { licensor: anywhere, vault: anywhere, ..Self::default() }
+        Self { licensor: anywhere, vault: anywhere, metrics: MetricsAt(None), ..Self::default() }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn metrics_are_served_at_an_address_or_off() {
+        let metrics = |text: &str| toml::from_str::<Settings>(text).map(|settings| settings.metrics.0);
+        assert_eq!(metrics("metrics = \"off\"").expect("off"), None);
+        let address = metrics("metrics = \"127.0.0.1:9\"").expect("an address");
+        assert_eq!(address, Some(SocketAddr::from(([127, 0, 0, 1], 9))));
+        let error = metrics("metrics = \"nowhere\"").expect_err("no address").to_string();
+        assert!(error.contains("`nowhere`") && error.contains("`off`"), "{error}");
+    }
 
     #[test]
     fn an_unknown_setting_is_refused_by_name() {

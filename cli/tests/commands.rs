@@ -61,7 +61,7 @@ fn a_file_that_is_no_mesh_is_refused_by_name_and_leaves_nothing() {
 #[test]
 fn a_second_server_on_a_folder_is_refused_and_leads_no_client_astray() {
     let dir = tempfile::tempdir().expect("a folder");
-    let anywhere = "licensor = \"127.0.0.1:0\"\nvault = \"127.0.0.1:0\"\n";
+    let anywhere = "licensor = \"127.0.0.1:0\"\nvault = \"127.0.0.1:0\"\nmetrics = \"off\"\n";
     fs::write(dir.path().join("serve.toml"), anywhere).expect("writable");
     let serve = ["serve", "--data-dir", "house", "--config", "serve.toml"];
     let mut first = Command::new(env!("CARGO_BIN_EXE_layerlock"))

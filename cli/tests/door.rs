@@ -24,7 +24,7 @@ async fn open(dir: &Path, limits: Limits) -> SocketAddr {
     let acceptor = tls::acceptor(dir, &["localhost".to_owned()]).expect("an identity is made");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it has an address");
-    tokio::spawn(door::serve(listener, acceptor, Routes::default(), limits, std::future::pending()));
+    tokio::spawn(door::serve("test", listener, acceptor, Routes::default(), limits, std::future::pending()));
     address
 }
 

@@ -82,7 +82,7 @@ fn keep_ports(server: &Server<'_>) {
     let connection = server.connection();
     let port = |address: &str| address.rsplit_once(':').expect("an address has a port").1.to_owned();
     let settings = format!(
-        "licensor = \"127.0.0.1:{}\"\nvault = \"127.0.0.1:{}\"\n",
+        "licensor = \"127.0.0.1:{}\"\nvault = \"127.0.0.1:{}\"\nmetrics = \"off\"\n",
         port(&connection.licensor),
         port(&connection.vault)
     );
@@ -98,7 +98,7 @@ fn model() -> Vec<u8> {
 
 async fn print_through(moment: Moment) {
     let dir = tempfile::tempdir().expect("a folder");
-    let anywhere = "licensor = \"127.0.0.1:0\"\nvault = \"127.0.0.1:0\"\n";
+    let anywhere = "licensor = \"127.0.0.1:0\"\nvault = \"127.0.0.1:0\"\nmetrics = \"off\"\n";
     fs::write(dir.path().join("serve.toml"), anywhere).expect("the folder is writable");
     let mut server = Server::start(dir.path());
     keep_ports(&server);

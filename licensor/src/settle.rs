@@ -58,10 +58,16 @@ impl Licensor {
             let running = self.running(hold, vault).await?;
             let ending = claim.ending(&running.terms, vault)?;
             let commit = self.settlement(running, ending, &log, &head)?;
+            let leaves = log.next_index() + 1;
             // If we crash before this commit the hold still runs and whoever asked asks again; if after, asking
             // again reads the entry. Counts, settlement, leaf and head are never apart.
             match self.shelf.0.commit(commit).await {
-                Ok(_) | Err(CommitError::Conflict { .. }) => {}
+                Ok(_) => {
+                    metrics::counter!("layerlock_settlements_total", "cause" => ending.cause().name())
+                        .increment(1);
+                    metrics::gauge!("layerlock_ledger_leaves").set(leaves as f64);
+                }
+                Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(refuse::commit(&error)),
             }
         }

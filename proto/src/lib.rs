@@ -6,6 +6,10 @@
 
 pub mod convert;
 pub mod refusal;
+pub mod trace;
+
+/// What the files under `proto/layerlock` declare, for whoever asks a service what it offers (gRPC reflection).
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// Messages and services, one module per party.
 #[allow(

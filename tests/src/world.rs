@@ -271,6 +271,7 @@ async fn start(dir: &Path, worker: &Path, time: &Time) -> Embedded {
         dir: dir.join("server"),
         settings: Settings::anywhere(),
         worker: WorkerCommand { program: worker.to_owned(), args: Vec::new() },
+        metrics: None,
         clock: Arc::new(move || time.now()),
     };
     Embedded::start(outside).await.expect("the house starts")

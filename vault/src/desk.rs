@@ -110,7 +110,16 @@ impl Desk {
         if live.view().job.is_over() {
             return live;
         }
-        self.jobs().entry(live.id).or_insert(live).clone()
+        let mut jobs = self.jobs();
+        let live = jobs.entry(live.id).or_insert(live).clone();
+        metrics::gauge!("layerlock_jobs_open").set(jobs.len() as f64);
+        live
+    }
+
+    fn dismiss(&self, id: JobId) {
+        let mut jobs = self.jobs();
+        jobs.remove(&id);
+        metrics::gauge!("layerlock_jobs_open").set(jobs.len() as f64);
     }
 
     fn jobs(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Live>>> {
@@ -228,9 +237,10 @@ impl Vault {
         let job = Arc::new(next);
         *state = Kept { value: job.clone(), revision };
         tracing::info!(job = %live.id, from = before, to = job.state(), "job");
+        metrics::counter!("layerlock_jobs_total", "state" => job.state()).increment(1);
         live.view.send_modify(|view| view.job = job.clone());
         if job.is_over() {
-            self.desk.jobs().remove(&live.id);
+            self.desk.dismiss(live.id);
         }
         let release =
             effects.into_iter().fold(None, |release, effect| self.perform(live, effect).or(release));

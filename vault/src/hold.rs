@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use layerlock_proto::refusal::Reason;
+use layerlock_proto::trace::inherited;
 use layerlock_terms::license::Hold;
 use layerlock_terms::receipt::JobEvent;
 
@@ -99,7 +100,7 @@ impl Vault {
     /// Asks about a job a crash left unasked, until there is an answer or the hold is past its moment.
     pub(crate) fn start_admitting(self: &Arc<Self>, live: &Arc<Live>) {
         let (vault, live) = (self.clone(), live.clone());
-        tokio::spawn(async move {
+        tokio::spawn(inherited(async move {
             while let Err(refusal) = vault.ask_licensor(&live).await {
                 tracing::warn!(job = %live.id, %refusal, "the licensor was not asked yet");
                 if vault.clock.now() >= live.view().job.order().hold().admit_by {
@@ -110,6 +111,6 @@ impl Vault {
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-        });
+        }));
     }
 }

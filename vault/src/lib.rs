@@ -51,7 +51,7 @@ use licensor_link::LicensorLink;
 use records::{Records, Signers};
 use revocations::RevocationList;
 use session::Sessions;
-use worker::{Bounds, WorkerCommand};
+use worker::{Bounds, Confinement, WorkerCommand};
 
 /// All a vault is made of; what comes from outside is handed in.
 pub struct Config {
@@ -141,6 +141,7 @@ pub struct Vault {
     clock: Clock,
     randomness: Randomness,
     limits: Limits,
+    confinement: Confinement,
     desk: Desk,
     sessions: Sessions,
     revocations: RevocationList,
@@ -152,6 +153,11 @@ impl Vault {
     /// The services, for whoever listens.
     pub fn routes(self: &Arc<Self>) -> tonic::service::Routes {
         api::routes(self)
+    }
+
+    /// Which guards of its workers' cage this machine has.
+    pub fn confinement(&self) -> Confinement {
+        self.confinement
     }
 
     /// What the licensor stated, as long as its chain is not past its end.

@@ -7,10 +7,12 @@ use layerlock_proto::licensor::v1::copies_client::CopiesClient;
 use layerlock_proto::licensor::v1::settle_hold_request;
 use layerlock_proto::licensor::v1::trust_client::TrustClient;
 use layerlock_proto::refusal::Reason;
+use layerlock_proto::trace::Carry;
 use layerlock_proto::types::v1::LedgerEntry;
 use layerlock_seal::statement::Statement;
 use layerlock_seal::trust::Endorsement;
 use layerlock_terms::ids::HoldId;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 
 use crate::refusal::Refusal;
@@ -56,14 +58,17 @@ pub enum LinkError {
 /// The licensor over gRPC.
 #[derive(Debug, Clone)]
 pub struct GrpcLicensor {
-    copies: CopiesClient<Channel>,
-    trust: TrustClient<Channel>,
+    copies: CopiesClient<InterceptedService<Channel, Carry>>,
+    trust: TrustClient<InterceptedService<Channel, Carry>>,
 }
 
 impl GrpcLicensor {
     /// Speaks over `channel`, which whoever makes it has bounded and authenticated.
     pub fn new(channel: Channel) -> Self {
-        Self { copies: CopiesClient::new(channel.clone()), trust: TrustClient::new(channel) }
+        Self {
+            copies: CopiesClient::with_interceptor(channel.clone(), Carry),
+            trust: TrustClient::with_interceptor(channel, Carry),
+        }
     }
 }
 

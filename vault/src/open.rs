@@ -67,9 +67,11 @@ impl Vault {
         let envelopes = EnvelopeDir::open(at("envelopes"))
             .map_err(|source| OpenError::Directory { dir: at("envelopes"), source })?;
         let limits = config.limits;
-        for guard in worker::probe(&config.worker, limits.worker_memory).await?.lacking() {
+        let confinement = worker::probe(&config.worker, limits.worker_memory).await?;
+        for guard in confinement.lacking() {
             tracing::warn!("{}", guard.warning());
         }
+        metrics::gauge!("layerlock_worker_guards_lacking").set(confinement.lacking().count() as f64);
         let vault = Arc::new(Self {
             vault_key: config.delivery.verifying_key(),
             keys: Keys {
@@ -86,6 +88,7 @@ impl Vault {
             clock: config.clock,
             randomness: config.randomness,
             limits,
+            confinement,
             desk: Desk::default(),
             sessions: Default::default(),
             revocations: Default::default(),

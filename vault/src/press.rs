@@ -8,8 +8,10 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use layerlock_proto::refusal::Reason;
+use layerlock_proto::trace::inherited;
 use layerlock_seal::blob::{self, Opener, Part};
 use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
@@ -49,24 +51,30 @@ impl Vault {
     /// Presses a job in the background; what can't be pressed is withdrawn.
     pub(crate) fn start_pressing(self: &Arc<Self>, live: &Arc<Live>) {
         let (vault, pressed) = (self.clone(), live.clone());
-        let task = tokio::spawn(async move {
+        let task = tokio::spawn(inherited(async move {
             let slot = vault.presses.acquire().await.expect("the semaphore is never closed");
             let outcome = vault.press(&pressed).await;
             drop(slot);
             if let Err(refusal) = outcome {
                 vault.give_up(&pressed, refusal).await;
             }
-        });
+        }));
         live.set_pressing(Some(task.abort_handle()));
     }
 
     async fn press(self: &Arc<Self>, live: &Arc<Live>) -> Result<(), Refusal> {
+        let begun = Instant::now();
         let order = live.view().job.order().clone();
         let permit = self.with_revocations(|fresh| Permit::grant(order.clone(), fresh)).await?;
         let worker = self.feed_worker(&permit).await?;
         let line = self.begin_envelope(live, &permit).await?;
         let line = self.run_line(live, worker, line).await?;
-        self.finish_envelope(live, line).await
+        self.finish_envelope(live, line).await?;
+        metrics::histogram!("layerlock_press_seconds").record(begun.elapsed());
+        if let Some(first) = live.view().progress.first_segment {
+            metrics::histogram!("layerlock_first_segment_seconds").record(Duration::from_millis(first.0));
+        }
+        Ok(())
     }
 
     /// A job that can't be pressed ends by the vault's word: no key of it was ever released.

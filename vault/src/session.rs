@@ -54,6 +54,7 @@ impl Sessions {
         if let Some(old) = seats.insert(device, Seat { counter, _fence: fence }) {
             tracing::warn!(%device, old = old.counter, new = counter, "a newer session fenced one still open");
         }
+        metrics::gauge!("layerlock_sessions_open").set(seats.len() as f64);
         fenced
     }
 
@@ -63,6 +64,7 @@ impl Sessions {
         if seats.get(&device).is_some_and(|seat| seat.counter == counter) {
             seats.remove(&device);
         }
+        metrics::gauge!("layerlock_sessions_open").set(seats.len() as f64);
     }
 }
 

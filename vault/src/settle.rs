@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use layerlock_proto::trace::inherited;
 use layerlock_proto::types::v1::LedgerEntry;
 use layerlock_seal::statement::Statement;
 use layerlock_seal::trust::Anchors;
@@ -29,14 +30,14 @@ impl Vault {
     /// Settles a closed job in the background, for as long as it takes.
     pub(crate) fn start_settling(self: &Arc<Self>, live: &Arc<Live>) {
         let (vault, live) = (self.clone(), live.clone());
-        tokio::spawn(async move {
+        tokio::spawn(inherited(async move {
             let mut pause = FIRST_PAUSE;
             while let Err(why) = vault.settle(&live).await {
                 tracing::warn!(job = %live.id, %why, "not settled yet, trying again");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
-        });
+        }));
     }
 
     async fn settle(self: &Arc<Self>, live: &Arc<Live>) -> Result<(), String> {

@@ -86,6 +86,7 @@ pub async fn run(args: Demo, out: &mut (impl Write + Send)) -> Result<Report, De
         dir: dir.join("server"),
         settings: Settings::anywhere(),
         worker: own_worker()?,
+        metrics: None,
         clock: Arc::new(now),
     };
     let house = Embedded::start(outside).await?;

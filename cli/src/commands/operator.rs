@@ -16,6 +16,8 @@ use crate::parties::PartyError;
 use crate::parties::home::{CONNECT, server_dir};
 use crate::parties::operator::Operator;
 
+mod status;
+
 /// Runs one command.
 pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(), PartyError> {
     match args {
@@ -50,6 +52,7 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
         Args::Root(args) => {
             ceremony::run(args, now, out).map_err(|error| PartyError::Ceremony(Box::new(error)))?
         }
+        Args::Status { server } => status::run(&connection(&server)?, out).await?,
         Args::Audit { server } => {
             let connection = connection(&server)?;
             let licensor = connection.licensor().await?;

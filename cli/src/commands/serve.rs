@@ -10,6 +10,7 @@ use crate::embedded::{Embedded, EmbeddedError, Outside};
 use crate::now;
 use crate::parties::home::{CONNECT, server_dir};
 use crate::settings::{Settings, SettingsError};
+use crate::sight;
 
 /// Why the server stops.
 #[derive(Debug, thiserror::Error)]
@@ -29,10 +30,18 @@ pub enum ServeError {
 pub async fn run(args: Serve, out: &mut impl Write) -> Result<(), ServeError> {
     let dir = server_dir(args.data_dir.as_deref());
     let settings = Settings::read(args.config.as_deref())?;
-    let outside = Outside { dir: dir.clone(), settings, worker: own_worker()?, clock: Arc::new(now) };
+    let metrics = match settings.metrics.0 {
+        Some(address) => Some(sight::serve_metrics(address).await?),
+        None => None,
+    };
+    let outside =
+        Outside { dir: dir.clone(), settings, worker: own_worker()?, metrics, clock: Arc::new(now) };
     let house = Embedded::start(outside).await?;
     writeln!(out, "licensor  {}", house.connection.licensor)?;
     writeln!(out, "vault     {}", house.connection.vault)?;
+    if let Some(address) = metrics {
+        writeln!(out, "metrics   http://{address}/metrics")?;
+    }
     writeln!(out, "root      {}", house.root)?;
     writeln!(out, "clients   --connect {}", dir.join(CONNECT).display())?;
     out.flush()?;

@@ -175,6 +175,20 @@ closed_list!(JobEvent, "event", [Admitted, Withdrawn]);
 closed_list!(Cause, "cause", [Printed, Failed, Cancelled, Withdrawn, NotAdmitted, Overdue]);
 closed_list!(CopyOutcome, "copy", [Spent, Returned]);
 
+impl Cause {
+    /// As metrics and lists show it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Printed => "printed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Withdrawn => "withdrawn",
+            Self::NotAdmitted => "not-admitted",
+            Self::Overdue => "overdue",
+        }
+    }
+}
+
 impl From<Outcome> for Cause {
     /// The cause a final receipt of this outcome gives.
     fn from(outcome: Outcome) -> Self {

@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
+use metrics::{Counter, Histogram};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::journal::Options;
@@ -48,6 +50,13 @@ pub struct Writer {
     /// Bytes of journal behind the newest snapshot.
     since_snapshot: u64,
     compaction: Option<JoinHandle<()>>,
+    meters: Meters,
+}
+
+/// What operators see of a store: its directory's name tells several apart.
+struct Meters {
+    commits: Counter,
+    sync: Histogram,
 }
 
 /// The commits that share one frame, and what to answer them.
@@ -70,6 +79,16 @@ struct Answer {
 const GROUP_BYTES: usize = 4 << 20;
 const GROUP_COMMITS: usize = 1024;
 
+impl Meters {
+    fn of(disk: &dyn Disk) -> Self {
+        let name = disk.place().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self {
+            commits: metrics::counter!("layerlock_store_commits_total", "store" => name.clone()),
+            sync: metrics::histogram!("layerlock_store_sync_seconds", "store" => name),
+        }
+    }
+}
+
 impl Shared {
     pub fn published(&self) -> Head {
         *self.head.lock().unwrap_or_else(PoisonError::into_inner)
@@ -81,9 +100,10 @@ impl Writer {
     pub fn new(disk: Arc<dyn Disk>, options: Options, recovered: Recovered) -> (Writer, Arc<Shared>) {
         let Recovered { view, store, head, part, since_snapshot } = recovered;
         let shared = Arc::new(Shared { view, stop: Stop::default(), head: Mutex::new(head) });
-        let compaction = None;
+        let (compaction, meters) = (None, Meters::of(&*disk));
+        let shares = shared.clone();
         let writer =
-            Writer { disk, shared: shared.clone(), options, store, head, part, since_snapshot, compaction };
+            Writer { disk, shared: shares, options, store, head, part, since_snapshot, compaction, meters };
         (writer, shared)
     }
 
@@ -158,7 +178,10 @@ impl Writer {
         let (payload, changes) = payload.finish();
         let first = self.head.sequence + 1;
         let (frame, hash) = Frame::emit(self.store, FrameKind::Commits, first, self.head.hash, &payload);
+        let begun = Instant::now();
         self.part.append(&frame)?;
+        self.meters.sync.record(begun.elapsed());
+        self.meters.commits.increment(commits.into());
         // From here on the commits are durable. If we crash now, recovery publishes them; nobody was answered.
         self.since_snapshot += frame.len() as u64;
         self.head = Head { sequence: self.head.sequence + u64::from(commits), hash };

@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures_util::Stream;
 use layerlock_proto::convert;
 use layerlock_proto::refusal::Reason;
+use layerlock_proto::trace::inherited;
 use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::device_message::Message as Said;
 use layerlock_proto::vault::v1::vault_message::Message as Answer;
@@ -71,7 +72,7 @@ impl wire::sessions_server::Sessions for Sessions {
     ) -> Result<Response<Self::OpenSessionStream>, Status> {
         let (queue, messages) = mpsc::channel(QUEUE);
         let outbox = Outbox { queue, stall: Duration::from_millis(self.0.limits.stall.0) };
-        tokio::spawn(run(self.0.clone(), request.into_inner(), outbox));
+        tokio::spawn(inherited(run(self.0.clone(), request.into_inner(), outbox)));
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))
     }
 }
