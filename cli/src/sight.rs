@@ -4,7 +4,7 @@
 //! an address of its own that no client needs. Deliberately absent: pushing anything anywhere.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
@@ -37,7 +37,10 @@ pub enum LogFormat {
 /// Begins the log on standard error. `RUST_LOG` says what is in it; without it, `usual` and all above.
 pub fn log(format: LogFormat, usual: tracing::Level) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual.to_string()));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     match format {
         LogFormat::Text => lines.with_target(false).init(),
         LogFormat::Json => lines.json().flatten_event(true).init(),

@@ -58,7 +58,7 @@ impl Page {
             sample.labels.iter().any(|(name, is)| name == label && is == value)
         };
         let fits = |sample: &&Sample| sample.name == name && labels.iter().all(|label| has(sample, label));
-        self.0.iter().filter(fits).map(|sample| sample.value).sum()
+        self.0.iter().filter(fits).fold(0.0, |sum, sample| sum + sample.value)
     }
 
     /// What a label says in a figure's samples, each with its sum.
@@ -125,6 +125,7 @@ mod tests {
         assert_eq!(page.sum("jobs", &[]), 8.0);
         assert_eq!(page.sum("jobs", &[("state", "printed")]), 5.0);
         assert_eq!(page.sum("open", &[]), 2.0);
+        assert!(page.sum("absent", &[]).is_sign_positive(), "no figure reads as minus nought");
         assert_eq!(page.by("jobs", "state"), [("printed".to_owned(), 5.0), ("sealed".to_owned(), 3.0)]);
         assert_eq!((page.mean("seconds", &[]), page.mean("none", &[])), (Some(0.5), None));
     }

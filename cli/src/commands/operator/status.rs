@@ -80,7 +80,11 @@ fn figures(page: &Page, out: &mut impl Write) -> std::io::Result<()> {
         true => "none".to_owned(),
         false => values.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", "),
     };
-    let seconds = |mean: Option<f64>| mean.map_or("–".to_owned(), |mean| format!("{mean:.3} s"));
+    let seconds = |mean: Option<f64>| match mean {
+        None => "–".to_owned(),
+        Some(mean) if mean < 1.0 => format!("{:.1} ms", mean * 1e3),
+        Some(mean) => format!("{mean:.1} s"),
+    };
     writeln!(out, "{:<10}{} with an open session", "devices", page.sum("layerlock_sessions_open", &[]))?;
     let over = |state: &str| page.sum("layerlock_jobs_total", &[("state", state)]);
     writeln!(
