@@ -20,7 +20,8 @@ mod memory;
 pub use change::{Change, Commit, Expect, Record, Revision, Write};
 pub use contract::{CommitError, Listing, Page, PageToken, StopCause, Store, StoreError};
 pub use journal::{
-    Flaw, Hash, Head, JournalStore, OpenError, Options, Recovery, TornTail, ViewFault, ViewOutcome,
+    Flaw, Hash, Head, JournalStore, OpenError, Options, Recovery, Sound, TornTail, ViewFault, ViewOutcome,
+    copy_journal, read_journal,
 };
 pub use key::{Key, KeyError, Prefix};
 pub use lock::LockError;

@@ -51,6 +51,12 @@ impl MemoryStore {
         MemoryStore::default()
     }
 
+    /// The records of another store, as they were read, with their revisions.
+    pub fn of(records: BTreeMap<Key, Record>) -> MemoryStore {
+        let last = records.values().map(|record| record.revision.0).max().unwrap_or(0);
+        MemoryStore { state: Mutex::new(State { records, last, ..State::default() }) }
+    }
+
     /// The next commit without a fault of its own meets this one.
     pub fn inject(&self, fault: Fault) {
         self.state().faults.push_back(fault);

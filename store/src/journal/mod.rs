@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: any reading of the truth from sled, any flushing of sled, any repair of a damaged journal.
 
+mod beside;
 mod compact;
 mod disk;
 mod error;
@@ -40,6 +41,7 @@ use disk::{DirDisk, Disk};
 use recover::recover;
 use writer::{Request, Shared, Writer};
 
+pub use beside::{Sound, copy_journal, read_journal};
 pub use error::OpenError;
 pub use frame::{Flaw, Hash, Head};
 pub use report::{Recovery, TornTail, ViewFault, ViewOutcome};
