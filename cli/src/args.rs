@@ -417,6 +417,34 @@ pub enum Operator {
     /// What a maker does that the root lists: attest its devices
     #[command(subcommand)]
     Oem(root::Oem),
+    /// Copy the server's records and sealed files, while it serves; keys are not copied
+    Backup {
+        /// An empty folder, or one to be made
+        to: PathBuf,
+        /// Which server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Put a backup in place as a server's folder
+    Restore {
+        /// The backup
+        from: PathBuf,
+        /// The server's `keys` folder, copied from where it is kept; without it, `keys` must be in place already
+        #[arg(long, value_name = "DIR")]
+        keys: Option<PathBuf>,
+        /// Which server.
+        #[command(flatten)]
+        server: Server,
+    },
+    /// Check every record of a server's folder, while it serves, or every file of a backup
+    Verify {
+        /// A backup; without it, the server's own folder
+        #[arg(value_name = "BACKUP")]
+        folder: Option<PathBuf>,
+        /// Which server.
+        #[command(flatten)]
+        server: Server,
+    },
     /// Show at a glance how the running server is
     Status {
         /// Which server.

@@ -4,6 +4,7 @@
 //! decides lives here; a command is a call, a picture or a progress bar.
 
 pub mod args;
+pub mod backup;
 pub mod ceremony;
 pub mod commands;
 pub mod connect;

@@ -1,6 +1,7 @@
 //! `layerlock operator …`: what only the keeper of the server's folder may do.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use layerlock_proto::licensor::v1::DeviceState;
 use layerlock_seal::token::ApiKey;
@@ -16,6 +17,7 @@ use crate::parties::PartyError;
 use crate::parties::home::{CONNECT, server_dir};
 use crate::parties::operator::Operator;
 
+mod copies;
 mod status;
 
 /// Runs one command.
@@ -52,6 +54,13 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
         Args::Root(args) => {
             ceremony::run(args, now, out).map_err(|error| PartyError::Ceremony(Box::new(error)))?
         }
+        Args::Backup { to, server } => copies::back_up(&folder(&server), &to, now, out)?,
+        Args::Restore { from, keys, server } => {
+            copies::restore(&from, &folder(&server), keys.as_deref(), out)?
+        }
+        Args::Verify { folder: backup, server } => {
+            copies::verify(&backup.unwrap_or_else(|| folder(&server)), out)?
+        }
         Args::Status { server } => status::run(&connection(&server)?, out).await?,
         Args::Audit { server } => {
             let connection = connection(&server)?;
@@ -68,12 +77,16 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
     Ok(())
 }
 
+fn folder(server: &Server) -> PathBuf {
+    server_dir(server.data_dir.as_deref())
+}
+
 fn connection(server: &Server) -> Result<Connection, PartyError> {
-    Ok(Connection::read(&server_dir(server.data_dir.as_deref()).join(CONNECT))?)
+    Ok(Connection::read(&folder(server).join(CONNECT))?)
 }
 
 async fn open(server: &Server) -> Result<Operator, PartyError> {
-    let file = keyring::operator_key_file(&server_dir(server.data_dir.as_deref()));
+    let file = keyring::operator_key_file(&folder(server));
     let not = || PartyError::Malformed(format!("{}: not an API key", file.display()));
     let text = String::from_utf8(files::read(&file)?).map_err(|_| not())?;
     let key = ApiKey::parse(text.trim()).map_err(|_| not())?;

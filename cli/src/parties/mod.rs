@@ -11,6 +11,7 @@ use layerlock_proto::refusal::Reason;
 use layerlock_terms::ids::{IdError, RequestId};
 use tonic::Status;
 
+use crate::backup::BackupError;
 use crate::ceremony::CeremonyError;
 use crate::connect::ConnectError;
 use crate::random::id_bytes;
@@ -39,6 +40,9 @@ pub enum PartyError {
     /// A step of the offline keys' ceremony.
     #[error(transparent)]
     Ceremony(Box<CeremonyError>),
+    /// A copy of the server's folder.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// What the service answered does not verify.
     #[error("the answer does not verify: {0}")]
     NotTrusted(String),

@@ -1,0 +1,5 @@
+//! A house of the real program, and what it leaves for operators: figures, logs, backups.
+
+mod backup;
+mod road;
+mod sight;

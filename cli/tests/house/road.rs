@@ -1,0 +1,131 @@
+//! A server of the real program and the road of the README, walked by hand: for the tests that look at what it leaves.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use layerlock_cli::connect::Connection;
+use layerlock_slicer::mesh::{Mesh, to_binary_stl};
+
+/// The names of a seller, a design and an order that belong to nobody else.
+pub const NAMES: [&str; 3] = ["Acme-Designs-of-Ulm", "secret-vase", "Order-66-for-Ada"];
+
+/// A server, everything it logs going to a file.
+pub struct Server {
+    child: Child,
+    /// Where it and its clients keep what they have.
+    pub dir: PathBuf,
+}
+
+impl Server {
+    pub fn start(dir: &Path) -> Self {
+        let settings = "licensor = \"127.0.0.1:0\"\nvault = \"127.0.0.1:0\"\nmetrics = \"127.0.0.1:0\"\n";
+        fs::write(dir.join("serve.toml"), settings).expect("writable");
+        let log = fs::File::create(dir.join("log")).expect("writable");
+        let mut child = program(dir)
+            .args(["serve", "--data-dir", "house", "--config", "serve.toml", "--log-format", "json"])
+            .env("RUST_LOG", "trace")
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("it starts");
+        let lines = BufReader::new(child.stdout.as_mut().expect("piped")).lines();
+        assert!(lines.map_while(Result::ok).any(|line| line.starts_with("clients")), "the server is up");
+        Self { child, dir: dir.to_owned() }
+    }
+
+    pub fn connection(&self) -> Connection {
+        Connection::read(&self.dir.join("house/connect.toml")).expect("the server wrote it")
+    }
+
+    /// Runs one command; answers what it printed.
+    pub fn run(&self, args: &[&str]) -> String {
+        let output = program(&self.dir).args(args).output().expect("it runs");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {words}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// The lines logged so far.
+    pub fn log(&self) -> String {
+        let mut text = String::new();
+        fs::File::open(self.dir.join("log")).expect("there").read_to_string(&mut text).expect("text");
+        text
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn program(dir: &Path) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_layerlock"));
+    program.current_dir(dir).env("LAYERLOCK_DATA", "house").env("LAYERLOCK_CONNECT", "house/connect.toml");
+    program
+}
+
+/// The last word of a command's first line that has the form wanted.
+pub fn word<'a>(text: &'a str, begins: &str) -> &'a str {
+    let found = text.split_whitespace().find(|word| word.starts_with(begins));
+    found.unwrap_or_else(|| panic!("no word begins with `{begins}` in: {text}"))
+}
+
+pub fn model() -> Vec<u8> {
+    let vertices = vec![[0.0, 0.0, 0.0], [10.0, 0.0, 0.0], [0.0, 10.0, 0.0], [0.0, 0.0, 10.0]];
+    let triangles = vec![[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]];
+    to_binary_stl(&Mesh { vertices, triangles })
+}
+
+/// The road of the README, by hand; answers whose secret is what.
+pub fn walk(server: &Server) -> Vec<(&'static str, Vec<u8>)> {
+    let seller = server.run(&["operator", "create-seller", NAMES[0]]);
+    let seller_key = word(&seller, "layerlock_").to_owned();
+    server.run(&["seller", "join", "--api-key", &seller_key, "--home", "seller"]);
+    let file = format!("{}.stl", NAMES[1]);
+    let design = server.run(&["seller", "upload", &file, "--home", "seller"]);
+    let offer =
+        server.run(&["seller", "offer", word(&design, "design-"), "--copies", "2", "--home", "seller"]);
+    let buyer = server.run(&["seller", "create-buyer", "--home", "seller"]);
+    let (id, buyer_key) = (word(&buyer, "buyer-"), word(&buyer, "layerlock_").to_owned());
+    let license =
+        server.run(&["seller", "license", word(&offer, "offer-"), "--buyer", id, "--home", "seller"]);
+    let code = server.run(&["operator", "enrolment-code"]);
+    let enrol = ["device", "enrol", code.trim(), "--machine", "prusa-mk3s", "--home", "device"];
+    let device = server.run(&enrol);
+    server.run(&["buyer", "join", "--api-key", &buyer_key, "--home", "buyer"]);
+
+    let agent = program(&server.dir)
+        .args(["device", "run", "--printer", "simulated", "--home", "device"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let _agent = Ended(agent);
+    let device = word(&device, "device-");
+    server.run(&["buyer", "print", word(&license, "license-"), "--device", device, "--home", "buyer"]);
+    let key = |file: &str| fs::read(server.dir.join("house/keys").join(file)).expect("the house has it");
+    let operator = String::from_utf8(key("operator.key")).expect("text").trim().as_bytes().to_vec();
+    vec![
+        ("the seller's API key", seller_key.into_bytes()),
+        ("the buyer's API key", buyer_key.into_bytes()),
+        ("the operator's API key", operator),
+        ("the key of all designs", key("vault.kek")),
+        ("the vault's signing key", key("vault.key")),
+        ("the enrolment code", code.trim().as_bytes().to_vec()),
+        ("geometry", model()[84..134].to_vec()),
+    ]
+}
+
+/// A child that ends with the test.
+pub struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
