@@ -29,8 +29,7 @@ pub fn restore(
     write(&tally, out)?;
     writeln!(
         out,
-        "{} is as it was when the backup was made; what was settled since is not in it: clients that saw the ledger \
-         grow will say so",
+        "{} is as it was when the backup was made; what was settled since is not in it, those copies count as free",
         house.display()
     )?;
     Ok(())
