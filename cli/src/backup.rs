@@ -46,7 +46,9 @@ pub enum BackupError {
     #[error("{0} is not empty: name a folder that is, or one that is not there yet")]
     NotEmpty(PathBuf),
     /// No house there.
-    #[error("{0} holds no records: name the folder of a server, or a backup of one")]
+    #[error(
+        "{0} holds no journal: name the folder of a server, or a backup of one. Records that are in PostgreSQL are for its own tools to back up and check"
+    )]
     NoHouse(PathBuf),
     /// No backup there.
     #[error(

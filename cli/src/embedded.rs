@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use layerlock_licensor::{Licensor, Lifetimes};
 use layerlock_seal::note::NoteSigner;
-use layerlock_store::{JournalStore, Options, Store};
+use layerlock_store::{JournalStore, Options, PostgresError, PostgresStore, Store};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::trust::Role;
 use layerlock_terms::units::Timestamp;
@@ -30,7 +30,7 @@ use crate::files;
 use crate::keyring::{self, Keyring, KeyringError};
 use crate::parties::home::CONNECT;
 use crate::random::Random;
-use crate::settings::Settings;
+use crate::settings::{RecordsAt, Settings};
 use crate::sight::Health;
 use crate::tls::{self, TlsError};
 
@@ -79,6 +79,9 @@ pub enum EmbeddedError {
     /// Its records.
     #[error(transparent)]
     Records(#[from] layerlock_store::OpenError),
+    /// Its records, in a database.
+    #[error(transparent)]
+    Database(#[from] PostgresError),
     /// Its sealed files.
     #[error(transparent)]
     Blobs(#[from] layerlock_store::blobs::BlobError),
@@ -106,8 +109,8 @@ impl Embedded {
             Connection { metrics, ..connection(&dir, &settings, root, &licensor_door, &vault_door)? };
 
         let clock = move || clock();
-        let config = licensor_config(&dir, &settings, &keys, clock.clone())?;
-        let store = config.store.clone();
+        let store = records(&dir, &settings, LICENSOR.name).await?;
+        let config = licensor_config(&settings, &keys, store.clone(), clock.clone())?;
         let licensor = Licensor::open(config).await?;
         let licensor_door =
             Doorway::open(&LICENSOR, licensor_door, acceptor.clone(), licensor.routes(), store).await;
@@ -116,8 +119,8 @@ impl Embedded {
         let link = GrpcLicensor::new(connection.lazy(&connection.licensor)?);
         let operator =
             layerlock_seal::token::ApiKey::parse(&keys.operator.reveal()).expect("a key reads back");
-        let config = vault_config(&dir, &settings, keys, link, worker, clock)?;
-        let store = config.store.clone();
+        let store = records(&dir, &settings, VAULT.name).await?;
+        let config = vault_config(&dir, &settings, keys, store.clone(), link, worker, clock)?;
         let vault = Vault::open(config).await?;
         let vault_door = Doorway::open(&VAULT, vault_door, acceptor, vault.routes(), store).await;
         vault_door.health.say_caged(vault.confinement().lacking().next().is_none()).await;
@@ -223,9 +226,9 @@ fn connection(
 }
 
 fn licensor_config(
-    dir: &Path,
     settings: &Settings,
     keys: &Keyring,
+    store: Arc<dyn Store>,
     clock: impl Fn() -> Timestamp + Send + Sync + 'static,
 ) -> Result<layerlock_licensor::Config, EmbeddedError> {
     Ok(layerlock_licensor::Config {
@@ -234,7 +237,7 @@ fn licensor_config(
         roots: keys.trust.roots.clone(),
         service_certificates: keys.trust.certificates.clone(),
         operator_key: keys.operator.hash(),
-        store: Arc::new(records(dir, "licensor")?),
+        store,
         clock: layerlock_licensor::Clock::of(clock),
         randomness: layerlock_licensor::Randomness::system(),
         lifetimes: Lifetimes::default(),
@@ -245,6 +248,7 @@ fn vault_config(
     dir: &Path,
     settings: &Settings,
     keys: Keyring,
+    store: Arc<dyn Store>,
     link: GrpcLicensor,
     worker: WorkerCommand,
     clock: impl Fn() -> Timestamp + Send + Sync + 'static,
@@ -262,7 +266,7 @@ fn vault_config(
         delivery: keys.vault,
         kek: keys.kek,
         licensor: Arc::new(link),
-        store: Arc::new(records(dir, "vault")?),
+        store,
         directory: dir.join("vault-files"),
         worker,
         clock: layerlock_vault::Clock::new(clock),
@@ -272,12 +276,17 @@ fn vault_config(
 }
 
 /// Opens one service's records, and says what recovery did: as a warning if it mended anything.
-fn records(dir: &Path, name: &str) -> Result<JournalStore, layerlock_store::OpenError> {
+async fn records(dir: &Path, settings: &Settings, name: &str) -> Result<Arc<dyn Store>, EmbeddedError> {
+    if let RecordsAt::Postgres(address) = &settings.records {
+        let store = PostgresStore::open_alone(address, name).await?;
+        tracing::info!(service = name, "records open in the database");
+        return Ok(Arc::new(store));
+    }
     let (store, recovery) = JournalStore::open(&dir.join(name), Options::default())?;
     if recovery.is_uneventful() {
         tracing::info!(service = name, %recovery, "records open");
     } else {
         tracing::warn!(service = name, %recovery, "records open after a repair");
     }
-    Ok(store)
+    Ok(Arc::new(store))
 }

@@ -1,5 +1,6 @@
 //! `layerlock serve`'s settings: a TOML file, every field optional, unknown fields refused by name.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -18,6 +19,8 @@ pub struct Settings {
     pub vault: SocketAddr,
     /// Where metrics are served, for this machine or its monitoring alone.
     pub metrics: MetricsAt,
+    /// Where records are kept: `journal`, in the server's folder, or the address of a PostgreSQL database.
+    pub records: RecordsAt,
     /// Names and addresses clients reach this machine by; the first one goes into the connection file. Used
     /// when the TLS identity is first made.
     pub names: Vec<String>,
@@ -37,12 +40,44 @@ impl Default for Settings {
             licensor: ([127, 0, 0, 1], 7421).into(),
             vault: ([127, 0, 0, 1], 7422).into(),
             metrics: MetricsAt(Some(([127, 0, 0, 1], 7423).into())),
+            records: RecordsAt::Journal,
             names: vec!["localhost".into(), "127.0.0.1".into()],
             ledger: "layerlock.local/ledger".into(),
             upload_bytes: 512 * 1024 * 1024,
             slicing_threads: std::thread::available_parallelism()
                 .map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX)),
             slicing_jobs: 2,
+        }
+    }
+}
+
+/// Where records are kept.
+#[derive(Clone, PartialEq, Eq)]
+pub enum RecordsAt {
+    /// In the server's folder.
+    Journal,
+    /// In this PostgreSQL database. The address may hold a password, so errors and logs never show it.
+    Postgres(String),
+}
+
+impl fmt::Debug for RecordsAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Journal => "Journal",
+            Self::Postgres(_) => "Postgres",
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for RecordsAt {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        match text.split(':').next() {
+            Some("journal") if text == "journal" => Ok(Self::Journal),
+            Some("postgresql" | "postgres") => Ok(Self::Postgres(text)),
+            _ => Err(serde::de::Error::custom(
+                "`records` is neither `journal` nor an address that begins with `postgresql://`",
+            )),
         }
     }
 }
@@ -63,13 +98,19 @@ pub enum SettingsError {
     },
 }
 
+/// What is wrong and in which line, without the line itself, which may hold a password.
+fn in_line(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map(|span| text[..span.start].lines().count().max(1));
+    line.map_or_else(String::new, |line| format!("line {line}: ")) + error.message()
+}
+
 impl Settings {
     /// Reads the file; without one, the defaults.
     pub fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
         let Some(file) = file else { return Ok(Self::default()) };
         let malformed = |why: String| SettingsError::Malformed { file: file.display().to_string(), why };
         let text = String::from_utf8(files::read(file)?).map_err(|error| malformed(error.to_string()))?;
-        let settings: Self = toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        let settings: Self = toml::from_str(&text).map_err(|error| malformed(in_line(&text, &error)))?;
         if settings.names.is_empty() {
             return Err(malformed("`names` is empty: clients need one name to reach this machine by".into()));
         }
@@ -95,6 +136,22 @@ mod tests {
         assert_eq!(address, Some(SocketAddr::from(([127, 0, 0, 1], 9))));
         let error = metrics("metrics = \"nowhere\"").expect_err("no address").to_string();
         assert!(error.contains("`nowhere`") && error.contains("`off`"), "{error}");
+    }
+
+    #[test]
+    fn records_are_in_a_journal_or_a_database() {
+        let records = |text: &str| toml::from_str::<Settings>(text).map(|settings| settings.records);
+        assert_eq!(records("").expect("none said"), RecordsAt::Journal);
+        assert_eq!(records("records = \"journal\"").expect("said"), RecordsAt::Journal);
+        let address = "postgresql:///layerlock";
+        let postgres = records(&format!("records = \"{address}\"")).expect("an address");
+        assert_eq!(postgres, RecordsAt::Postgres(address.to_owned()));
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let file = dir.path().join("serve.toml");
+        std::fs::write(&file, "\nrecords = \"mysql://me:secret@host/\"\n").expect("writable");
+        let error = Settings::read(Some(&file)).expect_err("no such thing").to_string();
+        assert!(error.contains("line 2: `records` is neither"), "{error}");
+        assert!(!error.contains("secret"), "a password shows: {error}");
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! after it is durable, and nothing else in the project syncs records to a disk.
 //!
 //! [`JournalStore`] is the embedded default: an append-only journal is the truth, sled is the view that answers
-//! reads (`FORMAT.md`, `docs/decisions/0001-journal-is-the-truth.md`). [`MemoryStore`] is the same contract with
+//! reads (`FORMAT.md`, `docs/decisions/0001-journal-is-the-truth.md`). [`PostgresStore`] keeps the same contract for houses
+//! that outgrow one disk. [`MemoryStore`] is the same contract with
 //! faults to order, for the tests of whoever builds on it. [`blobs`] keeps the bytes that are too large for a record.
 //!
 //! Deliberately absent: what the bytes mean, encryption (values arrive sealed where they must be), clocks.
@@ -16,6 +17,7 @@ mod journal;
 mod key;
 mod lock;
 mod memory;
+mod postgres;
 
 pub use change::{Change, Commit, Expect, Record, Revision, Write};
 pub use contract::{CommitError, Listing, Page, PageToken, StopCause, Store, StoreError};
@@ -26,3 +28,4 @@ pub use journal::{
 pub use key::{Key, KeyError, Prefix};
 pub use lock::LockError;
 pub use memory::{Fault, MemoryStore};
+pub use postgres::{PostgresError, PostgresStore};

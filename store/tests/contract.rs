@@ -5,11 +5,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is the test failing")]
 
+mod cluster;
+
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use layerlock_store::{
-    Change, Commit, CommitError, Expect, JournalStore, Key, MemoryStore, Options, Page, PageToken, Prefix,
-    Revision, Store, StoreError,
+    Change, Commit, CommitError, Expect, JournalStore, Key, MemoryStore, Options, Page, PageToken,
+    PostgresStore, Prefix, Revision, Store, StoreError,
 };
 
 fn key(id: &str) -> Key {
@@ -266,11 +269,11 @@ struct Opened {
     _dir: Option<tempfile::TempDir>,
 }
 
-fn memory() -> Opened {
+async fn memory() -> Opened {
     Opened { store: Arc::new(MemoryStore::new()), _dir: None }
 }
 
-fn journal() -> Opened {
+async fn journal() -> Opened {
     let dir = tempfile::tempdir().expect("a temporary directory");
     // Small parts, so that the suite also runs across rotations and compactions.
     let options = Options { part_bytes: 2000, compact_after_bytes: 10_000, ..Options::default() };
@@ -279,14 +282,76 @@ fn journal() -> Opened {
     Opened { store: Arc::new(store), _dir: Some(dir) }
 }
 
+/// A space of its own for each test, in one database.
+async fn postgres() -> Opened {
+    static SPACES: AtomicU32 = AtomicU32::new(0);
+    let space = format!("space-{}", SPACES.fetch_add(1, Ordering::Relaxed));
+    let store = PostgresStore::open(&cluster::address(), &space).await.expect("a database of our own opens");
+    Opened { store: Arc::new(store), _dir: None }
+}
+
+#[tokio::test]
+async fn spaces_of_one_database_and_nodes_of_one_space() {
+    let open = |space: &'static str| async move {
+        PostgresStore::open(&cluster::address(), space).await.expect("it opens")
+    };
+    let (one, same, other) = (open("shared").await, open("shared").await, open("apart").await);
+    let written = one.commit(put("a", "1", Expect::Absent)).await.unwrap();
+    assert_eq!(value(&same, "a").await.as_deref(), Some("1"));
+    assert_eq!(value(&other, "a").await, None);
+    same.commit(put("a", "2", Expect::At(written))).await.unwrap();
+    assert_eq!(one.commit(put("a", "3", Expect::At(written))).await, conflict("a"));
+}
+
+#[tokio::test]
+async fn a_space_that_one_process_has_alone_is_refused_to_others_until_it_ends() {
+    let open = || async { PostgresStore::open_alone(&cluster::address(), "alone").await };
+    let first = open().await.expect("it is free");
+    first.commit(put("a", "1", Expect::Absent)).await.unwrap();
+    let refused = open().await.expect_err("it is taken").to_string();
+    assert!(refused.contains("alone") && refused.contains("in use"), "{refused}");
+    drop(first);
+    // The server learns from the closed connection that it is free again.
+    let again = async {
+        loop {
+            if let Ok(store) = open().await {
+                return store;
+            }
+        }
+    };
+    let again =
+        tokio::time::timeout(std::time::Duration::from_secs(30), again).await.expect("it is free again");
+    assert_eq!(value(&again, "a").await.as_deref(), Some("1"));
+}
+
+/// Nodes that race for one key, each with connections of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_nodes_exactly_one_wins_each_revision() {
+    let open = || async {
+        let store = PostgresStore::open(&cluster::address(), "raced").await.expect("it opens");
+        Arc::new(store) as Arc<dyn Store>
+    };
+    let nodes = [open().await, open().await];
+    nodes[0].commit(put("n", "0", Expect::Absent)).await.unwrap();
+    let writers: Vec<_> = (0..32).map(|at| tokio::spawn(add_one(nodes[at % 2].clone()))).collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(value(&*nodes[1], "n").await.as_deref(), Some("32"));
+}
+
 macro_rules! contract {
-    ($($promise:ident)*) => { contract! { @on memory $($promise)* } contract! { @on journal $($promise)* } };
+    ($($promise:ident)*) => {
+        contract! { @on memory $($promise)* }
+        contract! { @on journal $($promise)* }
+        contract! { @on postgres $($promise)* }
+    };
     (@on $implementation:ident $($promise:ident)*) => {
         mod $implementation {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $promise() {
-                    let opened = super::$implementation();
+                    let opened = super::$implementation().await;
                     super::$promise(opened.store.clone()).await;
                 }
             )*

@@ -19,8 +19,16 @@ pub struct Server {
 }
 
 impl Server {
+    /// A server of the usual settings on any free ports.
     pub fn start(dir: &Path) -> Self {
-        let settings = "licensor = \"127.0.0.1:0\"\nvault = \"127.0.0.1:0\"\nmetrics = \"127.0.0.1:0\"\n";
+        Self::start_with(dir, "")
+    }
+
+    /// A server of these settings beside.
+    pub fn start_with(dir: &Path, more: &str) -> Self {
+        let settings = "licensor = \"127.0.0.1:0\"\nvault = \"127.0.0.1:0\"\nmetrics = \"127.0.0.1:0\"\n"
+            .to_owned()
+            + more;
         fs::write(dir.join("serve.toml"), settings).expect("writable");
         let log = fs::File::create(dir.join("log")).expect("writable");
         let mut child = program(dir)
@@ -31,7 +39,12 @@ impl Server {
             .spawn()
             .expect("it starts");
         let lines = BufReader::new(child.stdout.as_mut().expect("piped")).lines();
-        assert!(lines.map_while(Result::ok).any(|line| line.starts_with("clients")), "the server is up");
+        let up = lines.map_while(Result::ok).any(|line| line.starts_with("clients"));
+        assert!(
+            up,
+            "the server does not come up: {}",
+            fs::read_to_string(dir.join("log")).unwrap_or_default()
+        );
         Self { child, dir: dir.to_owned() }
     }
 

@@ -1,0 +1,321 @@
+//! Records in PostgreSQL: the same contract, for houses that outgrow one machine's disk.
+//!
+//! A *space* is one service's records in a database that may hold several. Each commit locks the space's row of
+//! `layerlock_spaces` first, so commits of a space happen one after the other and its revisions have no gaps and no
+//! doubles; what a commit sees is what the one before it left. A read is one statement, so it sees commits whole.
+//! Durable is what PostgreSQL calls durable: a database that is set up to forget is refused when it is opened.
+//!
+//! Deliberately absent: retries. A commit that got no answer may have been stored, and only its caller knows how to ask.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow, PgSslMode};
+use sqlx::{Executor as _, PgConnection, PgPool, Postgres, Row as _, Transaction};
+use tokio::sync::Mutex;
+
+use crate::{
+    Change, Commit, CommitError, Key, Listing, Page, Prefix, Record, Revision, Store, StoreError, Write,
+};
+
+/// Connections a process holds at most.
+const CONNECTIONS: u32 = 16;
+
+/// Longest wait for a connection, and for a statement.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How a connection is set up, whatever the role's defaults are. A node that dies in the middle of a commit must not
+/// hold the space's row for longer than its successor waits.
+const SETUP: &str = "SET synchronous_commit = on; SET statement_timeout = '10s'; \
+                     SET idle_in_transaction_session_timeout = '5s'";
+
+/// The tables, made under a lock so that several nodes may open at once.
+const SCHEMA: &str = "
+    SELECT pg_advisory_xact_lock(7812449102);
+    CREATE TABLE IF NOT EXISTS layerlock_spaces (
+        space text PRIMARY KEY,
+        last bigint NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS layerlock_records (
+        space text NOT NULL,
+        key bytea NOT NULL,
+        value bytea NOT NULL,
+        revision bigint NOT NULL,
+        PRIMARY KEY (space, key)
+    );
+";
+
+/// All writes of a commit in one statement: its revision, what is gone, what is put.
+const WRITE: &str = "
+    WITH moved AS (UPDATE layerlock_spaces SET last = $2 WHERE space = $1),
+    gone AS (DELETE FROM layerlock_records WHERE space = $1 AND key = ANY($3))
+    INSERT INTO layerlock_records (space, key, value, revision)
+    SELECT $1, put.key, put.value, $2 FROM UNNEST($4::bytea[], $5::bytea[]) AS put(key, value)
+    ON CONFLICT (space, key) DO UPDATE SET value = excluded.value, revision = excluded.revision
+";
+
+/// Records of one space of a PostgreSQL database, shared by any number of processes.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: PgPool,
+    space: String,
+    /// Holds the space's claim, if this store has it alone, for as long as the connection lives.
+    _claim: Option<Mutex<PgConnection>>,
+}
+
+/// Why a database can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    /// Not an address of a database.
+    #[error(
+        "this is no PostgreSQL address ({0}): write it as postgresql://user@host/database?sslmode=verify-full"
+    )]
+    Address(String),
+    /// Records would cross a network that anybody on the way can read and change.
+    #[error(
+        "the database {host} is on another machine and its address does not say sslmode=verify-full: add it, and \
+         sslrootcert=FILE if its authority is your own"
+    )]
+    Unprotected {
+        /// The host.
+        host: String,
+    },
+    /// Another process has the space for itself.
+    #[error("the records of the {space} in this database are in use by another process: stop that one first")]
+    InUse {
+        /// The space.
+        space: String,
+    },
+    /// Nobody answers, or says no.
+    #[error("the database does not answer: {0}")]
+    Unavailable(String),
+    /// What was answered could be lost.
+    #[error("the database has `{setting}` off, so commits that were answered could be lost: switch it on")]
+    Forgetful {
+        /// The setting.
+        setting: &'static str,
+    },
+}
+
+impl PostgresStore {
+    /// Opens a space of the database at `address`, made if it is not there.
+    ///
+    /// # Errors
+    /// [`PostgresError`] says what is wrong with the address or the database.
+    pub async fn open(address: &str, space: &str) -> Result<Self, PostgresError> {
+        if !address.starts_with("postgresql://") && !address.starts_with("postgres://") {
+            return Err(PostgresError::Address("it begins with another word".to_owned()));
+        }
+        let options = PgConnectOptions::from_str(address);
+        let options = options.map_err(|error| PostgresError::Address(error.to_string()))?;
+        let host = options.get_host();
+        let near = options.get_socket().is_some() || is_near(host);
+        if !near && options.get_ssl_mode() as u8 != PgSslMode::VerifyFull as u8 {
+            return Err(PostgresError::Unprotected { host: host.to_owned() });
+        }
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(PATIENCE)
+            .after_connect(|connection, _| Box::pin(async move { connection.execute(SETUP).await.map(drop) }))
+            .connect_with(options.application_name("layerlock"));
+        let pool = pool.await.map_err(|error| PostgresError::Unavailable(words(&error)))?;
+        let store = Self { pool, space: space.to_owned(), _claim: None };
+        store.check_durability().await?;
+        store.make_tables().await.map_err(|error| PostgresError::Unavailable(words(&error)))?;
+        Ok(store)
+    }
+
+    /// Opens a space for one process alone, for a service that can't share its records with another one of its kind.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`], and [`PostgresError::InUse`].
+    pub async fn open_alone(address: &str, space: &str) -> Result<Self, PostgresError> {
+        let store = Self::open(address, space).await?;
+        let unavailable = |error: sqlx::Error| PostgresError::Unavailable(words(&error));
+        let mut claim = store.pool.acquire().await.map_err(unavailable)?.detach();
+        let query = sqlx::query("SELECT pg_try_advisory_lock(781244, hashtext($1))").bind(space);
+        let row = query.fetch_one(&mut claim).await.map_err(unavailable)?;
+        match row.get(0) {
+            true => Ok(Self { _claim: Some(Mutex::new(claim)), ..store }),
+            false => Err(PostgresError::InUse { space: space.to_owned() }),
+        }
+    }
+
+    async fn check_durability(&self) -> Result<(), PostgresError> {
+        for setting in ["fsync", "full_page_writes"] {
+            let query = sqlx::query("SELECT current_setting($1)").bind(setting);
+            let row = query.fetch_one(&self.pool).await;
+            let row = row.map_err(|error| PostgresError::Unavailable(words(&error)))?;
+            let value: String = row.get(0);
+            if value != "on" {
+                return Err(PostgresError::Forgetful { setting });
+            }
+        }
+        Ok(())
+    }
+
+    async fn make_tables(&self) -> Result<(), sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        transaction.execute(SCHEMA).await?;
+        let space = "INSERT INTO layerlock_spaces (space, last) VALUES ($1, 0) ON CONFLICT DO NOTHING";
+        sqlx::query(space).bind(&self.space).execute(&mut *transaction).await?;
+        transaction.commit().await
+    }
+
+    /// Takes the space's row; answers its newest revision.
+    async fn lock(&self, transaction: &mut Transaction<'_, Postgres>) -> Result<u64, sqlx::Error> {
+        let query = sqlx::query("SELECT last FROM layerlock_spaces WHERE space = $1 FOR UPDATE");
+        let row = query.bind(&self.space).fetch_one(&mut **transaction).await?;
+        Ok(row.get::<i64, _>(0) as u64)
+    }
+
+    /// Who last wrote the keys whose state the commit depends on.
+    async fn revisions(
+        &self,
+        transaction: &mut Transaction<'_, Postgres>,
+        writes: &[Write],
+    ) -> Result<Vec<(Vec<u8>, Revision)>, sqlx::Error> {
+        let expecting = writes.iter().filter(|write| write.expect != crate::Expect::Anything);
+        let keys: Vec<&[u8]> = expecting.map(|write| write.key.as_bytes()).collect();
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let query =
+            sqlx::query("SELECT key, revision FROM layerlock_records WHERE space = $1 AND key = ANY($2)");
+        let rows = query.bind(&self.space).bind(keys).fetch_all(&mut **transaction).await?;
+        Ok(rows.iter().map(|row| (row.get(0), Revision(row.get::<i64, _>(1) as u64))).collect())
+    }
+
+    async fn write(
+        &self,
+        transaction: &mut Transaction<'_, Postgres>,
+        revision: Revision,
+        commit: Commit,
+    ) -> Result<(), sqlx::Error> {
+        let (mut gone, mut keys, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for Write { key, change, .. } in commit.into_writes() {
+            match change {
+                Change::Put(value) => {
+                    keys.push(key.as_bytes().to_vec());
+                    values.push(value);
+                }
+                Change::Delete => gone.push(key.as_bytes().to_vec()),
+                Change::Keep => {}
+            }
+        }
+        let query = sqlx::query(WRITE).bind(&self.space).bind(revision.0 as i64);
+        query.bind(gone).bind(keys).bind(values).execute(&mut **transaction).await.map(drop)
+    }
+
+    async fn try_commit(&self, commit: Commit) -> Result<Result<Revision, Key>, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let last = self.lock(&mut transaction).await?;
+        let known = self.revisions(&mut transaction, commit.writes()).await?;
+        let current = |key: &Key| {
+            let found = known.iter().find(|(known, _)| known == key.as_bytes());
+            Ok::<_, std::convert::Infallible>(found.map(|(_, revision)| *revision))
+        };
+        let Ok(conflict) = commit.first_conflict(current);
+        if let Some(key) = conflict {
+            // Dropped without a commit, the transaction is undone.
+            return Ok(Err(key.clone()));
+        }
+        if !commit.changes_something() {
+            return Ok(Ok(Revision(last)));
+        }
+        let revision = Revision(last + 1);
+        self.write(&mut transaction, revision, commit).await?;
+        // If we crash here, nothing happened; if after, all of it did, whether or not the caller heard.
+        transaction.commit().await?;
+        Ok(Ok(revision))
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn load(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        let query =
+            sqlx::query("SELECT value, revision FROM layerlock_records WHERE space = $1 AND key = $2");
+        let row = query.bind(&self.space).bind(key.as_bytes()).fetch_optional(&self.pool).await;
+        Ok(row.map_err(|error| unavailable(&error))?.as_ref().map(|row| record(row, 0)))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Revision, CommitError> {
+        commit.admit()?;
+        match self.try_commit(commit).await.map_err(|error| unavailable(&error))? {
+            Ok(revision) => Ok(revision),
+            Err(key) => Err(CommitError::Conflict { key }),
+        }
+    }
+
+    async fn list(&self, prefix: &Prefix, page: Page) -> Result<Listing, StoreError> {
+        // A prefix ends with the mark of a part's end, 00 01: what it covers ends before 00 02.
+        let first = prefix.first_key();
+        let mut beyond = first.as_bytes().to_vec();
+        *beyond.last_mut().expect("a prefix has a table") += 1;
+        let after = page.start(prefix)?.map_or(first.as_bytes(), Key::as_bytes);
+        let limit = page.bounded_limit();
+        // The prefix itself is a key of no parts after it, and the first page begins with it.
+        let from = if page.after.is_some() { "key > $2" } else { "key >= $2" };
+        let query = format!(
+            "SELECT key, value, revision FROM layerlock_records \
+             WHERE space = $1 AND {from} AND key < $3 ORDER BY key LIMIT $4"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(query)).bind(&self.space).bind(after).bind(beyond);
+        let rows = query.bind(limit as i64 + 1).fetch_all(&self.pool).await;
+        let rows = rows.map_err(|error| unavailable(&error))?;
+        let records = rows.iter().map(|row| {
+            let key = Key::from_stored(row.get(0)).ok_or_else(|| StoreError::Unavailable {
+                detail: "the table layerlock_records holds a key no store of ours wrote".to_owned(),
+            })?;
+            Ok((key, record(row, 1)))
+        });
+        Ok(Listing::cut(records.collect::<Result<_, StoreError>>()?, limit))
+    }
+}
+
+fn record(row: &PgRow, at: usize) -> Record {
+    Record { value: row.get(at), revision: Revision(row.get::<i64, _>(at + 1) as u64) }
+}
+
+/// Whether what is sent there stays on this machine.
+fn is_near(host: &str) -> bool {
+    host == "localhost"
+        || host.starts_with('/')
+        || IpAddr::from_str(host).is_ok_and(|address| address.is_loopback())
+}
+
+fn unavailable(error: &sqlx::Error) -> StoreError {
+    tracing::warn!(error = %words(error), "the database did not do what it was asked");
+    StoreError::Unavailable { detail: words(error) }
+}
+
+/// What went wrong, without the values a database repeats in its details.
+fn words(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            format!("{} (SQLSTATE {code})", error.message())
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_on_another_machine_without_verified_tls_is_refused_by_host() {
+        for address in ["postgresql://a@db.example/layerlock", "postgresql://a@db.example/x?sslmode=require"]
+        {
+            let refused = PostgresStore::open(address, "vault").await.expect_err("anybody could read along");
+            assert!(refused.to_string().contains("db.example"), "{refused}");
+            assert!(matches!(refused, PostgresError::Unprotected { .. }));
+        }
+        let refused = PostgresStore::open("mysql://a@localhost/x", "vault").await.expect_err("no such thing");
+        assert!(matches!(refused, PostgresError::Address(_)), "{refused}");
+    }
+}
