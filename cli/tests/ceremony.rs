@@ -108,7 +108,7 @@ impl Table {
 
     /// A server on the folder `house`, up.
     fn serve(&self) -> Serving {
-        let anywhere = "licensor = \"127.0.0.1:0\"\nvault = \"127.0.0.1:0\"\n";
+        let anywhere = "licensor = \"127.0.0.1:0\"\nvault = \"127.0.0.1:0\"\nmetrics = \"off\"\n";
         fs::write(self.path().join("serve.toml"), anywhere).expect("writable");
         let mut child = Command::new(env!("CARGO_BIN_EXE_layerlock"))
             .args(["serve", "--data-dir", "house", "--config", "serve.toml"])
