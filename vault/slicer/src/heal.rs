@@ -2,11 +2,11 @@
 //! either way.
 //!
 //! The stage between `mesh` and `place`. Who mends what:
-//! - **here**: faces that are there twice; faces that collapsed to a line; corners a rounding apart ([`join`]); faces
-//!   and whole shells that look the wrong way ([`facing`]); an underside that is missing ([`foot`]); small holes and
-//!   the slits of T-junctions ([`holes`]);
+//! - **here**: faces that are there twice; faces that collapsed to a line; corners a rounding apart (`join`); faces
+//!   and whole shells that look the wrong way (`facing`); an underside that is missing (`foot`); small holes and
+//!   the slits of T-junctions (`holes`);
 //! - **`layers`, contour by contour**: holes that are left, closed along the cut; edges of three and more faces;
-//! - **`regions`**: shells that overlap or cross themselves, by winding. Those are counted per layer ([`overlaps`]).
+//! - **`regions`**: shells that overlap or cross themselves, by winding. Those are counted per layer (`overlaps`).
 //!
 //! It stands before the first layer, so a sound mesh costs one pass over its edges and one over its shells, side by
 //! side, and is not copied. An edge that has as many faces on the one side as on the other is sound here, however many
