@@ -103,6 +103,12 @@ impl Commit {
         &self.0
     }
 
+    /// The keys it puts or deletes.
+    pub(crate) fn changed_keys(&self) -> Vec<Key> {
+        let changed = self.0.iter().filter(|write| write.change != Change::Keep);
+        changed.map(|write| write.key.clone()).collect()
+    }
+
     pub(crate) fn into_writes(self) -> Vec<Write> {
         self.0
     }

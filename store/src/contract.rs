@@ -1,15 +1,17 @@
-//! The contract every store keeps: load one record, commit a set of writes, list by prefix.
+//! The contract every store keeps: load one record, commit a set of writes, list by prefix, hear what others changed,
+//! claim a record to work on.
 //!
 //! What holds for all of them: a commit is answered after it is durable; readers see only durable commits, whole;
 //! two commits that expect the same revision of a key never both succeed. The same tests (`tests/contract.rs`)
 //! run on every implementation.
 
 use std::io;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::{Commit, Key, KeyError, Prefix, Record, Revision};
+use crate::{Claim, Commit, Key, KeyError, Listener, Prefix, Record, Revision, Standing};
 
 /// Durable records with compare-and-swap.
 #[async_trait]
@@ -34,6 +36,29 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// As [`Store::load`], and [`StoreError::ForeignPageToken`].
     async fn list(&self, prefix: &Prefix, page: Page) -> Result<Listing, StoreError>;
+
+    /// What is committed from now on, by whatever process, this one included.
+    fn listen(&self) -> Listener;
+
+    /// Claims the record under `prefix` that was written longest ago among those nobody has a claim on; `None` when
+    /// there is none.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    async fn claim(&self, prefix: &Prefix, lease: Duration) -> Result<Option<Claim>, StoreError>;
+
+    /// Makes a claim last for `lease` from now.
+    ///
+    /// # Errors
+    /// As [`Store::load`]; the claim may stand or not then.
+    async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Standing, StoreError>;
+
+    /// Gives a claim up, so that the record is free at once if it still asks for work. Nothing happens when the claim
+    /// was lost.
+    ///
+    /// # Errors
+    /// As [`Store::load`]; the claim ends with its lease then.
+    async fn release(&self, claim: Claim) -> Result<(), StoreError>;
 }
 
 /// Which part of a listing is wanted.

@@ -12,14 +12,17 @@
 
 pub mod blobs;
 mod change;
+mod claim;
 mod contract;
 mod journal;
 mod key;
 mod lock;
 mod memory;
+mod news;
 mod postgres;
 
 pub use change::{Change, Commit, Expect, Record, Revision, Write};
+pub use claim::{Claim, Standing};
 pub use contract::{CommitError, Listing, Page, PageToken, StopCause, Store, StoreError};
 pub use journal::{
     Flaw, Hash, Head, JournalStore, OpenError, Options, Recovery, Sound, TornTail, ViewFault, ViewOutcome,
@@ -28,4 +31,5 @@ pub use journal::{
 pub use key::{Key, KeyError, Prefix};
 pub use lock::LockError;
 pub use memory::{Fault, MemoryStore};
+pub use news::{Listener, News};
 pub use postgres::{PostgresError, PostgresStore};

@@ -10,14 +10,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::claim::LocalClaims;
+use crate::news::{News, Teller};
 use crate::{
-    Change, Commit, CommitError, Key, Listing, Page, Prefix, Record, Revision, StopCause, Store, StoreError,
+    Change, Claim, Commit, CommitError, Key, Listener, Listing, Page, Prefix, Record, Revision, Standing,
+    StopCause, Store, StoreError,
 };
 
 /// Records in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
+    teller: Teller,
+    claims: LocalClaims,
 }
 
 /// What goes wrong with one commit.
@@ -54,7 +59,8 @@ impl MemoryStore {
     /// The records of another store, as they were read, with their revisions.
     pub fn of(records: BTreeMap<Key, Record>) -> MemoryStore {
         let last = records.values().map(|record| record.revision.0).max().unwrap_or(0);
-        MemoryStore { state: Mutex::new(State { records, last, ..State::default() }) }
+        let state = Mutex::new(State { records, last, ..State::default() });
+        MemoryStore { state, ..MemoryStore::default() }
     }
 
     /// The next commit without a fault of its own meets this one.
@@ -96,7 +102,11 @@ impl Store for MemoryStore {
             Fault::Delay(time) => tokio::time::sleep(time).await,
             Fault::FailAfter | Fault::None => {}
         }
+        let told = self.teller.keys_for_listeners(&commit);
         let outcome = self.state().apply(commit);
+        if let (Ok(revision), Some(keys)) = (&outcome, told) {
+            self.teller.tell(News::Changed { revision: *revision, keys });
+        }
         match fault {
             Fault::FailAfter => Err(unavailable()),
             _ => outcome,
@@ -114,6 +124,23 @@ impl Store for MemoryStore {
         let under = state.records.range((start, Bound::Unbounded)).take_while(|(key, _)| prefix.covers(key));
         let records = under.take(limit + 1).map(|(key, record)| (key.clone(), record.clone())).collect();
         Ok(Listing::cut(records, limit))
+    }
+
+    fn listen(&self) -> Listener {
+        self.teller.listen()
+    }
+
+    async fn claim(&self, prefix: &Prefix, lease: Duration) -> Result<Option<Claim>, StoreError> {
+        self.claims.take(self, prefix, lease).await
+    }
+
+    async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Standing, StoreError> {
+        Ok(self.claims.renew(claim, lease))
+    }
+
+    async fn release(&self, claim: Claim) -> Result<(), StoreError> {
+        self.claims.release(&claim);
+        Ok(())
     }
 }
 

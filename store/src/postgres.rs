@@ -5,19 +5,28 @@
 //! doubles; what a commit sees is what the one before it left. A read is one statement, so it sees commits whole.
 //! Durable is what PostgreSQL calls durable: a database that is set up to forget is refused when it is opened.
 //!
+//! What a commit changed is told by NOTIFY in its own transaction; claims are rows of a table of their own, taken with
+//! SKIP LOCKED, by the database's clock.
+//!
 //! Deliberately absent: retries. A commit that got no answer may have been stored, and only its caller knows how to ask.
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow, PgSslMode};
+use sqlx::postgres::types::PgInterval;
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgRow, PgSslMode};
 use sqlx::{Executor as _, PgConnection, PgPool, Postgres, Row as _, Transaction};
 use tokio::sync::Mutex;
+use tokio::task::AbortHandle;
 
+use crate::claim::Holder;
+use crate::news::{News, Teller};
 use crate::{
-    Change, Commit, CommitError, Key, Listing, Page, Prefix, Record, Revision, Store, StoreError, Write,
+    Change, Claim, Commit, CommitError, Key, Listener, Listing, Page, Prefix, Record, Revision, Standing,
+    Store, StoreError, Write,
 };
 
 /// Connections a process holds at most.
@@ -45,22 +54,66 @@ const SCHEMA: &str = "
         revision bigint NOT NULL,
         PRIMARY KEY (space, key)
     );
+    CREATE TABLE IF NOT EXISTS layerlock_claims (
+        space text NOT NULL,
+        key bytea NOT NULL,
+        holder bigint NOT NULL,
+        until timestamptz NOT NULL,
+        PRIMARY KEY (space, key)
+    );
+    CREATE SEQUENCE IF NOT EXISTS layerlock_holders;
 ";
 
-/// All writes of a commit in one statement: its revision, what is gone, what is put.
+/// All writes of a commit in one statement: its revision, what is told to listeners, what is gone, what is put.
 const WRITE: &str = "
-    WITH moved AS (UPDATE layerlock_spaces SET last = $2 WHERE space = $1),
+    WITH moved AS (UPDATE layerlock_spaces SET last = $2 WHERE space = $1 RETURNING pg_notify($6, $7)),
     gone AS (DELETE FROM layerlock_records WHERE space = $1 AND key = ANY($3))
     INSERT INTO layerlock_records (space, key, value, revision)
     SELECT $1, put.key, put.value, $2 FROM UNNEST($4::bytea[], $5::bytea[]) AS put(key, value)
     ON CONFLICT (space, key) DO UPDATE SET value = excluded.value, revision = excluded.revision
 ";
 
+/// The record written longest ago that nobody has a claim on, claimed. The first row says whether there was a record,
+/// its last column whether it was got: another node may have been faster in between.
+const CLAIM: &str = "
+    WITH next AS (
+        SELECT r.key, r.value, r.revision FROM layerlock_records r
+        LEFT JOIN layerlock_claims c ON c.space = r.space AND c.key = r.key
+        WHERE r.space = $1 AND r.key >= $2 AND r.key < $3 AND (c.key IS NULL OR c.until < clock_timestamp())
+        ORDER BY r.revision LIMIT 1
+        FOR UPDATE OF r SKIP LOCKED
+    ), taken AS (
+        INSERT INTO layerlock_claims AS c (space, key, holder, until)
+        SELECT $1, key, nextval('layerlock_holders'), clock_timestamp() + $4 FROM next
+        ON CONFLICT (space, key) DO UPDATE SET holder = excluded.holder, until = excluded.until
+        WHERE c.until < clock_timestamp()
+        RETURNING key, holder
+    )
+    SELECT next.key, next.value, next.revision, taken.holder FROM next LEFT JOIN taken USING (key)
+";
+
+const RENEW: &str = "
+    UPDATE layerlock_claims SET until = clock_timestamp() + $4
+    WHERE space = $1 AND key = $2 AND holder = $3 AND until > clock_timestamp()
+";
+
+/// What dead nodes left, long after anybody could renew it.
+const TIDY: &str =
+    "DELETE FROM layerlock_claims WHERE space = $1 AND until < clock_timestamp() - interval '1 hour'";
+
+/// Most bytes of a notification: PostgreSQL takes fewer than 8,000.
+const NOTE_BYTES: usize = 7_900;
+
+/// Pause before listening is tried again.
+const LISTEN_PAUSE: Duration = Duration::from_secs(1);
+
 /// Records of one space of a PostgreSQL database, shared by any number of processes.
 #[derive(Debug)]
 pub struct PostgresStore {
     pool: PgPool,
     space: String,
+    teller: Arc<Teller>,
+    listening: AbortHandle,
     /// Holds the space's claim, if this store has it alone, for as long as the connection lives.
     _claim: Option<Mutex<PgConnection>>,
 }
@@ -121,10 +174,14 @@ impl PostgresStore {
             .after_connect(|connection, _| Box::pin(async move { connection.execute(SETUP).await.map(drop) }))
             .connect_with(options.application_name("layerlock"));
         let pool = pool.await.map_err(|error| PostgresError::Unavailable(words(&error)))?;
-        let store = Self { pool, space: space.to_owned(), _claim: None };
-        store.check_durability().await?;
-        store.make_tables().await.map_err(|error| PostgresError::Unavailable(words(&error)))?;
-        Ok(store)
+        check_durability(&pool).await?;
+        let unavailable = |error| PostgresError::Unavailable(words(&error));
+        make_tables(&pool, space).await.map_err(unavailable)?;
+        let teller = Arc::new(Teller::default());
+        let listener = subscribe(&pool, space).await.map_err(unavailable)?;
+        let listening = tokio::spawn(hear(pool.clone(), space.to_owned(), listener, Arc::downgrade(&teller)));
+        let listening = listening.abort_handle();
+        Ok(Self { pool, space: space.to_owned(), teller, listening, _claim: None })
     }
 
     /// Opens a space for one process alone, for a service that can't share its records with another one of its kind.
@@ -132,36 +189,18 @@ impl PostgresStore {
     /// # Errors
     /// As [`PostgresStore::open`], and [`PostgresError::InUse`].
     pub async fn open_alone(address: &str, space: &str) -> Result<Self, PostgresError> {
-        let store = Self::open(address, space).await?;
+        let mut store = Self::open(address, space).await?;
         let unavailable = |error: sqlx::Error| PostgresError::Unavailable(words(&error));
         let mut claim = store.pool.acquire().await.map_err(unavailable)?.detach();
         let query = sqlx::query("SELECT pg_try_advisory_lock(781244, hashtext($1))").bind(space);
         let row = query.fetch_one(&mut claim).await.map_err(unavailable)?;
         match row.get(0) {
-            true => Ok(Self { _claim: Some(Mutex::new(claim)), ..store }),
+            true => {
+                store._claim = Some(Mutex::new(claim));
+                Ok(store)
+            }
             false => Err(PostgresError::InUse { space: space.to_owned() }),
         }
-    }
-
-    async fn check_durability(&self) -> Result<(), PostgresError> {
-        for setting in ["fsync", "full_page_writes"] {
-            let query = sqlx::query("SELECT current_setting($1)").bind(setting);
-            let row = query.fetch_one(&self.pool).await;
-            let row = row.map_err(|error| PostgresError::Unavailable(words(&error)))?;
-            let value: String = row.get(0);
-            if value != "on" {
-                return Err(PostgresError::Forgetful { setting });
-            }
-        }
-        Ok(())
-    }
-
-    async fn make_tables(&self) -> Result<(), sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        transaction.execute(SCHEMA).await?;
-        let space = "INSERT INTO layerlock_spaces (space, last) VALUES ($1, 0) ON CONFLICT DO NOTHING";
-        sqlx::query(space).bind(&self.space).execute(&mut *transaction).await?;
-        transaction.commit().await
     }
 
     /// Takes the space's row; answers its newest revision.
@@ -194,6 +233,7 @@ impl PostgresStore {
         revision: Revision,
         commit: Commit,
     ) -> Result<(), sqlx::Error> {
+        let note = write_note(revision, &commit.changed_keys());
         let (mut gone, mut keys, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for Write { key, change, .. } in commit.into_writes() {
             match change {
@@ -206,7 +246,8 @@ impl PostgresStore {
             }
         }
         let query = sqlx::query(WRITE).bind(&self.space).bind(revision.0 as i64);
-        query.bind(gone).bind(keys).bind(values).execute(&mut **transaction).await.map(drop)
+        let query = query.bind(gone).bind(keys).bind(values).bind(channel(&self.space)).bind(note);
+        query.execute(&mut **transaction).await.map(drop)
     }
 
     async fn try_commit(&self, commit: Commit) -> Result<Result<Revision, Key>, sqlx::Error> {
@@ -251,11 +292,8 @@ impl Store for PostgresStore {
     }
 
     async fn list(&self, prefix: &Prefix, page: Page) -> Result<Listing, StoreError> {
-        // A prefix ends with the mark of a part's end, 00 01: what it covers ends before 00 02.
-        let first = prefix.first_key();
-        let mut beyond = first.as_bytes().to_vec();
-        *beyond.last_mut().expect("a prefix has a table") += 1;
-        let after = page.start(prefix)?.map_or(first.as_bytes(), Key::as_bytes);
+        let (first, beyond) = range(prefix);
+        let after = page.start(prefix)?.map_or(&first[..], Key::as_bytes);
         let limit = page.bounded_limit();
         // The prefix itself is a key of no parts after it, and the first page begins with it.
         let from = if page.after.is_some() { "key > $2" } else { "key >= $2" };
@@ -266,14 +304,157 @@ impl Store for PostgresStore {
         let query = sqlx::query(sqlx::AssertSqlSafe(query)).bind(&self.space).bind(after).bind(beyond);
         let rows = query.bind(limit as i64 + 1).fetch_all(&self.pool).await;
         let rows = rows.map_err(|error| unavailable(&error))?;
-        let records = rows.iter().map(|row| {
-            let key = Key::from_stored(row.get(0)).ok_or_else(|| StoreError::Unavailable {
-                detail: "the table layerlock_records holds a key no store of ours wrote".to_owned(),
-            })?;
-            Ok((key, record(row, 1)))
-        });
+        let records = rows.iter().map(|row| Ok((key_of(row)?, record(row, 1))));
         Ok(Listing::cut(records.collect::<Result<_, StoreError>>()?, limit))
     }
+
+    fn listen(&self) -> Listener {
+        self.teller.listen()
+    }
+
+    async fn claim(&self, prefix: &Prefix, lease: Duration) -> Result<Option<Claim>, StoreError> {
+        let (first, beyond) = range(prefix);
+        loop {
+            let query = sqlx::query(CLAIM).bind(&self.space).bind(&first).bind(&beyond).bind(interval(lease));
+            let row = query.fetch_optional(&self.pool).await.map_err(|error| unavailable(&error))?;
+            let Some(row) = row else { return Ok(None) };
+            // Without a holder another node was faster: there may be more behind it.
+            if let Some(holder) = row.get(3) {
+                let (key, record) = (key_of(&row)?, record(&row, 1));
+                return Ok(Some(Claim { key, record, holder: Holder(holder) }));
+            }
+        }
+    }
+
+    async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Standing, StoreError> {
+        let query = sqlx::query(RENEW).bind(&self.space).bind(claim.key.as_bytes());
+        let query = query.bind(claim.holder.0).bind(interval(lease));
+        let done = query.execute(&self.pool).await.map_err(|error| unavailable(&error))?;
+        Ok(if done.rows_affected() == 1 { Standing::Held } else { Standing::Lost })
+    }
+
+    async fn release(&self, claim: Claim) -> Result<(), StoreError> {
+        let query = "DELETE FROM layerlock_claims WHERE space = $1 AND key = $2 AND holder = $3";
+        let query = sqlx::query(query).bind(&self.space).bind(claim.key.as_bytes()).bind(claim.holder.0);
+        query.execute(&self.pool).await.map(drop).map_err(|error| unavailable(&error))
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+fn interval(lease: Duration) -> PgInterval {
+    let microseconds = i64::try_from(lease.as_micros()).unwrap_or(i64::MAX);
+    PgInterval { months: 0, days: 0, microseconds }
+}
+
+fn key_of(row: &PgRow) -> Result<Key, StoreError> {
+    Key::from_stored(row.get(0)).ok_or_else(|| StoreError::Unavailable {
+        detail: "the table layerlock_records holds a key no store of ours wrote".to_owned(),
+    })
+}
+
+async fn check_durability(pool: &PgPool) -> Result<(), PostgresError> {
+    for setting in ["fsync", "full_page_writes"] {
+        let query = sqlx::query("SELECT current_setting($1)").bind(setting);
+        let row = query.fetch_one(pool).await;
+        let row = row.map_err(|error| PostgresError::Unavailable(words(&error)))?;
+        let value: String = row.get(0);
+        if value != "on" {
+            return Err(PostgresError::Forgetful { setting });
+        }
+    }
+    Ok(())
+}
+
+async fn make_tables(pool: &PgPool, space: &str) -> Result<(), sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    transaction.execute(SCHEMA).await?;
+    let row = "INSERT INTO layerlock_spaces (space, last) VALUES ($1, 0) ON CONFLICT DO NOTHING";
+    sqlx::query(row).bind(space).execute(&mut *transaction).await?;
+    sqlx::query(TIDY).bind(space).execute(&mut *transaction).await?;
+    transaction.commit().await
+}
+
+/// Where commits of a space are told.
+fn channel(space: &str) -> String {
+    format!("layerlock_{space}")
+}
+
+async fn subscribe(pool: &PgPool, space: &str) -> Result<PgListener, sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.ignore_pool_close_event(true);
+    listener.listen(&channel(space)).await?;
+    Ok(listener)
+}
+
+/// Passes on what the database tells, for as long as the store lives. What was told while the connection was away is
+/// lost, and the listeners hear that it is.
+async fn hear(pool: PgPool, space: String, first: PgListener, teller: Weak<Teller>) {
+    let mut listener = Some(first);
+    loop {
+        let heard = match &mut listener {
+            Some(listener) => listener.try_recv().await,
+            None => match subscribe(&pool, &space).await {
+                Ok(again) => {
+                    listener = Some(again);
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            },
+        };
+        let Some(teller) = teller.upgrade() else { return };
+        match heard {
+            Ok(Some(note)) => teller.tell(read_note(note.payload())),
+            Ok(None) => teller.tell(News::Missed),
+            Err(error) => {
+                tracing::warn!(error = %words(&error), "the database tells no news, listening again");
+                listener = None;
+                drop(teller);
+                tokio::time::sleep(LISTEN_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// A commit's news: its revision, then its keys in hexadecimal; no keys when they don't fit.
+fn write_note(revision: Revision, keys: &[Key]) -> String {
+    let mut note = revision.0.to_string();
+    for key in keys {
+        note.push(' ');
+        key.as_bytes().iter().for_each(|byte| note.push_str(&format!("{byte:02x}")));
+        if note.len() > NOTE_BYTES {
+            return revision.0.to_string();
+        }
+    }
+    note
+}
+
+fn read_note(note: &str) -> News {
+    let mut words = note.split(' ');
+    let revision = words.next().and_then(|word| word.parse().ok().map(Revision));
+    let keys: Option<Vec<Key>> = words.map(|word| Key::from_stored(&hexadecimal(word)?)).collect();
+    match (revision, keys) {
+        (Some(revision), Some(keys)) if !keys.is_empty() => News::Changed { revision, keys },
+        _ => News::Missed,
+    }
+}
+
+fn hexadecimal(word: &str) -> Option<Vec<u8>> {
+    let pairs = word.as_bytes().chunks(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+/// The keys a prefix covers, as bytes from which and before which.
+fn range(prefix: &Prefix) -> (Vec<u8>, Vec<u8>) {
+    // A prefix ends with the mark of a part's end, 00 01: what it covers ends before 00 02.
+    let first = prefix.first_key().as_bytes().to_vec();
+    let mut beyond = first.clone();
+    *beyond.last_mut().expect("a prefix has a table") += 1;
+    (first, beyond)
 }
 
 fn record(row: &PgRow, at: usize) -> Record {

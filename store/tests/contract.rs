@@ -9,10 +9,11 @@ mod cluster;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use layerlock_store::{
-    Change, Commit, CommitError, Expect, JournalStore, Key, MemoryStore, Options, Page, PageToken,
-    PostgresStore, Prefix, Revision, Store, StoreError,
+    Change, Commit, CommitError, Expect, JournalStore, Key, MemoryStore, News, Options, Page, PageToken,
+    PostgresStore, Prefix, Revision, Standing, Store, StoreError,
 };
 
 fn key(id: &str) -> Key {
@@ -319,8 +320,7 @@ async fn a_space_that_one_process_has_alone_is_refused_to_others_until_it_ends()
             }
         }
     };
-    let again =
-        tokio::time::timeout(std::time::Duration::from_secs(30), again).await.expect("it is free again");
+    let again = tokio::time::timeout(Duration::from_secs(30), again).await.expect("it is free again");
     assert_eq!(value(&again, "a").await.as_deref(), Some("1"));
 }
 
@@ -338,6 +338,112 @@ async fn of_two_nodes_exactly_one_wins_each_revision() {
         writer.await.unwrap();
     }
     assert_eq!(value(&*nodes[1], "n").await.as_deref(), Some("32"));
+}
+
+fn jobs() -> Prefix {
+    Prefix::new("job", &[]).expect("short")
+}
+
+const LEASE: Duration = Duration::from_secs(60);
+
+async fn a_commit_is_told_by_its_revision_and_the_keys_it_changed(store: Arc<dyn Store>) {
+    store.commit(put("kept", "1", Expect::Absent).put(key("gone"), "1", Expect::Absent)).await.unwrap();
+    let mut listener = store.listen();
+    let refused = store.commit(put("kept", "2", Expect::Absent)).await;
+    assert_eq!(refused, conflict("kept"));
+    let commit = put("new", "1", Expect::Absent)
+        .delete(key("gone"), Expect::Anything)
+        .check(key("kept"), Expect::Anything);
+    let revision = store.commit(commit).await.unwrap();
+    let heard = tokio::time::timeout(LEASE, listener.next()).await.expect("it is told");
+    assert_eq!(heard, Some(News::Changed { revision, keys: vec![key("new"), key("gone")] }));
+}
+
+async fn the_record_written_longest_ago_is_claimed_first(store: Arc<dyn Store>) {
+    for id in ["b", "c", "a"] {
+        store.commit(put(id, id, Expect::Absent)).await.unwrap();
+    }
+    let mut order = Vec::new();
+    while let Some(claim) = store.claim(&jobs(), LEASE).await.unwrap() {
+        assert_eq!(claim.record, store.load(&claim.key).await.unwrap().unwrap());
+        order.push(claim.key);
+    }
+    assert_eq!(order, [key("b"), key("c"), key("a")]);
+}
+
+async fn a_claim_reaches_into_no_other_table(store: Arc<dyn Store>) {
+    store.commit(put("a", "1", Expect::Absent)).await.unwrap();
+    let other = Prefix::new("jobs", &[]).unwrap();
+    assert_eq!(store.claim(&other, LEASE).await, Ok(None));
+    assert!(store.claim(&jobs(), LEASE).await.unwrap().is_some());
+}
+
+async fn a_released_record_is_free_and_a_deleted_one_is_not_there(store: Arc<dyn Store>) {
+    store.commit(put("a", "1", Expect::Absent)).await.unwrap();
+    let claim = store.claim(&jobs(), LEASE).await.unwrap().unwrap();
+    assert_eq!(store.claim(&jobs(), LEASE).await, Ok(None));
+    store.release(claim).await.unwrap();
+    let again = store.claim(&jobs(), LEASE).await.unwrap().expect("it is free");
+    store.commit(Commit::new().delete(key("a"), Expect::Anything)).await.unwrap();
+    store.release(again).await.unwrap();
+    assert_eq!(store.claim(&jobs(), LEASE).await, Ok(None));
+}
+
+async fn a_claim_that_ran_out_is_its_successors_alone(store: Arc<dyn Store>) {
+    store.commit(put("a", "1", Expect::Absent)).await.unwrap();
+    let lost = store.claim(&jobs(), Duration::from_millis(1)).await.unwrap().unwrap();
+    let successor = tokio::time::timeout(LEASE, async {
+        loop {
+            if let Some(claim) = store.claim(&jobs(), LEASE).await.unwrap() {
+                return claim;
+            }
+        }
+    });
+    let successor = successor.await.expect("a lease ends by itself");
+    assert_eq!(store.renew(&lost, LEASE).await, Ok(Standing::Lost));
+    store.release(lost).await.unwrap();
+    assert_eq!(store.claim(&jobs(), LEASE).await, Ok(None), "a late release freed its successor's claim");
+    assert_eq!(store.renew(&successor, LEASE).await, Ok(Standing::Held));
+}
+
+async fn of_many_workers_each_record_is_claimed_by_one(store: Arc<dyn Store>) {
+    for at in 0..24 {
+        store.commit(put(&format!("{at:02}"), "1", Expect::Absent)).await.unwrap();
+    }
+    let workers: Vec<_> = (0..8).map(|_| tokio::spawn(claim_all(store.clone()))).collect();
+    let mut claimed = Vec::new();
+    for worker in workers {
+        claimed.extend(worker.await.unwrap());
+    }
+    claimed.sort();
+    assert_eq!(claimed, (0..24).map(|at| key(&format!("{at:02}"))).collect::<Vec<_>>());
+}
+
+async fn claim_all(store: Arc<dyn Store>) -> Vec<Key> {
+    let mut claimed = Vec::new();
+    while let Some(claim) = store.claim(&jobs(), LEASE).await.unwrap() {
+        claimed.push(claim.key);
+    }
+    claimed
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_hear_each_other_and_never_claim_one_record_twice() {
+    let open = || async { PostgresStore::open(&cluster::address(), "nodes").await.expect("it opens") };
+    let (one, other) = (open().await, open().await);
+    let mut listener = other.listen();
+    let revision = one.commit(put("a", "1", Expect::Absent)).await.unwrap();
+    let heard = tokio::time::timeout(LEASE, listener.next()).await.expect("it is told");
+    assert_eq!(heard, Some(News::Changed { revision, keys: vec![key("a")] }));
+    assert!(one.claim(&jobs(), LEASE).await.unwrap().is_some());
+    assert_eq!(other.claim(&jobs(), LEASE).await, Ok(None));
+    let many = (0..40).fold(Commit::new(), |commit, at| {
+        let id = [&[at; 16][..], &[0; 100]].concat();
+        commit.put(Key::new("job", &[&id]).unwrap(), "1", Expect::Absent)
+    });
+    one.commit(many).await.unwrap();
+    let heard = tokio::time::timeout(LEASE, listener.next()).await.expect("it is told");
+    assert_eq!(heard, Some(News::Missed), "keys that fit no notification are told as missed");
 }
 
 macro_rules! contract {
@@ -381,4 +487,10 @@ contract! {
     of_64_writers_of_one_key_exactly_one_wins_each_revision
     no_listing_shows_half_a_commit
     an_answered_commit_is_seen_by_every_later_load
+    a_commit_is_told_by_its_revision_and_the_keys_it_changed
+    the_record_written_longest_ago_is_claimed_first
+    a_claim_reaches_into_no_other_table
+    a_released_record_is_free_and_a_deleted_one_is_not_there
+    a_claim_that_ran_out_is_its_successors_alone
+    of_many_workers_each_record_is_claimed_by_one
 }

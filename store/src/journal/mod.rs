@@ -30,12 +30,18 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::claim::LocalClaims;
 use crate::lock::DirLock;
-use crate::{Commit, CommitError, Key, Listing, Page, Prefix, Record, Revision, Store, StoreError};
+use crate::news::{News, Teller};
+use crate::{
+    Claim, Commit, CommitError, Key, Listener, Listing, Page, Prefix, Record, Revision, Standing, Store,
+    StoreError,
+};
 
 use disk::{DirDisk, Disk};
 use recover::recover;
@@ -53,6 +59,8 @@ pub struct JournalStore {
     /// `None` only while dropping: closing the channel ends the writer.
     requests: Option<mpsc::Sender<Request>>,
     writer: Option<JoinHandle<()>>,
+    teller: Teller,
+    claims: LocalClaims,
     /// Last, so that the directory is free only after the view is closed.
     _lock: DirLock,
 }
@@ -100,7 +108,9 @@ impl JournalStore {
         let spawned =
             std::thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run(receiver));
         let writer = Some(spawned.map_err(|source| OpenError::io(dir, source))?);
-        Ok((JournalStore { shared, requests: Some(requests), writer, _lock: lock }, report))
+        let (teller, claims) = (Teller::default(), LocalClaims::default());
+        let requests = Some(requests);
+        Ok((JournalStore { shared, requests, writer, teller, claims, _lock: lock }, report))
     }
 
     /// The newest published state: what a checkpoint elsewhere can pin, to notice an old copy put back.
@@ -137,13 +147,36 @@ impl Store for JournalStore {
     async fn commit(&self, commit: Commit) -> Result<Revision, CommitError> {
         commit.admit()?;
         let (reply, answer) = oneshot::channel();
+        let told = self.teller.keys_for_listeners(&commit);
         self.request(Request::Commit { commit, reply }).await?;
-        answer.await.unwrap_or_else(|_| Err(self.shared.stop.error().into()))
+        let revision = answer.await.unwrap_or_else(|_| Err(self.shared.stop.error().into()))?;
+        if let Some(keys) = told {
+            self.teller.tell(News::Changed { revision, keys });
+        }
+        Ok(revision)
     }
 
     async fn list(&self, prefix: &Prefix, page: Page) -> Result<Listing, StoreError> {
         self.shared.stop.check()?;
         self.shared.view.list(prefix, &page)
+    }
+
+    fn listen(&self) -> Listener {
+        self.teller.listen()
+    }
+
+    async fn claim(&self, prefix: &Prefix, lease: Duration) -> Result<Option<Claim>, StoreError> {
+        self.claims.take(self, prefix, lease).await
+    }
+
+    async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Standing, StoreError> {
+        self.shared.stop.check()?;
+        Ok(self.claims.renew(claim, lease))
+    }
+
+    async fn release(&self, claim: Claim) -> Result<(), StoreError> {
+        self.claims.release(&claim);
+        Ok(())
     }
 }
 
