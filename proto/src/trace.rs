@@ -93,16 +93,48 @@ pub fn within<F: Future>(trace: Trace, work: F) -> impl Future<Output = F::Outpu
     CURRENT.scope(trace, work)
 }
 
-/// Lets `work`, which is to run as a task of its own, stand where the running one does.
-pub fn inherited<F: Future>(work: F) -> impl Future<Output = F::Output> {
-    use tracing::Instrument as _;
-    let (trace, work) = (Trace::current(), work.in_current_span());
-    async move {
-        match trace {
-            Some(trace) => CURRENT.scope(trace, work).await,
-            None => work.await,
+/// Where a task stood: what others do for it later, in tasks of their own, can be made part of it.
+#[derive(Clone)]
+pub struct Heritage {
+    trace: Option<Trace>,
+    span: tracing::Span,
+}
+
+impl Heritage {
+    /// Where the running task stands.
+    pub fn here() -> Self {
+        Self { trace: Trace::current(), span: tracing::Span::current() }
+    }
+
+    /// Runs `work` there.
+    pub fn around<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
+        use tracing::Instrument as _;
+        let (trace, work) = (self.trace, work.instrument(self.span));
+        async move {
+            match trace {
+                Some(trace) => CURRENT.scope(trace, work).await,
+                None => work.await,
+            }
         }
     }
+}
+
+impl Default for Heritage {
+    /// Nowhere.
+    fn default() -> Self {
+        Self { trace: None, span: tracing::Span::none() }
+    }
+}
+
+impl fmt::Debug for Heritage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Heritage").field(&self.trace).finish()
+    }
+}
+
+/// Lets `work`, which is to run as a task of its own, stand where the running one does.
+pub fn inherited<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    Heritage::here().around(work)
 }
 
 /// Puts the step the caller stands in on what it asks of another service.

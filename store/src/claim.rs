@@ -94,6 +94,10 @@ impl LocalClaims {
         }
     }
 
+    pub(crate) fn forget(&self) {
+        self.held().claims.clear();
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.0.lock().expect("no code panics while it holds the claims")
     }

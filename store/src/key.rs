@@ -51,6 +51,11 @@ impl Key {
         decode(&self.0).skip(1).collect()
     }
 
+    /// Whether this is a key of `table`.
+    pub fn is_of(&self, table: &str) -> bool {
+        decode(&self.0).next().is_some_and(|name| name == table.as_bytes())
+    }
+
     /// A key as read back from where it was stored; `None` when it's over the bound.
     pub(crate) fn from_stored(bytes: &[u8]) -> Option<Key> {
         (bytes.len() <= Key::MAX_BYTES).then(|| Key(bytes.to_vec()))

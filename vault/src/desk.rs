@@ -1,13 +1,15 @@
-//! The desk: jobs that are not over, each behind one lock, stepped by events, durable before it shows.
+//! The desk: the jobs this process has at hand, each behind one lock, stepped by events, durable before it shows.
 //!
-//! `advance` is the only way a job changes: step (pure) → commit by compare-and-swap → publish → effects. If we
-//! crash before the commit, nothing happened; if after, recovery at the start does what the state asks for, by
-//! the same effects. Deliberately absent: what the effects do (`press`, `settle`, `session`).
+//! `advance` is the only way a job changes: step (pure) → commit by compare-and-swap → publish → effects. Other
+//! processes step the same jobs: a step that was decided on what is old news is decided again on what the store has.
+//! If we crash before the commit, nothing happened; if after, whoever works next does what the state asks for (`pull`).
+//! Deliberately absent: what the effects do (`press`, `settle`, `session`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use layerlock_store::Expect;
+use layerlock_proto::trace::Heritage;
+use layerlock_store::{CommitError, Expect, Revision};
 use layerlock_terms::ids::{DeviceId, JobId};
 use layerlock_terms::units::Millis;
 use tokio::sync::watch;
@@ -16,14 +18,16 @@ use tokio::task::AbortHandle;
 use crate::Vault;
 use crate::envelope::Envelope;
 use crate::job::{Effect, Event, Job, Step};
-use crate::records::Kept;
+use crate::records::{Kept, Work};
 use crate::refusal::Refusal;
 use crate::release::Window;
 
-/// All jobs that are not over.
+/// The jobs at hand.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
     jobs: Mutex<HashMap<JobId, Arc<Live>>>,
+    /// Counts what each kind of work was asked for here, so that whoever does it looks at once.
+    asked: [watch::Sender<u64>; Work::ALL.len()],
     /// Counts the changes of each device's jobs, so that its session looks again.
     changes: Mutex<HashMap<DeviceId, watch::Sender<u64>>>,
     /// Held while a job is looked for and, not found, made: one hold makes one job.
@@ -39,6 +43,8 @@ pub(crate) struct Live {
     view: watch::Sender<View>,
     envelope: Mutex<Option<Arc<Envelope>>>,
     pressing: Mutex<Option<AbortHandle>>,
+    /// Where whoever made its last step here stood: what is done for it belongs there.
+    heritage: Mutex<Heritage>,
 }
 
 /// What may be seen of a job.
@@ -92,12 +98,44 @@ impl Desk {
         }
     }
 
-    /// All jobs that are not over.
+    /// Wakes whenever this work is asked for.
+    pub(crate) fn asked(&self, work: Work) -> watch::Receiver<u64> {
+        self.asked[work as usize].subscribe()
+    }
+
+    /// Has whoever does this work look for it.
+    pub(crate) fn ask(&self, work: Work) {
+        self.asked[work as usize].send_modify(|count| *count += 1);
+    }
+
+    /// Whether this device has, or had a moment ago, its session here.
+    pub(crate) fn serves(&self, device: DeviceId) -> bool {
+        self.changes.lock().expect("no code panics while it holds the changes").contains_key(&device)
+    }
+
+    /// The devices whose session is here.
+    pub(crate) fn devices(&self) -> Vec<DeviceId> {
+        self.changes.lock().expect("no code panics while it holds the changes").keys().copied().collect()
+    }
+
+    /// The job of this id, if it is at hand.
+    pub(crate) fn find(&self, id: JobId) -> Option<Arc<Live>> {
+        self.jobs().get(&id).cloned()
+    }
+
+    /// Puts away what nobody here works on, waits for or watches; the records have it.
+    pub(crate) fn put_away(&self) {
+        let mut jobs = self.jobs();
+        jobs.retain(|_, live| Arc::strong_count(live) > 1);
+        metrics::gauge!("layerlock_jobs_open").set(jobs.len() as f64);
+    }
+
+    /// All jobs at hand.
     pub(crate) fn all(&self) -> Vec<Arc<Live>> {
         self.jobs().values().cloned().collect()
     }
 
-    /// The jobs of a device that are not over.
+    /// The jobs of a device at hand.
     pub(crate) fn of_device(&self, device: DeviceId) -> Vec<Arc<Live>> {
         let mut jobs: Vec<_> = self.jobs().values().filter(|live| live.device() == device).cloned().collect();
         jobs.sort_by_key(|live| live.id);
@@ -137,7 +175,13 @@ impl Live {
             view: watch::Sender::new(view),
             envelope: Mutex::default(),
             pressing: Mutex::default(),
+            heritage: Mutex::default(),
         })
+    }
+
+    /// Where whoever made its last step here stood.
+    pub(crate) fn heritage(&self) -> Heritage {
+        self.heritage.lock().expect("no code panics while it holds the heritage").clone()
     }
 
     /// What may be seen of it now.
@@ -193,31 +237,54 @@ impl Job {
 }
 
 impl Vault {
-    /// The job of this id, live or, when it is over, from its record.
+    /// The job of this id, at hand from now on unless it is over.
     ///
     /// # Errors
     /// When the store does not answer, or the record is damaged.
-    pub(crate) async fn find_job(&self, id: JobId) -> Result<Option<Arc<Live>>, Refusal> {
-        if let Some(live) = self.desk.jobs().get(&id) {
-            return Ok(Some(live.clone()));
+    pub(crate) async fn find_job(self: &Arc<Self>, id: JobId) -> Result<Option<Arc<Live>>, Refusal> {
+        if let Some(live) = self.desk.find(id) {
+            return Ok(Some(live));
         }
-        Ok(self.records.job(id, self.signers()).await?.map(Live::new))
+        let Some(kept) = self.records.job(id, self.signers()).await? else { return Ok(None) };
+        let live = self.desk.adopt(kept);
+        // A step that was made elsewhere while it was not at hand yet was told to nobody here.
+        self.refresh(&live).await?;
+        self.attach_envelope(&live).await;
+        Ok(Some(live))
     }
 
-    /// Takes a job up from its record at the start.
-    pub(crate) async fn take_up_job(&self, id: JobId) -> Result<Option<Arc<Live>>, Refusal> {
-        let kept = self.records.job(id, self.signers()).await?;
-        Ok(kept.map(|kept| self.desk.adopt(kept)))
+    /// Takes up the jobs of a device that has come.
+    pub(crate) async fn take_up_jobs_of(self: &Arc<Self>, device: DeviceId) -> Result<(), Refusal> {
+        for id in self.records.open_jobs_of(device).await? {
+            self.take_up(id).await;
+        }
+        Ok(())
+    }
+
+    /// Takes up a job; one whose record is damaged is left out and named, the rest is served (V4).
+    pub(crate) async fn take_up(self: &Arc<Self>, id: JobId) -> Option<Arc<Live>> {
+        match self.find_job(id).await {
+            Ok(live) => live,
+            Err(refusal) => {
+                tracing::error!(job = %id, %refusal, "a job is left out");
+                None
+            }
+        }
     }
 
     /// Keeps a job that is new. When it is there already, that one is the answer.
-    pub(crate) async fn open_job(&self, job: Job) -> Result<Arc<Live>, Refusal> {
+    pub(crate) async fn open_job(self: &Arc<Self>, job: Job) -> Result<Arc<Live>, Refusal> {
         let _opening = self.desk.opening.lock().await;
-        if let Some(live) = self.find_job(job.order().job()).await? {
+        let id = job.order().job();
+        if let Some(live) = self.find_job(id).await? {
             return Ok(live);
         }
-        let revision = self.records.keep_job(&job, Expect::Absent).await?;
-        Ok(self.desk.adopt(Kept { value: job, revision }))
+        match self.records.keep_job(None, &job, Expect::Absent).await {
+            Ok(revision) => Ok(self.desk.adopt(Kept { value: job, revision })),
+            // The same request at another process was faster.
+            Err(error @ CommitError::Conflict { .. }) => self.find_job(id).await?.ok_or(error.into()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Takes a job one step further: durable first, then visible, then the effects.
@@ -230,39 +297,94 @@ impl Vault {
         event: Event,
     ) -> Result<Advanced, Refusal> {
         let mut state = live.state.lock().await;
-        let Step { next, effects } = Job::clone(&state.value).step(event, self.clock.now())?;
-        let revision = self.records.keep_job(&next, Expect::At(state.revision)).await?;
-        // If we crash here, recovery finds the next state and does its effects.
+        let (next, effects, revision) = loop {
+            match self.try_step(&state, event.clone()).await {
+                Ok(stepped) => break stepped,
+                Err(refusal) if !self.reload(live, &mut state).await? => return Err(refusal),
+                Err(_) => {}
+            }
+        };
+        // If we crash here, whoever comes next finds the next state and does its effects.
         let before = state.value.state();
         let job = Arc::new(next);
         *state = Kept { value: job.clone(), revision };
         tracing::info!(job = %live.id, from = before, to = job.state(), "job");
         metrics::counter!("layerlock_jobs_total", "state" => job.state()).increment(1);
+        *live.heritage.lock().expect("no code panics while it holds the heritage") = Heritage::here();
         live.view.send_modify(|view| view.job = job.clone());
         if job.is_over() {
             self.desk.dismiss(live.id);
         }
-        let release =
-            effects.into_iter().fold(None, |release, effect| self.perform(live, effect).or(release));
+        let mut release = None;
+        for effect in effects {
+            release = self.perform(live, effect).await.or(release);
+        }
         self.desk.note_change(live.device());
         Ok(Advanced { job, release })
     }
 
-    /// Does what a state asks for; what only the device's session can do is handed back.
-    pub(crate) fn perform(self: &Arc<Self>, live: &Arc<Live>, effect: Effect) -> Option<(Window, u32)> {
+    async fn try_step(
+        &self,
+        state: &Kept<Arc<Job>>,
+        event: Event,
+    ) -> Result<(Job, Vec<Effect>, Revision), Refusal> {
+        let Step { next, effects } = Job::clone(&state.value).step(event, self.clock.now())?;
+        let kept = self.records.keep_job(Some(&state.value), &next, Expect::At(state.revision)).await;
+        Ok((next, effects, kept?))
+    }
+
+    /// Takes over what another process did to a job, if it did anything.
+    pub(crate) async fn refresh(&self, live: &Arc<Live>) -> Result<(), Refusal> {
+        let mut state = live.state.lock().await;
+        self.reload(live, &mut state).await.map(drop)
+    }
+
+    /// As [`Vault::refresh`], but only if this revision is news; a step that is being made here finds out by itself.
+    pub(crate) async fn refresh_to(&self, live: &Arc<Live>, revision: Revision) -> Result<(), Refusal> {
+        let Ok(mut state) = live.state.try_lock() else { return Ok(()) };
+        if state.revision >= revision {
+            return Ok(());
+        }
+        self.reload(live, &mut state).await.map(drop)
+    }
+
+    /// Whether the store has another state than the one at hand, which it then is.
+    async fn reload(&self, live: &Arc<Live>, state: &mut Kept<Arc<Job>>) -> Result<bool, Refusal> {
+        let Some(kept) = self.records.job(live.id, self.signers()).await? else { return Ok(false) };
+        if kept.revision == state.revision {
+            return Ok(false);
+        }
+        let job = Arc::new(kept.value);
+        tracing::debug!(job = %live.id, from = state.value.state(), to = job.state(), "another process");
+        *state = Kept { value: job.clone(), revision: kept.revision };
+        live.view.send_modify(|view| view.job = job.clone());
+        if Work::of(&job).is_none_or(|work| work == Work::Settle) && job.sealed().is_none() {
+            live.stop_pressing();
+            live.set_envelope(None);
+        }
+        if job.is_over() {
+            self.desk.dismiss(live.id);
+        }
+        self.desk.note_change(live.device());
+        Ok(true)
+    }
+
+    /// Does what a step asks for at once; what only the device's session can do is handed back, and what takes longer is
+    /// in the records for whoever is free.
+    async fn perform(self: &Arc<Self>, live: &Arc<Live>, effect: Effect) -> Option<(Window, u32)> {
         match effect {
-            Effect::Press => self.start_pressing(live),
+            Effect::Press => self.desk.ask(Work::Press),
+            Effect::Settle => self.desk.ask(Work::Settle),
             // Sessions look at every change.
             Effect::Offer => {}
             Effect::Release(window, layers) => return Some((window, layers)),
             Effect::StopPressing => live.stop_pressing(),
-            Effect::Settle => self.start_settling(live),
-            Effect::Discard => self.discard_envelope(live),
+            Effect::Discard => self.discard_envelope(live).await,
         }
         None
     }
 
-    fn discard_envelope(&self, live: &Arc<Live>) {
+    async fn discard_envelope(&self, live: &Arc<Live>) {
         live.set_envelope(None);
         // A failure costs space only: the next start sweeps what belongs to no running job.
         if let Err(error) = self.envelopes.discard(live.id) {

@@ -5,10 +5,8 @@
 //! finds the job it made and never makes another (D3).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use layerlock_proto::refusal::Reason;
-use layerlock_proto::trace::inherited;
 use layerlock_terms::license::Hold;
 use layerlock_terms::receipt::JobEvent;
 
@@ -36,9 +34,6 @@ fn repeats(request: &Request, order: &Order) -> Result<(), Refusal> {
                  order, or place a new hold";
     Err(Refusal::new(Reason::RequestIdReused, words))
 }
-
-/// Pause between two tries to reach the licensor about a job that a crash left unasked.
-const PAUSE: Duration = Duration::from_secs(5);
 
 impl Vault {
     /// Admits a job by its license and hold. Twice: the same job.
@@ -97,20 +92,15 @@ impl Vault {
         }
     }
 
-    /// Asks about a job a crash left unasked, until there is an answer or the hold is past its moment.
-    pub(crate) fn start_admitting(self: &Arc<Self>, live: &Arc<Live>) {
-        let (vault, live) = (self.clone(), live.clone());
-        tokio::spawn(inherited(async move {
-            while let Err(refusal) = vault.ask_licensor(&live).await {
-                tracing::warn!(job = %live.id, %refusal, "the licensor was not asked yet");
-                if vault.clock.now() >= live.view().job.order().hold().admit_by {
-                    let late = Refusal::new(Reason::HoldExpired, "the hold expired before it was admitted");
-                    if vault.advance(&live, Event::Refused(late)).await.is_ok() {
-                        return;
-                    }
-                }
-                tokio::time::sleep(PAUSE).await;
+    /// Asks about a job that whoever made it left unasked, and ends it once the hold is past its moment.
+    pub(crate) async fn admit_late(self: &Arc<Self>, live: &Arc<Live>) {
+        let Err(refusal) = self.ask_licensor(live).await else { return };
+        tracing::warn!(job = %live.id, %refusal, "the licensor was not asked yet");
+        if self.clock.now() >= live.view().job.order().hold().admit_by {
+            let late = Refusal::new(Reason::HoldExpired, "the hold expired before it was admitted");
+            if let Err(refusal) = self.advance(live, Event::Refused(late)).await {
+                tracing::warn!(job = %live.id, %refusal, "the end of its hold is not recorded");
             }
-        }));
+        }
     }
 }

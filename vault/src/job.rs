@@ -9,6 +9,7 @@
 
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::statement::Verified;
+use layerlock_seal::toolpath::header_hash;
 use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
 use layerlock_terms::receipt::{Event as Said, Extent, JobReport, Outcome, Receipt};
 use layerlock_terms::units::{Millis, Timestamp};
@@ -225,6 +226,7 @@ impl Job {
             (Self::Admitted(admitted), Event::Begun(header, secret)) => begin(admitted, header, secret),
             (Self::Slicing(slicing), Event::Begun(header, secret)) => begin(slicing.admitted, header, secret),
             (Self::Slicing(slicing), Event::Sealed(manifest, figures)) => {
+                slicing.check_header(&manifest)?;
                 Step::to(Self::Sealed(Sealed { slicing, manifest, figures }), [])
             }
             (Self::Sealed(sealed), Event::Delivered) => Step::to(Self::Delivering(Delivering { sealed }), []),
@@ -386,6 +388,17 @@ impl Job {
     /// RC-9 and its like for the events that are no receipts.
     fn out_of_place(&self) -> Refusal {
         Refusal::new(Reason::InvalidField, format!("this has no place in a job that is {}", self.state()))
+    }
+}
+
+impl Slicing {
+    /// Of two processes that press one job, the one that began last makes the envelope.
+    fn check_header(&self, manifest: &Manifest) -> Result<(), Refusal> {
+        if manifest.header == header_hash(self.header.statement()) {
+            Ok(())
+        } else {
+            Err(Refusal::new(Reason::InvalidField, "this envelope was begun anew by another process"))
+        }
     }
 }
 

@@ -28,8 +28,10 @@ mod intake;
 pub mod job;
 mod keys;
 pub mod licensor_link;
+mod news;
 mod open;
 mod press;
+mod pull;
 mod records;
 mod refusal;
 pub mod release;
@@ -94,12 +96,14 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Threads of a worker.
     pub threads: u16,
-    /// Jobs pressed at once; more wait.
+    /// Jobs pressed at once; more wait. None: other processes on the same records press.
     pub concurrent_jobs: u16,
     /// Uploads taken at once; more are refused as busy.
     pub concurrent_uploads: u16,
     /// Longest pause of a caller in the middle of something, and of a reader that takes nothing.
     pub stall: Millis,
+    /// How long after the end of a process another one takes over what it was at.
+    pub lease: Millis,
 }
 
 impl Default for Limits {
@@ -113,6 +117,7 @@ impl Default for Limits {
             concurrent_jobs: 2,
             concurrent_uploads: 4,
             stall: Millis(30_000),
+            lease: Millis(10_000),
         }
     }
 }
@@ -145,7 +150,6 @@ pub struct Vault {
     desk: Desk,
     sessions: Sessions,
     revocations: RevocationList,
-    presses: Semaphore,
     uploads: Semaphore,
 }
 

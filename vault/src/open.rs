@@ -1,8 +1,8 @@
 //! Opening a vault, and what a crash left: the same effects that the last step would have had.
 //!
-//! Order: trust → directories → worker probe → revocations → sweep of what belongs to no record → jobs. A job
-//! that was being pressed is pressed anew under another secret; a sealed one is offered again; a closed one is
-//! settled. A record that is damaged is left out and named, the rest is served (V4).
+//! Order: trust → directories → worker probe → revocations → sweep of what belongs to no record → work. A job that was
+//! being pressed is pressed anew under another secret, a closed one is settled, by whoever takes it up (`pull`); a sealed
+//! one is offered when its device comes. A record that is damaged is left out and named, the rest is served (V4).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,12 +11,11 @@ use std::time::Duration;
 use layerlock_proto::refusal::Reason;
 use layerlock_store::StoreError;
 use layerlock_store::blobs::{BlobDir, BlobError};
-use layerlock_terms::ids::JobId;
 use tokio::sync::Semaphore;
 
 use crate::desk::{Desk, Live};
 use crate::envelope::EnvelopeDir;
-use crate::job::{Effect, Job};
+use crate::job::Job;
 use crate::keys::{self, Keys, TrustError};
 use crate::records::Records;
 use crate::refusal::Refusal;
@@ -92,7 +91,6 @@ impl Vault {
             desk: Desk::default(),
             sessions: Default::default(),
             revocations: Default::default(),
-            presses: Semaphore::new(limits.concurrent_jobs.max(1).into()),
             uploads: Semaphore::new(limits.concurrent_uploads.max(1).into()),
         });
         vault.recover().await?;
@@ -102,11 +100,9 @@ impl Vault {
     async fn recover(self: &Arc<Self>) -> Result<(), OpenError> {
         self.recall_revocations().await?;
         intake::sweep(&self.blobs, &self.records.design_blobs().await?)?;
-        let ids = self.records.jobs().await?;
-        self.envelopes.sweep(&ids).map_err(Refusal::from)?;
-        for id in ids {
-            self.recover_job(id).await;
-        }
+        self.envelopes.sweep(&self.records.open_jobs().await?).map_err(Refusal::from)?;
+        self.start_following();
+        self.start_pulling();
         self.start_closing_overdue();
         Ok(())
     }
@@ -116,47 +112,32 @@ impl Vault {
         let vault = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(vault) = vault.upgrade() {
-                vault.close_overdue().await;
+                if let Err(refusal) = vault.close_overdue().await {
+                    tracing::warn!(%refusal, "what is overdue can't be listed");
+                }
                 drop(vault);
                 tokio::time::sleep(OVERDUE_PAUSE).await;
             }
         });
     }
 
-    async fn close_overdue(self: &Arc<Self>) {
-        let now = self.clock.now();
-        for live in self.desk.all() {
-            let job = live.view().job;
-            let waits = matches!(&*job, Job::Sealed(_) | Job::Delivering(_));
-            if waits && now >= job.order().hold().settle_by {
+    async fn close_overdue(self: &Arc<Self>) -> Result<(), Refusal> {
+        for id in self.records.overdue_jobs(self.clock.now()).await? {
+            if let Some(live) = self.take_up(id).await
+                && let Job::Sealed(_) | Job::Delivering(_) = &*live.view().job
+            {
                 let words = "its device did not print it before the hold's deadline: place a new one";
                 self.give_up(&live, Refusal::new(Reason::HoldExpired, words)).await;
             }
         }
+        Ok(())
     }
 
-    async fn recover_job(self: &Arc<Self>, id: JobId) {
-        match self.take_up_job(id).await {
-            Ok(Some(live)) => self.resume(&live),
-            Ok(None) => {}
-            Err(refusal) => tracing::error!(job = %id, %refusal, "a job is left out"),
+    /// Has the envelope of a sealed job at hand; a job whose envelope is lost is withdrawn.
+    pub(crate) async fn attach_envelope(self: &Arc<Self>, live: &Arc<Live>) {
+        if live.envelope().is_some() {
+            return;
         }
-    }
-
-    /// Does what a job's state asks for.
-    fn resume(self: &Arc<Self>, live: &Arc<Live>) {
-        let effect = match &*live.view().job {
-            // The licensor may or may not have answered: pressing asks nothing of it, so it is asked again.
-            Job::Requested(_) => return self.start_admitting(live),
-            Job::Admitted(_) | Job::Slicing(_) => Effect::Press,
-            Job::Sealed(_) | Job::Delivering(_) | Job::Printing(_) => return self.resume_delivery(live),
-            Job::Closed(_) => Effect::Settle,
-            Job::Settled(_) | Job::Refused(_) => Effect::Discard,
-        };
-        self.perform(live, effect);
-    }
-
-    fn resume_delivery(self: &Arc<Self>, live: &Arc<Live>) {
         if let Err(refusal) = self.reopen_envelope(live) {
             tracing::error!(job = %live.id, %refusal, "an envelope is lost");
             let (vault, live) = (self.clone(), live.clone());

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use layerlock_proto::refusal::Reason;
-use layerlock_proto::trace::inherited;
 use layerlock_seal::blob::{self, Opener, Part};
 use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
@@ -48,18 +47,11 @@ const QUEUE: usize = 4;
 struct Opened(Zeroizing<Vec<u8>>);
 
 impl Vault {
-    /// Presses a job in the background; what can't be pressed is withdrawn.
-    pub(crate) fn start_pressing(self: &Arc<Self>, live: &Arc<Live>) {
-        let (vault, pressed) = (self.clone(), live.clone());
-        let task = tokio::spawn(inherited(async move {
-            let slot = vault.presses.acquire().await.expect("the semaphore is never closed");
-            let outcome = vault.press(&pressed).await;
-            drop(slot);
-            if let Err(refusal) = outcome {
-                vault.give_up(&pressed, refusal).await;
-            }
-        }));
-        live.set_pressing(Some(task.abort_handle()));
+    /// Presses a job; what can't be pressed is withdrawn.
+    pub(crate) async fn press_or_give_up(self: &Arc<Self>, live: &Arc<Live>) {
+        if let Err(refusal) = self.press(live).await {
+            self.give_up(live, refusal).await;
+        }
     }
 
     async fn press(self: &Arc<Self>, live: &Arc<Live>) -> Result<(), Refusal> {
@@ -80,12 +72,11 @@ impl Vault {
     /// A job that can't be pressed ends by the vault's word: no key of it was ever released.
     pub(crate) async fn give_up(self: &Arc<Self>, live: &Arc<Live>, refusal: Refusal) {
         tracing::warn!(job = %live.id, reason = refusal.reason.as_str(), "pressing failed, withdrawing");
-        live.set_pressing(None);
         live.set_envelope(None);
         let report = self.report(live.view().job.order(), JobEvent::Withdrawn);
         let report = report.verify(self.vault_key()).expect("the vault signed it just now");
         if let Err(error) = self.advance(live, Event::Withdrawn(report, refusal)).await {
-            // The store is down or the job has ended otherwise; in the first case recovery presses it again.
+            // The store is down or the job has ended otherwise; in the first case it is pressed again.
             tracing::error!(job = %live.id, %error, "the withdrawal is not recorded");
         }
     }

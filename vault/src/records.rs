@@ -1,29 +1,36 @@
 //! What the vault keeps in its store, and the byte form of each record.
 //!
-//! Tables: `design` and `design-by-age` (sealed: a stolen store tells no names, V1), `job`, `device` (session
-//! counters), `offline` and `offline-job` (numbers of offline prints), `revocations`. Records are read distrustfully:
+//! Tables: `design` and `design-by-age` (sealed: a stolen store tells no names, V1), `job` with its rows in `open-job`,
+//! `work` and `due-job` (`index`), `device` (session counters), `offline` and `offline-job` (numbers of offline prints), `revocations`. Records are read distrustfully:
 //! a job's evidence is verified again and must be of the job it is kept under, so a record edited, swapped or spliced
 //! in what was signed is no record (V2, S1). A whole older record put back is not noticed. Large bytes are files
 //! (`envelope`, blobs), durable before the record that names them.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Duration;
 
 use layerlock_seal::keys::VerifyingKey;
 use layerlock_seal::statement::Statement;
 use layerlock_seal::trust::Anchors;
-use layerlock_store::{Commit, CommitError, Expect, Key, Listing, Page, Prefix, Revision, Store, StoreError};
+use layerlock_store::{
+    Claim, Commit, CommitError, Expect, Key, Listener, Listing, Page, Prefix, Revision, Standing, Store,
+    StoreError,
+};
 use layerlock_terms::ids::{DeviceId, JobId};
+use layerlock_terms::units::Timestamp;
 
 use crate::job::Job;
 use crate::refusal::Refusal;
 
 mod codec;
 mod design;
+mod index;
 
 #[cfg(test)]
 pub(crate) use codec::{emit_job, parse_job};
 pub(crate) use design::{Design, DesignName};
+pub(crate) use index::Work;
 
 /// The vault's records over any store.
 #[derive(Clone)]
@@ -62,25 +69,69 @@ impl Records {
         Ok(Some(Kept { value, revision: record.revision }))
     }
 
-    /// Every job's id, oldest key first.
-    pub(crate) async fn jobs(&self) -> Result<Vec<JobId>, StoreError> {
-        let prefix = Prefix::new("job", &[])?;
+    /// Every job that is not over.
+    pub(crate) async fn open_jobs(&self) -> Result<Vec<JobId>, StoreError> {
+        let rows = self.rows(&index::prefix(index::OPEN, &[])).await?;
+        Ok(rows.iter().filter_map(index::open_row).map(|(_, job)| job).collect())
+    }
+
+    /// The jobs of a device that are not over.
+    pub(crate) async fn open_jobs_of(&self, device: DeviceId) -> Result<Vec<JobId>, StoreError> {
+        let rows = self.rows(&index::prefix(index::OPEN, &[device.as_bytes()])).await?;
+        Ok(rows.iter().filter_map(index::open_row).map(|(_, job)| job).collect())
+    }
+
+    /// The jobs that wait for their device and whose hold has come to its deadline.
+    pub(crate) async fn overdue_jobs(&self, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
+        let page = Page::first(Page::MAX_LIMIT);
+        let listed = self.list(&index::prefix(index::DUE, &[]), page).await?;
+        let rows = listed.records.iter().filter_map(|(row, _)| index::due_row(row));
+        Ok(rows.take_while(|(at, _)| *at <= now).map(|(_, job)| job).collect())
+    }
+
+    async fn rows(&self, prefix: &Prefix) -> Result<Vec<Key>, StoreError> {
         let mut page = Page::first(Page::MAX_LIMIT);
-        let mut ids = Vec::new();
+        let mut rows = Vec::new();
         loop {
-            let listing = self.store.list(&prefix, page).await?;
-            ids.extend(listing.records.iter().filter_map(|(key, _)| sole_part(key)).map(JobId::from_bytes));
+            let listing = self.store.list(prefix, page).await?;
+            rows.extend(listing.records.into_iter().map(|(row, _)| row));
             match listing.next {
                 Some(token) => page = Page::after(token, Page::MAX_LIMIT),
-                None => return Ok(ids),
+                None => return Ok(rows),
             }
         }
     }
 
-    /// Keeps a job in place of what `expect` says.
-    pub(crate) async fn keep_job(&self, job: &Job, expect: Expect) -> Result<Revision, CommitError> {
-        let key = job_key(job.order().job());
-        self.commit_surely(key, codec::emit_job(job), expect).await
+    /// Keeps a job in place of what `expect` says, and its rows in place of those of `before`.
+    pub(crate) async fn keep_job(
+        &self,
+        before: Option<&Job>,
+        job: &Job,
+        expect: Expect,
+    ) -> Result<Revision, CommitError> {
+        let (key, value) = (job_key(job.order().job()), codec::emit_job(job));
+        let commit = Commit::new().put(key.clone(), value.clone(), expect);
+        self.commit_surely(index::step(commit, before, job), &key, &value).await
+    }
+
+    /// What is committed from now on, by any process.
+    pub(crate) fn listen(&self) -> Listener {
+        self.store.listen()
+    }
+
+    /// Claims a job that asks for this work, the one that has waited longest.
+    pub(crate) async fn claim(&self, work: Work, lease: Duration) -> Result<Option<Claim>, StoreError> {
+        self.store.claim(&work.prefix(), lease).await
+    }
+
+    /// Makes a claim last longer.
+    pub(crate) async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Standing, StoreError> {
+        self.store.renew(claim, lease).await
+    }
+
+    /// Gives a claim up.
+    pub(crate) async fn release(&self, claim: Claim) -> Result<(), StoreError> {
+        self.store.release(claim).await
     }
 
     /// The counter of a device's newest session; absent before its first.
@@ -97,7 +148,9 @@ impl Records {
         counter: u64,
         expect: Expect,
     ) -> Result<(), CommitError> {
-        self.commit_surely(device_key(device), counter.to_be_bytes().to_vec(), expect).await.map(drop)
+        let (key, value) = (device_key(device), counter.to_be_bytes().to_vec());
+        let commit = Commit::new().put(key.clone(), value.clone(), expect);
+        self.commit_surely(commit, &key, &value).await.map(drop)
     }
 
     /// The number of this offline print of a device, durable: given to this job alone, and again when asked again
@@ -134,21 +187,21 @@ impl Records {
 
     /// Keeps a newer revocation list of its licensor key.
     pub(crate) async fn keep_revocations(&self, list: &Statement) -> Result<(), CommitError> {
-        let key = key("revocations", &[list.signer().as_bytes()]);
-        self.commit_surely(key, list.emit(), Expect::Anything).await.map(drop)
+        let (key, value) = (key("revocations", &[list.signer().as_bytes()]), list.emit());
+        let commit = Commit::new().put(key.clone(), value.clone(), Expect::Anything);
+        self.commit_surely(commit, &key, &value).await.map(drop)
     }
 
     async fn list(&self, prefix: &Prefix, page: Page) -> Result<Listing, StoreError> {
         self.store.list(prefix, page).await
     }
 
-    /// Commits one record. A store that could not say whether it was stored is asked: if the record is the one
-    /// meant, it was. So an answer lost on the way never makes a step happen twice.
-    async fn commit_surely(&self, key: Key, value: Vec<u8>, expect: Expect) -> Result<Revision, CommitError> {
-        let commit = Commit::new().put(key.clone(), value.clone(), expect);
+    /// Commits. A store that could not say whether it was stored is asked: if `key` holds the value meant, it was, and
+    /// all of the commit with it. So an answer lost on the way never makes a step happen twice.
+    async fn commit_surely(&self, commit: Commit, key: &Key, value: &[u8]) -> Result<Revision, CommitError> {
         match self.store.commit(commit).await {
             Err(CommitError::Store(error @ StoreError::Unavailable { .. })) => {
-                match self.store.load(&key).await? {
+                match self.store.load(key).await? {
                     Some(record) if record.value == value => Ok(record.revision),
                     Some(_) | None => Err(error.into()),
                 }
@@ -156,6 +209,41 @@ impl Records {
             answer => answer,
         }
     }
+}
+
+/// What a changed key means to a vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Changed {
+    /// A job made a step.
+    Job(JobId),
+    /// A job of this device began or is over.
+    OpenJob(DeviceId, JobId),
+    /// A job began or ceased to ask for this.
+    Work(Work),
+    /// A device opened a session.
+    Device(DeviceId),
+}
+
+impl Changed {
+    /// What `key` means; nothing for a record nobody waits for.
+    pub(crate) fn of(key: &Key) -> Option<Self> {
+        if key.is_of("job") {
+            sole_part(key).map(JobId::from_bytes).map(Self::Job)
+        } else if key.is_of(index::OPEN) {
+            index::open_row(key).map(|(device, job)| Self::OpenJob(device, job))
+        } else if key.is_of(index::WORK) {
+            index::Work::of_row(key).map(|(work, _)| Self::Work(work))
+        } else if key.is_of("device") {
+            sole_part(key).map(DeviceId::from_bytes).map(Self::Device)
+        } else {
+            None
+        }
+    }
+}
+
+/// The job of a claim.
+pub(crate) fn claimed_job(claim: &Claim) -> Option<JobId> {
+    index::Work::of_row(&claim.key).map(|(_, job)| job)
 }
 
 fn sole_part(key: &Key) -> Option<[u8; 16]> {

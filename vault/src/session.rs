@@ -58,6 +58,20 @@ impl Sessions {
         fenced
     }
 
+    /// Whether this device has a seat.
+    pub(crate) fn seats(&self, device: DeviceId) -> bool {
+        self.seats.lock().expect("no code panics while it holds the seats").contains_key(&device)
+    }
+
+    /// Fences a session whose number is below this one: the device has opened another elsewhere.
+    pub(crate) fn fence_below(&self, device: DeviceId, newest: u64) {
+        let mut seats = self.seats.lock().expect("no code panics while it holds the seats");
+        if let Some(old) = seats.get(&device).map(|seat| seat.counter).filter(|old| *old < newest) {
+            tracing::warn!(%device, old, new = newest, "a newer session elsewhere fenced one still open");
+            seats.remove(&device);
+        }
+    }
+
     /// Leaves the seat, unless a newer session has it.
     pub(crate) fn leave(&self, device: DeviceId, counter: u64) {
         let mut seats = self.seats.lock().expect("no code panics while it holds the seats");

@@ -1,14 +1,13 @@
 //! Settlement, hop 12: a closed job's evidence goes to the licensor until it answers with the ledger's entry.
 //!
-//! The evidence is durable before the first try, so a crash at any line ends in the same entry: recovery starts
-//! the same task. The licensor gives the same answer twice, so trying again is always safe. A receipt goes out with
+//! The evidence is durable before the first try, so a crash at any line ends in the same entry: whoever claims the job
+//! next does the same. The licensor gives the same answer twice, so trying again is always safe. A receipt goes out with
 //! the vault's countersignature, which is made here and nowhere else: only of the receipt that closed the job,
 //! after which no key of it leaves.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use layerlock_proto::trace::inherited;
 use layerlock_proto::types::v1::LedgerEntry;
 use layerlock_seal::statement::Statement;
 use layerlock_seal::trust::Anchors;
@@ -22,22 +21,21 @@ use crate::desk::Live;
 use crate::job::{Closed, Ending, Event, Job};
 use crate::licensor_link::Evidence;
 
-/// Time to the second try; doubles up to [`LONGEST_PAUSE`].
+/// Time to the second try; doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Tries before the job is left to the next claim.
+const TRIES: u32 = 4;
 
 impl Vault {
-    /// Settles a closed job in the background, for as long as it takes.
-    pub(crate) fn start_settling(self: &Arc<Self>, live: &Arc<Live>) {
-        let (vault, live) = (self.clone(), live.clone());
-        tokio::spawn(inherited(async move {
-            let mut pause = FIRST_PAUSE;
-            while let Err(why) = vault.settle(&live).await {
-                tracing::warn!(job = %live.id, %why, "not settled yet, trying again");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-        }));
+    /// Tries to settle a closed job; what does not come about is tried again by whoever claims it next.
+    pub(crate) async fn settle_or_leave(self: &Arc<Self>, live: &Arc<Live>) {
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..TRIES {
+            let Err(why) = self.settle(live).await else { return };
+            tracing::warn!(job = %live.id, %why, "not settled yet, trying again");
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
     }
 
     async fn settle(self: &Arc<Self>, live: &Arc<Live>) -> Result<(), String> {

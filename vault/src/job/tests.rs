@@ -106,6 +106,10 @@ fn trust() -> Anchors {
 }
 
 fn header() -> Verified<EnvelopeHeader> {
+    header_of(NOW)
+}
+
+fn header_of(created: Timestamp) -> Verified<EnvelopeHeader> {
     let order = order();
     let header = EnvelopeHeader {
         job: order.job(),
@@ -115,7 +119,7 @@ fn header() -> Verified<EnvelopeHeader> {
         device: order.device(),
         machine: "prusa-mk3s".into(),
         profile: sha256(&order.profile().emit()),
-        created: NOW,
+        created,
         segment_limit: 100,
         epoch_layers: 4,
     };
@@ -200,6 +204,14 @@ fn the_straight_road_leads_from_requested_to_settled() {
     assert_eq!(after(to_printing()).state(), "printing");
     assert_eq!(after(to_closed()).state(), "closed");
     assert_eq!(after(to_settled()).state(), "settled");
+}
+
+#[test]
+fn an_envelope_that_was_begun_before_another_process_began_anew_seals_nothing() {
+    let begun_anew = header_of(Timestamp(NOW.0 + 1));
+    let job = after([to_slicing(), vec![Event::Begun(begun_anew, vec![2])]].concat());
+    let refusal = job.step(Event::Sealed(manifest(), Figures::default()), NOW).unwrap_err();
+    assert!(refusal.words.contains("begun anew"), "{refusal}");
 }
 
 #[test]

@@ -114,6 +114,8 @@ impl House {
 
     pub async fn try_open(&self) -> Result<Arc<Vault>, OpenError> {
         let clock = self.clock.clone();
+        // A process of its own has no claims when it starts.
+        self.store.forget_claims();
         Vault::open(Config {
             delivery: key(VAULT),
             certificate: service(Role::Vault, VAULT),

@@ -94,6 +94,7 @@ impl Session {
 
     async fn converse(&mut self, mut inbox: Streaming<wire::DeviceMessage>) -> Result<(), End> {
         let mut changes = self.vault.desk.changes(self.entered.device);
+        self.vault.take_up_jobs_of(self.entered.device).await?;
         loop {
             self.catch_up().await?;
             tokio::select! {

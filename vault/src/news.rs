@@ -1,0 +1,100 @@
+//! News of what other processes did to what is at hand here.
+//!
+//! Everything told is looked up in the records before anything is made of it, so news that is late, doubled or our own
+//! does no harm; news that was missed costs time only, until the next look at everything. Deliberately absent: news of
+//! designs and revocations. Nobody keeps those at hand.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use layerlock_store::{Key, Listener, News, Revision};
+use layerlock_terms::ids::DeviceId;
+
+use crate::Vault;
+use crate::records::{Changed, Work};
+use crate::refusal::Refusal;
+
+/// Pause between two roundings-up of what nobody needs at hand any more.
+const TIDY: Duration = Duration::from_secs(60);
+
+impl Vault {
+    /// Follows the news for as long as the vault lives.
+    pub(crate) fn start_following(self: &Arc<Self>) {
+        tokio::spawn(follow(Arc::downgrade(self), self.records.listen()));
+    }
+
+    async fn hear(self: &Arc<Self>, revision: Revision, key: &Key) -> Result<(), Refusal> {
+        match Changed::of(key) {
+            Some(Changed::Job(job)) => match self.desk.find(job) {
+                Some(live) => self.refresh_to(&live, revision).await,
+                None => Ok(()),
+            },
+            Some(Changed::OpenJob(device, job)) => {
+                if self.desk.serves(device) && self.take_up(job).await.is_some() {
+                    self.desk.note_change(device);
+                }
+                Ok(())
+            }
+            Some(Changed::Work(work)) => {
+                self.desk.ask(work);
+                Ok(())
+            }
+            Some(Changed::Device(device)) => self.fence_behind(device).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What is at hand may have changed without a word: looks at all of it.
+    async fn look_again(self: &Arc<Self>) -> Result<(), Refusal> {
+        Work::ALL.into_iter().for_each(|work| self.desk.ask(work));
+        for live in self.desk.all() {
+            self.refresh(&live).await?;
+        }
+        for device in self.desk.devices() {
+            self.fence_behind(device).await?;
+            self.take_up_jobs_of(device).await?;
+            self.desk.note_change(device);
+        }
+        Ok(())
+    }
+
+    /// Ends a session here if the device has opened a newer one anywhere.
+    async fn fence_behind(&self, device: DeviceId) -> Result<(), Refusal> {
+        if self.sessions.seats(device)
+            && let Some(newest) = self.records.counter(device).await?
+        {
+            self.sessions.fence_below(device, newest.value);
+        }
+        Ok(())
+    }
+}
+
+async fn follow(vault: Weak<Vault>, mut listener: Listener) {
+    let mut tidy = tokio::time::interval(TIDY);
+    loop {
+        let news = tokio::select! {
+            news = listener.next() => news,
+            _ = tidy.tick() => {
+                let Some(vault) = vault.upgrade() else { return };
+                vault.desk.put_away();
+                continue;
+            }
+        };
+        let (Some(vault), Some(news)) = (vault.upgrade(), news) else { return };
+        if let Err(refusal) = learn(&vault, news).await {
+            tracing::warn!(%refusal, "news could not be looked up");
+        }
+    }
+}
+
+async fn learn(vault: &Arc<Vault>, news: News) -> Result<(), Refusal> {
+    match news {
+        News::Missed => vault.look_again().await,
+        News::Changed { revision, keys } => {
+            for key in keys {
+                vault.hear(revision, &key).await?;
+            }
+            Ok(())
+        }
+    }
+}
