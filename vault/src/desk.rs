@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use layerlock_proto::trace::Heritage;
+use layerlock_seal::toolpath::header_hash;
 use layerlock_store::{CommitError, Expect, Revision};
 use layerlock_terms::ids::{DeviceId, JobId};
 use layerlock_terms::units::Millis;
@@ -16,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::Vault;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Found};
 use crate::job::{Effect, Event, Job, Step};
 use crate::records::{Kept, Work};
 use crate::refusal::Refusal;
@@ -249,7 +250,7 @@ impl Vault {
         let live = self.desk.adopt(kept);
         // A step that was made elsewhere while it was not at hand yet was told to nobody here.
         self.refresh(&live).await?;
-        self.attach_envelope(&live).await;
+        self.find_envelope(&live).await;
         Ok(Some(live))
     }
 
@@ -334,13 +335,17 @@ impl Vault {
     }
 
     /// Takes over what another process did to a job, if it did anything.
-    pub(crate) async fn refresh(&self, live: &Arc<Live>) -> Result<(), Refusal> {
+    pub(crate) async fn refresh(self: &Arc<Self>, live: &Arc<Live>) -> Result<(), Refusal> {
         let mut state = live.state.lock().await;
         self.reload(live, &mut state).await.map(drop)
     }
 
     /// As [`Vault::refresh`], but only if this revision is news; a step that is being made here finds out by itself.
-    pub(crate) async fn refresh_to(&self, live: &Arc<Live>, revision: Revision) -> Result<(), Refusal> {
+    pub(crate) async fn refresh_to(
+        self: &Arc<Self>,
+        live: &Arc<Live>,
+        revision: Revision,
+    ) -> Result<(), Refusal> {
         let Ok(mut state) = live.state.try_lock() else { return Ok(()) };
         if state.revision >= revision {
             return Ok(());
@@ -349,7 +354,7 @@ impl Vault {
     }
 
     /// Whether the store has another state than the one at hand, which it then is.
-    async fn reload(&self, live: &Arc<Live>, state: &mut Kept<Arc<Job>>) -> Result<bool, Refusal> {
+    async fn reload(self: &Arc<Self>, live: &Arc<Live>, state: &mut Kept<Arc<Job>>) -> Result<bool, Refusal> {
         let Some(kept) = self.records.job(live.id, self.signers()).await? else { return Ok(false) };
         if kept.revision == state.revision {
             return Ok(false);
@@ -358,13 +363,18 @@ impl Vault {
         tracing::debug!(job = %live.id, from = state.value.state(), to = job.state(), "another process");
         *state = Kept { value: job.clone(), revision: kept.revision };
         live.view.send_modify(|view| view.job = job.clone());
-        if Work::of(&job).is_none_or(|work| work == Work::Settle) && job.sealed().is_none() {
+        let header = job.slicing().map(|slicing| header_hash(slicing.header.statement()));
+        if header.is_none() {
             live.stop_pressing();
+        }
+        // One that was begun before is no envelope of this job any more.
+        if live.envelope().is_some_and(|envelope| header != Some(envelope.header())) {
             live.set_envelope(None);
         }
         if job.is_over() {
             self.desk.dismiss(live.id);
         }
+        self.find_envelope(live).await;
         self.desk.note_change(live.device());
         Ok(true)
     }
@@ -384,11 +394,29 @@ impl Vault {
         None
     }
 
+    /// Has the envelope of a job at hand, as far as it has come; a sealed job whose envelope is lost is withdrawn.
+    pub(crate) async fn find_envelope(self: &Arc<Self>, live: &Arc<Live>) {
+        match self.envelopes.find(&live.view().job, live.envelope()).await {
+            Ok(Found::Nothing) => {}
+            Ok(Found::Grown(progress)) => live.show(progress),
+            Ok(Found::Envelope(envelope, progress)) => {
+                live.set_envelope(Some(envelope));
+                live.show(progress);
+                self.desk.note_change(live.device());
+            }
+            Err(refusal) => {
+                tracing::error!(job = %live.id, %refusal, "an envelope is lost");
+                let (vault, live) = (self.clone(), live.clone());
+                tokio::spawn(async move { vault.give_up(&live, refusal).await });
+            }
+        }
+    }
+
     async fn discard_envelope(&self, live: &Arc<Live>) {
         live.set_envelope(None);
         // A failure costs space only: the next start sweeps what belongs to no running job.
-        if let Err(error) = self.envelopes.discard(live.id) {
-            tracing::warn!(job = %live.id, %error, "an envelope could not be removed");
+        if let Err(refusal) = self.envelopes.discard(live.id).await {
+            tracing::warn!(job = %live.id, %refusal, "an envelope could not be removed");
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use layerlock_proto::refusal::Reason;
@@ -14,7 +15,7 @@ use layerlock_seal::blob::{Part, Sealer, seal};
 use layerlock_seal::statement::{Statement, Verified};
 use layerlock_slicer::mesh::analysis::Analysis;
 use layerlock_store::CommitError;
-use layerlock_store::blobs::{BlobDir, BlobName, BlobWriter};
+use layerlock_store::blobs::{BlobName, BlobWriter, Blobs};
 use layerlock_terms::trust::DesignManifest;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -272,8 +273,8 @@ fn mismatch(words: &str) -> Refusal {
 }
 
 /// Removes blobs no design names: what a crash between blob and record left.
-pub(crate) fn sweep(blobs: &BlobDir, named: &[BlobName]) -> Result<(), Refusal> {
-    for name in blobs.names()? {
+pub(crate) fn sweep(blobs: &Blobs, named: &[BlobName], before: SystemTime) -> Result<(), Refusal> {
+    for name in blobs.names(before)? {
         if !named.contains(&name) {
             blobs.delete(&name)?;
         }

@@ -224,7 +224,12 @@ impl Job {
                 Step::to(Self::Refused(Refused { order: requested.order, refusal }), [])
             }
             (Self::Admitted(admitted), Event::Begun(header, secret)) => begin(admitted, header, secret),
-            (Self::Slicing(slicing), Event::Begun(header, secret)) => begin(slicing.admitted, header, secret),
+            // Under one header there is one secret, whatever the clocks of two processes say.
+            (Self::Slicing(slicing), Event::Begun(header, secret))
+                if header.statement() != slicing.header.statement() =>
+            {
+                begin(slicing.admitted, header, secret)
+            }
             (Self::Slicing(slicing), Event::Sealed(manifest, figures)) => {
                 slicing.check_header(&manifest)?;
                 Step::to(Self::Sealed(Sealed { slicing, manifest, figures }), [])

@@ -12,7 +12,7 @@ use layerlock_seal::keys::{KeyEncryptionKey, SigningKey, VerifyingKey};
 use layerlock_seal::statement::{Statement, Verified};
 use layerlock_seal::trust::{Anchors, Endorsement};
 use layerlock_store::Store;
-use layerlock_store::blobs::BlobDir;
+use layerlock_store::blobs::{Blobs, Objects};
 use layerlock_terms::trust::Role;
 use layerlock_terms::units::Millis;
 use layerlock_terms::wire::Noun;
@@ -47,7 +47,7 @@ pub use refusal::Refusal;
 pub use source::{Clock, Randomness};
 
 use desk::Desk;
-use envelope::EnvelopeDir;
+use envelope::Envelopes;
 use keys::Keys;
 use licensor_link::LicensorLink;
 use records::{Records, Signers};
@@ -71,8 +71,8 @@ pub struct Config {
     pub licensor: Arc<dyn LicensorLink>,
     /// Where records are kept.
     pub store: Arc<dyn Store>,
-    /// Where designs and envelopes are kept: directories of its own are made in it.
-    pub directory: PathBuf,
+    /// Where designs and envelopes are kept.
+    pub files: Files,
     /// How workers are started.
     pub worker: WorkerCommand,
     /// Tells the time.
@@ -81,6 +81,15 @@ pub struct Config {
     pub randomness: Randomness,
     /// What callers and workers may use.
     pub limits: Limits,
+}
+
+/// Where designs and envelopes are kept.
+#[derive(Debug, Clone)]
+pub enum Files {
+    /// In directories that are made in this one, for this process alone.
+    Directory(PathBuf),
+    /// In a store of objects, which every process on the same records shares.
+    Objects(Objects),
 }
 
 /// What callers and workers may use.
@@ -140,8 +149,8 @@ pub struct Vault {
     vault_key: VerifyingKey,
     licensor: Arc<dyn LicensorLink>,
     records: Records,
-    blobs: BlobDir,
-    envelopes: EnvelopeDir,
+    blobs: Blobs,
+    envelopes: Envelopes,
     worker: WorkerCommand,
     clock: Clock,
     randomness: Randomness,

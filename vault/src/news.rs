@@ -39,6 +39,12 @@ impl Vault {
                 self.desk.ask(work);
                 Ok(())
             }
+            Some(Changed::Envelope(job)) => {
+                if let Some(live) = self.desk.find(job) {
+                    self.find_envelope(&live).await;
+                }
+                Ok(())
+            }
             Some(Changed::Device(device)) => self.fence_behind(device).await,
             None => Ok(()),
         }

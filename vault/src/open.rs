@@ -6,24 +6,30 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use layerlock_proto::refusal::Reason;
 use layerlock_store::StoreError;
-use layerlock_store::blobs::{BlobDir, BlobError};
+use layerlock_store::blobs::{BlobDir, BlobError, Blobs};
+use layerlock_terms::units::{Millis, Timestamp};
 use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
-use crate::desk::{Desk, Live};
-use crate::envelope::EnvelopeDir;
+use crate::desk::Desk;
+use crate::envelope::{EnvelopeDir, EnvelopeObjects, Envelopes};
 use crate::job::Job;
 use crate::keys::{self, Keys, TrustError};
 use crate::records::Records;
 use crate::refusal::Refusal;
 use crate::worker::{self, WorkerError};
-use crate::{Config, Vault, intake};
+use crate::{Config, Files, Vault, intake};
 
 /// Pause between two looks for jobs past their deadline.
 const OVERDUE_PAUSE: Duration = Duration::from_secs(60);
+
+/// Pause between two sweeps of shared objects, and the age of what is left over.
+const SWEEP_PAUSE: Duration = Duration::from_secs(60 * 60);
+const LEFT_OVER: Millis = Millis(24 * 60 * 60 * 1000);
 
 /// Why a vault does not open.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +59,22 @@ pub enum OpenError {
     Recovery(#[from] Refusal),
 }
 
+fn open_files(files: Files, records: &Records) -> Result<(Blobs, Envelopes), OpenError> {
+    match files {
+        Files::Directory(directory) => {
+            let at = |dir: &str| directory.join(dir);
+            let blobs = BlobDir::open(&at("designs"))?;
+            let envelopes = EnvelopeDir::open(at("envelopes"))
+                .map_err(|source| OpenError::Directory { dir: at("envelopes"), source })?;
+            Ok((Blobs::Dir(blobs), Envelopes::Files(envelopes)))
+        }
+        Files::Objects(objects) => {
+            let envelopes = EnvelopeObjects::new(objects.clone(), records.clone());
+            Ok((Blobs::Objects(objects), Envelopes::Objects(envelopes)))
+        }
+    }
+}
+
 impl Vault {
     /// Opens a vault and takes up what it was at.
     ///
@@ -61,10 +83,8 @@ impl Vault {
     pub async fn open(config: Config) -> Result<Arc<Self>, OpenError> {
         let own = (&config.certificate, &config.delivery);
         let trust = keys::establish(&config.root, &config.licensor_certificates, own, config.clock.now())?;
-        let at = |dir: &str| config.directory.join(dir);
-        let blobs = BlobDir::open(&at("designs"))?;
-        let envelopes = EnvelopeDir::open(at("envelopes"))
-            .map_err(|source| OpenError::Directory { dir: at("envelopes"), source })?;
+        let records = Records::new(config.store);
+        let (blobs, envelopes) = open_files(config.files, &records)?;
         let limits = config.limits;
         let confinement = worker::probe(&config.worker, limits.worker_memory).await?;
         for guard in confinement.lacking() {
@@ -80,7 +100,7 @@ impl Vault {
             },
             trust,
             licensor: config.licensor,
-            records: Records::new(config.store),
+            records,
             blobs,
             envelopes,
             worker: config.worker,
@@ -99,12 +119,43 @@ impl Vault {
 
     async fn recover(self: &Arc<Self>) -> Result<(), OpenError> {
         self.recall_revocations().await?;
-        intake::sweep(&self.blobs, &self.records.design_blobs().await?)?;
-        self.envelopes.sweep(&self.records.open_jobs().await?).map_err(Refusal::from)?;
+        match &self.envelopes {
+            Envelopes::Files(dir) => {
+                self.sweep_blobs(self.clock.now()).await?;
+                dir.sweep(&self.records.open_jobs().await?).map_err(Refusal::from)?;
+            }
+            Envelopes::Objects(objects) => self.start_sweeping(objects.clone()),
+        }
         self.start_following();
         self.start_pulling();
         self.start_closing_overdue();
         Ok(())
+    }
+
+    /// Removes the blobs no design names that were written up to this moment: what a crash between blob and record left.
+    async fn sweep_blobs(&self, before: Timestamp) -> Result<(), Refusal> {
+        let named = self.records.design_blobs().await?;
+        let (blobs, before) = (self.blobs.clone(), UNIX_EPOCH + Duration::from_millis(before.0));
+        spawn_blocking(move || intake::sweep(&blobs, &named, before)).await.expect("sweeping does not panic")
+    }
+
+    /// Sweeps shared objects, for as long as the vault lives: only what is so old that no process is still writing it.
+    fn start_sweeping(self: &Arc<Self>, envelopes: EnvelopeObjects) {
+        let vault = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(vault) = vault.upgrade() {
+                let before = Timestamp(vault.clock.now().0.saturating_sub(LEFT_OVER.0));
+                let swept = async {
+                    vault.sweep_blobs(before).await?;
+                    envelopes.sweep(before).await
+                };
+                if let Err(refusal) = swept.await {
+                    tracing::warn!(%refusal, "what crashes left could not be swept");
+                }
+                drop(vault);
+                tokio::time::sleep(SWEEP_PAUSE).await;
+            }
+        });
     }
 
     /// Withdraws, for as long as the vault lives, what no device fetched before its hold's deadline.
@@ -131,17 +182,5 @@ impl Vault {
             }
         }
         Ok(())
-    }
-
-    /// Has the envelope of a sealed job at hand; a job whose envelope is lost is withdrawn.
-    pub(crate) async fn attach_envelope(self: &Arc<Self>, live: &Arc<Live>) {
-        if live.envelope().is_some() {
-            return;
-        }
-        if let Err(refusal) = self.reopen_envelope(live) {
-            tracing::error!(job = %live.id, %refusal, "an envelope is lost");
-            let (vault, live) = (self.clone(), live.clone());
-            tokio::spawn(async move { vault.give_up(&live, refusal).await });
-        }
     }
 }

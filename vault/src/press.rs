@@ -10,12 +10,13 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::blob::{self, Opener, Part};
 use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
-use layerlock_seal::toolpath::Sealer;
-use layerlock_store::blobs::{BlobDir, BlobName};
+use layerlock_seal::toolpath::{Sealer, header_hash};
+use layerlock_store::blobs::{BlobName, Blobs};
 use layerlock_terms::envelope::{EnvelopeHeader, SEGMENT_LIMIT};
 use layerlock_terms::receipt::{JobEvent, JobReport};
 use layerlock_terms::units::Millis;
@@ -26,7 +27,7 @@ use zeroize::Zeroizing;
 use crate::Vault;
 use crate::admit::{Order, Permit};
 use crate::desk::Live;
-use crate::envelope::Envelope;
+use crate::envelope::Flush;
 use crate::job::{Event, Job};
 use crate::records::{Design, DesignName};
 use crate::refusal::Refusal;
@@ -49,8 +50,26 @@ struct Opened(Zeroizing<Vec<u8>>);
 impl Vault {
     /// Presses a job; what can't be pressed is withdrawn.
     pub(crate) async fn press_or_give_up(self: &Arc<Self>, live: &Arc<Live>) {
-        if let Err(refusal) = self.press(live).await {
+        let Err(refusal) = self.press(live).await else { return };
+        // Another process took it over: its envelope is the job's now, and this one's end is no news.
+        if self.is_taken_over(live).await {
+            tracing::info!(job = %live.id, %refusal, "another process presses it");
+        } else {
             self.give_up(live, refusal).await;
+        }
+    }
+
+    async fn is_taken_over(self: &Arc<Self>, live: &Arc<Live>) -> bool {
+        let made = live.envelope().filter(|envelope| envelope.is_made_here());
+        // Not knowing is no reason to withdraw: a withdrawal could not be recorded either.
+        if self.refresh(live).await.is_err() {
+            return true;
+        }
+        let job = live.view().job;
+        match (&*job, made) {
+            (Job::Admitted(_), _) | (Job::Slicing(_), None) => false,
+            (Job::Slicing(slicing), Some(made)) => made.header() != header_hash(slicing.header.statement()),
+            _ => true,
         }
     }
 
@@ -69,16 +88,23 @@ impl Vault {
         Ok(())
     }
 
-    /// A job that can't be pressed ends by the vault's word: no key of it was ever released.
-    pub(crate) async fn give_up(self: &Arc<Self>, live: &Arc<Live>, refusal: Refusal) {
-        tracing::warn!(job = %live.id, reason = refusal.reason.as_str(), "pressing failed, withdrawing");
-        live.set_envelope(None);
-        let report = self.report(live.view().job.order(), JobEvent::Withdrawn);
-        let report = report.verify(self.vault_key()).expect("the vault signed it just now");
-        if let Err(error) = self.advance(live, Event::Withdrawn(report, refusal)).await {
-            // The store is down or the job has ended otherwise; in the first case it is pressed again.
-            tracing::error!(job = %live.id, %error, "the withdrawal is not recorded");
-        }
+    /// A job that can't be pressed ends by the vault's word: no key of it was ever released. Boxed, because a step may
+    /// find that an envelope is lost, which ends here again.
+    pub(crate) fn give_up<'a>(
+        self: &'a Arc<Self>,
+        live: &'a Arc<Live>,
+        refusal: Refusal,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            tracing::warn!(job = %live.id, reason = refusal.reason.as_str(), "pressing failed, withdrawing");
+            live.set_envelope(None);
+            let report = self.report(live.view().job.order(), JobEvent::Withdrawn);
+            let report = report.verify(self.vault_key()).expect("the vault signed it just now");
+            if let Err(error) = self.advance(live, Event::Withdrawn(report, refusal)).await {
+                // The store is down or the job has ended otherwise; in the first case it is pressed again.
+                tracing::error!(job = %live.id, %error, "the withdrawal is not recorded");
+            }
+        })
     }
 
     /// What the vault tells the licensor about a job.
@@ -97,7 +123,7 @@ impl Vault {
         let task = Task::Slice(order.profile().emit());
         let mut worker =
             Worker::start(&self.worker, self.limits.bounds(), task, design.manifest.length).await?;
-        let mut opened = self.open_design(&name, &design)?;
+        let mut opened = self.open_design(&name, &design).await?;
         while let Some(chunk) = opened.recv().await {
             worker.feed(&chunk?.0).await?;
         }
@@ -105,19 +131,23 @@ impl Vault {
     }
 
     /// The upload's bytes, chunk by chunk, each authentic; the last item says if it is whole.
-    fn open_design(
+    async fn open_design(
         &self,
         name: &DesignName,
         design: &Design,
     ) -> Result<mpsc::Receiver<Result<Opened, Refusal>>, Refusal> {
-        let mut reader = self.blobs.read(&design.upload)?;
-        let mut header = [0; blob::HEADER];
         let damaged = Refusal::new(
             Reason::Stopped,
             format!("{} is damaged in this vault: its seller must upload it again", name.design),
         );
-        reader.read_exact(&mut header).map_err(|_| damaged.clone())?;
-        let opener = blob::Header::parse(&header)
+        let (blobs, upload) = (self.blobs.clone(), design.upload.clone());
+        let begun = tokio::task::spawn_blocking(move || {
+            let (mut reader, mut header) = (blobs.read(&upload)?, [0; blob::HEADER]);
+            let read = reader.read_exact(&mut header);
+            Ok::<_, Refusal>((reader, read.map(|()| header)))
+        });
+        let (reader, header) = begun.await.expect("reading does not panic")?;
+        let opener = blob::Header::parse(&header.map_err(|_| damaged.clone())?)
             .and_then(|header| Opener::new(&self.keys.kek, &name.place(Part::Upload), &header))
             .map_err(|_| damaged.clone())?;
         let (out, chunks) = mpsc::channel(QUEUE);
@@ -153,9 +183,7 @@ impl Vault {
         let place = secret_place(order, sealer.header_hash());
         let secret = sealer.job_secret().seal(&self.keys.kek, &place, rng);
         let header = sealer.header().verify(self.vault_key()).expect("the vault signed it just now");
-        let (dir, job) = (self.envelopes.clone(), live.id);
-        let envelope = tokio::task::spawn_blocking(move || dir.create(job));
-        let envelope = Arc::new(envelope.await.expect("creating a file does not panic")?);
+        let envelope = Arc::new(self.envelopes.begin(live.id, sealer.header_hash()).await?);
         let advanced = self.advance(live, Event::Begun(header, secret)).await?;
         live.set_envelope(Some(envelope.clone()));
         self.desk.note_change(live.device());
@@ -170,6 +198,7 @@ impl Vault {
                 Answer::Piece(piece) => {
                     let sealed = tokio::task::spawn_blocking(move || line.take(&piece).map(|()| line));
                     line = sealed.await.expect("sealing does not panic")?;
+                    line.envelope().flush(&line.progress(), Flush::Due).await?;
                     live.show(line.progress());
                 }
                 Answer::Done => return Ok(line),
@@ -181,25 +210,13 @@ impl Vault {
     }
 
     async fn finish_envelope(self: &Arc<Self>, live: &Arc<Live>, line: Line) -> Result<(), Refusal> {
-        let (envelope, dir) = (line.envelope().clone(), self.envelopes.clone());
-        let synced = envelope.clone();
-        let sync = tokio::task::spawn_blocking(move || synced.sync(&dir));
-        sync.await.expect("syncing does not panic")?;
+        let envelope = line.envelope().clone();
+        self.envelopes.keep(&envelope, &line.progress()).await?;
         let (manifest, figures) = line.finish()?;
         let manifest = manifest.verify(self.vault_key()).expect("the vault signed it just now");
         // If we crash here, the envelope is whole but nobody's: recovery presses anew.
         self.advance(live, Event::Sealed(manifest, figures)).await?;
         envelope.end();
-        Ok(())
-    }
-
-    /// Opens the envelope of a sealed job after a restart.
-    pub(crate) fn reopen_envelope(&self, live: &Live) -> Result<(), Refusal> {
-        if let Some(sealed) = live.view().job.sealed() {
-            let manifest = &sealed.manifest;
-            let envelope = self.envelopes.open_whole(live.id, manifest.segments, manifest.sealed_bytes)?;
-            live.set_envelope(Some(Arc::<Envelope>::new(envelope)));
-        }
         Ok(())
     }
 }
@@ -236,7 +253,7 @@ impl Vault {
     /// A design's picture, opened for its seller.
     pub(crate) async fn open_picture(&self, design: &Design) -> Result<Vec<u8>, Refusal> {
         let name = DesignName::of(&design.manifest);
-        let (blobs, picture): (BlobDir, BlobName) = (self.blobs.clone(), design.picture.clone());
+        let (blobs, picture): (Blobs, BlobName) = (self.blobs.clone(), design.picture.clone());
         let read = move || {
             let mut sealed = Vec::new();
             blobs.read(&picture)?.read_to_end(&mut sealed)?;

@@ -1,7 +1,7 @@
 //! What the vault keeps in its store, and the byte form of each record.
 //!
 //! Tables: `design` and `design-by-age` (sealed: a stolen store tells no names, V1), `job` with its rows in `open-job`,
-//! `work` and `due-job` (`index`), `device` (session counters), `offline` and `offline-job` (numbers of offline prints), `revocations`. Records are read distrustfully:
+//! `work` and `due-job` (`index`), `envelope` (`made`), `device` (session counters), `offline` and `offline-job` (numbers of offline prints), `revocations`. Records are read distrustfully:
 //! a job's evidence is verified again and must be of the job it is kept under, so a record edited, swapped or spliced
 //! in what was signed is no record (V2, S1). A whole older record put back is not noticed. Large bytes are files
 //! (`envelope`, blobs), durable before the record that names them.
@@ -26,16 +26,24 @@ use crate::refusal::Refusal;
 mod codec;
 mod design;
 mod index;
+mod made;
 
 #[cfg(test)]
 pub(crate) use codec::{emit_job, parse_job};
 pub(crate) use design::{Design, DesignName};
 pub(crate) use index::Work;
+pub(crate) use made::{Made, Run};
 
 /// The vault's records over any store.
 #[derive(Clone)]
 pub(crate) struct Records {
     store: Arc<dyn Store>,
+}
+
+impl std::fmt::Debug for Records {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Records")
+    }
 }
 
 /// Whose signatures a record's evidence must carry.
@@ -220,6 +228,8 @@ pub(crate) enum Changed {
     OpenJob(DeviceId, JobId),
     /// A job began or ceased to ask for this.
     Work(Work),
+    /// An envelope of this job has grown, or is gone.
+    Envelope(JobId),
     /// A device opened a session.
     Device(DeviceId),
 }
@@ -233,6 +243,9 @@ impl Changed {
             index::open_row(key).map(|(device, job)| Self::OpenJob(device, job))
         } else if key.is_of(index::WORK) {
             index::Work::of_row(key).map(|(work, _)| Self::Work(work))
+        } else if key.is_of(made::TABLE) {
+            let job = key.parts().into_iter().next()?.try_into().ok()?;
+            Some(Self::Envelope(JobId::from_bytes(job)))
         } else if key.is_of("device") {
             sole_part(key).map(DeviceId::from_bytes).map(Self::Device)
         } else {

@@ -91,9 +91,12 @@ impl From<CommitError> for Refusal {
 
 impl From<BlobError> for Refusal {
     fn from(error: BlobError) -> Self {
-        tracing::error!(%error, "the blob directory refused");
+        tracing::error!(%error, "a blob could not be had or kept");
         match error {
             BlobError::Full { .. } => disk_full(),
+            BlobError::Remote { .. } => {
+                Self::new(Reason::Stopped, "the vault's files can't be reached: try again later")
+            }
             _ => Self::new(Reason::Stopped, "the vault's disk does not answer: try again later"),
         }
     }

@@ -19,7 +19,7 @@ use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
 use layerlock_seal::trust::Endorsement;
 use layerlock_slicer::mesh::{Mesh, to_binary_stl};
-use layerlock_store::MemoryStore;
+use layerlock_store::{MemoryStore, Store};
 use layerlock_terms::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
 use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License, Release, Terms};
 use layerlock_terms::receipt::{
@@ -32,7 +32,7 @@ use layerlock_terms::trust::{
 use layerlock_terms::units::{Millis, Percent, Timestamp};
 use layerlock_vault::licensor_link::{Evidence, LicensorLink, LinkError};
 use layerlock_vault::worker::WorkerCommand;
-use layerlock_vault::{Clock, Config, Limits, OpenError, Randomness, Refusal, Vault, caller};
+use layerlock_vault::{Clock, Config, Files, Limits, OpenError, Randomness, Refusal, Vault, caller};
 use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
 use tonic::{Request, Status};
@@ -49,6 +49,8 @@ pub struct House {
     pub licensor: Arc<Licensor>,
     pub store: Arc<MemoryStore>,
     pub dir: tempfile::TempDir,
+    /// Files that are not in the directory.
+    pub files: Option<Files>,
     pub clock: Arc<AtomicU64>,
     pub limits: Limits,
     pub worker: WorkerCommand,
@@ -97,6 +99,7 @@ impl House {
             licensor: Arc::new(Licensor::new(clock.clone())),
             store: Arc::new(MemoryStore::new()),
             dir: tempfile::tempdir().unwrap(),
+            files: None,
             clock,
             limits: Limits { stall: Millis(20_000), ..Limits::default() },
             worker: WorkerCommand {
@@ -113,9 +116,14 @@ impl House {
     }
 
     pub async fn try_open(&self) -> Result<Arc<Vault>, OpenError> {
-        let clock = self.clock.clone();
         // A process of its own has no claims when it starts.
         self.store.forget_claims();
+        self.open_on(self.store.clone(), self.limits).await
+    }
+
+    /// One of several vaults, on its own way to what they share.
+    pub async fn open_on(&self, store: Arc<dyn Store>, limits: Limits) -> Result<Arc<Vault>, OpenError> {
+        let clock = self.clock.clone();
         Vault::open(Config {
             delivery: key(VAULT),
             certificate: service(Role::Vault, VAULT),
@@ -123,12 +131,12 @@ impl House {
             root: self.root(),
             licensor_certificates: self.licensors.iter().map(|key| service(Role::Licensor, *key)).collect(),
             licensor: self.licensor.clone(),
-            store: self.store.clone(),
-            directory: self.dir.path().to_owned(),
+            store,
+            files: self.files.clone().unwrap_or_else(|| Files::Directory(self.dir.path().to_owned())),
             worker: self.worker.clone(),
             clock: Clock::new(move || Timestamp(clock.load(Ordering::SeqCst))),
             randomness: Randomness::system(),
-            limits: self.limits,
+            limits,
         })
         .await
     }

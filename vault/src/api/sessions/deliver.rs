@@ -33,8 +33,8 @@ pub(super) async fn deliver(
             Ok(Next::End) => return hand_manifest(&vault, &live, &outbox).await,
             // A new offer, or the end of the job, tells the device.
             Ok(Next::Abandoned) => return Ok(()),
-            Err(error) => {
-                tracing::error!(job = %live.id, %error, "a segment can't be read");
+            Err(refusal) => {
+                tracing::error!(job = %live.id, %refusal, "a segment can't be read");
                 return Ok(());
             }
         }

@@ -243,8 +243,12 @@ impl Known {
     /// Offers the job once per envelope: one that was begun anew is another envelope.
     async fn offer(&mut self, outbox: &Outbox) -> Result<(), Gone> {
         let job = self.live.view().job;
-        let (Some(slicing), Some(_)) = (job.slicing(), self.live.envelope()) else { return Ok(()) };
+        let (Some(slicing), Some(envelope)) = (job.slicing(), self.live.envelope()) else { return Ok(()) };
         let header = slicing.header.statement();
+        // Begun anew, and the new envelope is not here yet: its coming is a change too.
+        if envelope.header() != header_hash(header) {
+            return Ok(());
+        }
         if self.offered == Some(header.digest()) {
             return Ok(());
         }
