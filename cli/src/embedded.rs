@@ -1,7 +1,8 @@
-//! The embedded house: licensor and vault in one process, on records and files in one folder.
+//! The embedded house: licensor, vault and worker in one process, on records and files in one folder; or some of them, as
+//! one of several processes on shared records and files.
 //!
-//! The two services meet over their own TLS door even here: the vault reaches the licensor the way it would on
-//! another machine, so growing past one machine changes addresses, not code.
+//! The two services meet over their own TLS door even here: the vault reaches the licensor the way it does on another
+//! machine, so growing past one machine changes settings, not code.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,13 +12,14 @@ use std::time::Duration;
 
 use layerlock_licensor::{Licensor, Lifetimes};
 use layerlock_seal::note::NoteSigner;
+use layerlock_store::blobs::{Credentials, Objects, ObjectsError};
 use layerlock_store::{JournalStore, Options, PostgresError, PostgresStore, Store};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::trust::Role;
 use layerlock_terms::units::Timestamp;
-use layerlock_vault::Vault;
 use layerlock_vault::licensor_link::GrpcLicensor;
 use layerlock_vault::worker::WorkerCommand;
+use layerlock_vault::{Files, Vault};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -30,7 +32,7 @@ use crate::files;
 use crate::keyring::{self, Keyring, KeyringError};
 use crate::parties::home::CONNECT;
 use crate::random::Random;
-use crate::settings::{RecordsAt, Settings};
+use crate::settings::{Duty, FilesAt, RecordsAt, Settings};
 use crate::sight::Health;
 use crate::tls::{self, TlsError};
 
@@ -60,8 +62,10 @@ pub struct Embedded {
     /// What opens the operator's calls.
     pub operator: layerlock_seal::token::ApiKey,
     /// In the order in which they close.
-    doors: [Doorway; 2],
-    sweeper: JoinHandle<()>,
+    doors: Vec<Doorway>,
+    sweeper: Option<JoinHandle<()>>,
+    /// Works as long as it is here; a worker alone has no door that keeps it.
+    _vault: Option<Arc<Vault>>,
 }
 
 /// Why the house doesn't start.
@@ -82,6 +86,9 @@ pub enum EmbeddedError {
     /// Its records, in a database.
     #[error(transparent)]
     Database(#[from] PostgresError),
+    /// Its sealed files, in a bucket.
+    #[error(transparent)]
+    Objects(#[from] ObjectsError),
     /// Its sealed files.
     #[error(transparent)]
     Blobs(#[from] layerlock_store::blobs::BlobError),
@@ -104,34 +111,48 @@ impl Embedded {
         let keys = Keyring::open(&keyring::folder(&dir), clock(), &mut Random)?;
         let root = keys.root_digest();
         let acceptor = tls::acceptor(&keyring::folder(&dir), &settings.names)?;
-        let (licensor_door, vault_door) = (bind(settings.licensor).await?, bind(settings.vault).await?);
-        let connection =
-            Connection { metrics, ..connection(&dir, &settings, root, &licensor_door, &vault_door)? };
+        let licensor_listens = bind(&settings, Duty::Licensor, settings.licensor).await?;
+        let vault_listens = bind(&settings, Duty::Vault, settings.vault).await?;
+        let found = connection(&dir, &settings, root, licensor_listens.as_ref(), vault_listens.as_ref())?;
+        let connection = Connection { metrics, ..found };
 
         let clock = move || clock();
-        let store = records(&dir, &settings, LICENSOR.name).await?;
-        let config = licensor_config(&settings, &keys, store.clone(), clock.clone())?;
-        let licensor = Licensor::open(config).await?;
-        let licensor_door =
-            Doorway::open(&LICENSOR, licensor_door, acceptor.clone(), licensor.routes(), store).await;
-        let sweeper = tokio::spawn(async move { licensor.run(SWEEP).await });
+        let (mut doors, mut sweeper) = (Vec::new(), None);
+        if let Some(listener) = licensor_listens {
+            let store = records(&dir, &settings, LICENSOR.name).await?;
+            let config = licensor_config(&settings, &keys, store.clone(), clock.clone())?;
+            let licensor = Licensor::open(config).await?;
+            doors.push(Doorway::open(&LICENSOR, listener, acceptor.clone(), licensor.routes(), store).await);
+            sweeper = Some(tokio::spawn(async move { licensor.run(SWEEP).await }));
+        }
 
         let link = GrpcLicensor::new(connection.lazy(&connection.licensor)?);
         let operator =
             layerlock_seal::token::ApiKey::parse(&keys.operator.reveal()).expect("a key reads back");
-        let store = records(&dir, &settings, VAULT.name).await?;
-        let config = vault_config(&dir, &settings, keys, store.clone(), link, worker, clock)?;
-        let vault = Vault::open(config).await?;
-        let vault_door = Doorway::open(&VAULT, vault_door, acceptor, vault.routes(), store).await;
-        vault_door.health.say_caged(vault.confinement().lacking().next().is_none()).await;
+        let mut vault = None;
+        if settings.does(Duty::Vault) || settings.does(Duty::Worker) {
+            let store = records(&dir, &settings, VAULT.name).await?;
+            let files = sealed_files(&dir, &settings).await?;
+            let config = vault_config(&settings, keys, store.clone(), files, link, worker, clock)?;
+            let opened = Vault::open(config).await?;
+            if let Some(listener) = vault_listens {
+                let door = Doorway::open(&VAULT, listener, acceptor, opened.routes(), store).await;
+                door.health.say_caged(opened.confinement().lacking().next().is_none()).await;
+                // First, so that what it still has to settle finds the licensor there.
+                doors.insert(0, door);
+            }
+            vault = Some(opened);
+        }
         // Last, so that a start that is refused leaves the clients of whoever runs here alone.
         connection.write(&dir.join(CONNECT))?;
-        Ok(Self { connection, root, operator, doors: [vault_door, licensor_door], sweeper })
+        Ok(Self { connection, root, operator, doors, sweeper, _vault: vault })
     }
 
     /// Closes the doors, the vault's first: what it still has to settle finds the licensor there.
     pub async fn stop(self) {
-        self.sweeper.abort();
+        if let Some(sweeper) = self.sweeper {
+            sweeper.abort();
+        }
         for door in self.doors {
             door.close().await;
         }
@@ -197,27 +218,34 @@ impl Doorway {
     }
 }
 
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
+/// The address a process of this duty listens at; nothing for one that has another.
+async fn bind(settings: &Settings, duty: Duty, address: SocketAddr) -> io::Result<Option<TcpListener>> {
+    if !settings.does(duty) {
+        return Ok(None);
+    }
+    let listener = TcpListener::bind(address).await.map_err(|error| {
         io::Error::new(error.kind(), format!("{address}: {error}; set another address in the settings file"))
-    })
+    });
+    listener.map(Some)
 }
 
-/// Where clients find the services; the ports are known only now.
+/// Where clients find the services: where the settings say, or here; the ports are known only now.
 fn connection(
     dir: &Path,
     settings: &Settings,
     root: Digest,
-    licensor: &TcpListener,
-    vault: &TcpListener,
+    licensor: Option<&TcpListener>,
+    vault: Option<&TcpListener>,
 ) -> io::Result<Connection> {
     let name = &settings.names[0];
-    let address = |listener: &TcpListener| {
-        Ok::<_, io::Error>(format!("https://{name}:{}", listener.local_addr()?.port()))
+    let address = |said: &Option<String>, listener: Option<&TcpListener>| match (said, listener) {
+        (Some(said), _) => Ok::<_, io::Error>(said.clone()),
+        (None, Some(listener)) => Ok(format!("https://{name}:{}", listener.local_addr()?.port())),
+        (None, None) => Ok(String::new()),
     };
     let connection = Connection {
-        licensor: address(licensor)?,
-        vault: address(vault)?,
+        licensor: address(&settings.licensor_at, licensor)?,
+        vault: address(&settings.vault_at, vault)?,
         authority: std::path::absolute(keyring::folder(dir).join(tls::AUTHORITY))?,
         root: root.to_string(),
         metrics: None,
@@ -245,10 +273,10 @@ fn licensor_config(
 }
 
 fn vault_config(
-    dir: &Path,
     settings: &Settings,
     keys: Keyring,
     store: Arc<dyn Store>,
+    files: Files,
     link: GrpcLicensor,
     worker: WorkerCommand,
     clock: impl Fn() -> Timestamp + Send + Sync + 'static,
@@ -256,7 +284,7 @@ fn vault_config(
     let limits = layerlock_vault::Limits {
         upload_bytes: settings.upload_bytes,
         threads: settings.slicing_threads,
-        concurrent_jobs: settings.slicing_jobs,
+        concurrent_jobs: if settings.does(Duty::Worker) { settings.slicing_jobs.max(1) } else { 0 },
         ..layerlock_vault::Limits::default()
     };
     Ok(layerlock_vault::Config {
@@ -267,7 +295,7 @@ fn vault_config(
         kek: keys.kek,
         licensor: Arc::new(link),
         store,
-        directory: dir.join("vault-files"),
+        files,
         worker,
         clock: layerlock_vault::Clock::new(clock),
         randomness: layerlock_vault::Randomness::system(),
@@ -275,10 +303,21 @@ fn vault_config(
     })
 }
 
+/// Where the vault keeps what is too large for records.
+async fn sealed_files(dir: &Path, settings: &Settings) -> Result<Files, EmbeddedError> {
+    Ok(match &settings.files {
+        FilesAt::Directory => Files::Directory(dir.join("vault-files")),
+        FilesAt::S3(s3) => Files::Objects(Objects::s3(s3, &Credentials::OfTheMachine).await?),
+    })
+}
+
 /// Opens one service's records, and says what recovery did: as a warning if it mended anything.
 async fn records(dir: &Path, settings: &Settings, name: &str) -> Result<Arc<dyn Store>, EmbeddedError> {
     if let RecordsAt::Postgres(address) = &settings.records {
-        let store = PostgresStore::open_alone(address, name).await?;
+        let store = match settings.is_shared() {
+            true => PostgresStore::open(address, name).await?,
+            false => PostgresStore::open_alone(address, name).await?,
+        };
         tracing::info!(service = name, "records open in the database");
         return Ok(Arc::new(store));
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use layerlock_store::blobs::S3;
 use serde::Deserialize;
 
 use crate::files;
@@ -21,6 +22,14 @@ pub struct Settings {
     pub metrics: MetricsAt,
     /// Where records are kept: `journal`, in the server's folder, or the address of a PostgreSQL database.
     pub records: RecordsAt,
+    /// Where sealed designs and envelopes are kept: `directory`, in the server's folder, or the address of a bucket.
+    pub files: FilesAt,
+    /// What this process does.
+    pub roles: Vec<Duty>,
+    /// Where clients, and a vault that has no licensor beside it, find the licensor, if not at this process.
+    pub licensor_at: Option<String>,
+    /// Where clients find the vault, if not at this process.
+    pub vault_at: Option<String>,
     /// Names and addresses clients reach this machine by; the first one goes into the connection file. Used
     /// when the TLS identity is first made.
     pub names: Vec<String>,
@@ -41,6 +50,10 @@ impl Default for Settings {
             vault: ([127, 0, 0, 1], 7422).into(),
             metrics: MetricsAt(Some(([127, 0, 0, 1], 7423).into())),
             records: RecordsAt::Journal,
+            files: FilesAt::Directory,
+            roles: vec![Duty::Licensor, Duty::Vault, Duty::Worker],
+            licensor_at: None,
+            vault_at: None,
             names: vec!["localhost".into(), "127.0.0.1".into()],
             ledger: "layerlock.local/ledger".into(),
             upload_bytes: 512 * 1024 * 1024,
@@ -82,6 +95,39 @@ impl<'de> Deserialize<'de> for RecordsAt {
     }
 }
 
+/// Where sealed designs and envelopes are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilesAt {
+    /// In the server's folder.
+    Directory,
+    /// In this bucket of an S3-compatible store.
+    S3(S3),
+}
+
+impl<'de> Deserialize<'de> for FilesAt {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        if text == "directory" {
+            return Ok(Self::Directory);
+        }
+        S3::parse(&text).map(Self::S3).map_err(|error| {
+            serde::de::Error::custom(format!("`files` is neither `directory` nor a bucket: {error}"))
+        })
+    }
+}
+
+/// What a process does. Several may do the same on shared records and files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duty {
+    /// Serves the licensor.
+    Licensor,
+    /// Serves the vault: uploads, jobs, sessions of devices.
+    Vault,
+    /// Slices and seals what any vault admitted.
+    Worker,
+}
+
 /// Why the settings can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
@@ -111,10 +157,42 @@ impl Settings {
         let malformed = |why: String| SettingsError::Malformed { file: file.display().to_string(), why };
         let text = String::from_utf8(files::read(file)?).map_err(|error| malformed(error.to_string()))?;
         let settings: Self = toml::from_str(&text).map_err(|error| malformed(in_line(&text, &error)))?;
-        if settings.names.is_empty() {
-            return Err(malformed("`names` is empty: clients need one name to reach this machine by".into()));
-        }
+        settings.check().map_err(|why| malformed(why.to_owned()))?;
         Ok(settings)
+    }
+
+    /// Whether this process does this.
+    pub fn does(&self, duty: Duty) -> bool {
+        self.roles.contains(&duty)
+    }
+
+    /// Whether other processes may use the same records and files.
+    pub fn is_shared(&self) -> bool {
+        matches!((&self.records, &self.files), (RecordsAt::Postgres(_), FilesAt::S3(_)))
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.names.is_empty() {
+            return Err("`names` is empty: clients need one name to reach this machine by");
+        }
+        if self.roles.is_empty() {
+            return Err("`roles` is empty: name what this process does, licensor, vault or worker");
+        }
+        let does_all = [Duty::Licensor, Duty::Vault, Duty::Worker].iter().all(|duty| self.does(*duty));
+        if !does_all && !self.is_shared() {
+            return Err(
+                "a process that does not do everything needs records in PostgreSQL and files in a bucket",
+            );
+        }
+        if self.files != FilesAt::Directory && !self.is_shared() {
+            return Err(
+                "files in a bucket need records in PostgreSQL: a journal knows nothing of other processes",
+            );
+        }
+        if !self.does(Duty::Licensor) && self.licensor_at.is_none() {
+            return Err("without the role licensor `licensor-at` must say where the licensor is");
+        }
+        Ok(())
     }
 
     /// Any free port on loopback: for the demo and for tests, which must not meet each other.
@@ -152,6 +230,25 @@ mod tests {
         let error = Settings::read(Some(&file)).expect_err("no such thing").to_string();
         assert!(error.contains("line 2: `records` is neither"), "{error}");
         assert!(!error.contains("secret"), "a password shows: {error}");
+    }
+
+    #[test]
+    fn a_process_of_some_roles_must_share_records_and_files_and_know_its_licensor() {
+        let check = |text: &str| toml::from_str::<Settings>(text).expect("it reads").check();
+        let shared = "records = \"postgresql:///x\"\nfiles = \"s3://b\"\n";
+        assert_eq!(check(""), Ok(()));
+        assert_eq!(check(shared), Ok(()));
+        for (more, word) in [
+            ("roles = []", "empty"),
+            ("roles = [\"worker\"]", "needs records in PostgreSQL"),
+            ("files = \"s3://b\"", "need records in PostgreSQL"),
+        ] {
+            let refused = check(more).expect_err(more);
+            assert!(refused.contains(word), "{refused}");
+        }
+        let worker = format!("{shared}roles = [\"worker\"]\n");
+        assert!(check(&worker).expect_err("no licensor").contains("licensor-at"));
+        assert_eq!(check(&format!("{worker}licensor-at = \"https://a:1\"\n")), Ok(()));
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod dir;
 mod objects;
 
 pub use dir::{BlobDir, FileReader, FileWriter};
-pub use objects::{ObjectReader, ObjectWriter, Objects, ObjectsError, S3};
+pub use objects::{Credentials, ObjectReader, ObjectWriter, Objects, ObjectsError, S3};
 
 /// Where blobs are kept.
 #[derive(Clone, Debug)]

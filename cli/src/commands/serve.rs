@@ -6,6 +6,7 @@ use std::sync::Arc;
 use layerlock_vault::worker::WorkerCommand;
 
 use crate::args::Serve;
+use crate::connect::Connection;
 use crate::embedded::{Embedded, EmbeddedError, Outside};
 use crate::now;
 use crate::parties::home::{CONNECT, server_dir};
@@ -37,8 +38,12 @@ pub async fn run(args: Serve, out: &mut impl Write) -> Result<(), ServeError> {
     let outside =
         Outside { dir: dir.clone(), settings, worker: own_worker()?, metrics, clock: Arc::new(now) };
     let house = Embedded::start(outside).await?;
-    writeln!(out, "licensor  {}", house.connection.licensor)?;
-    writeln!(out, "vault     {}", house.connection.vault)?;
+    let Connection { licensor, vault, .. } = &house.connection;
+    for (name, address) in [("licensor", licensor), ("vault", vault)] {
+        if !address.is_empty() {
+            writeln!(out, "{name:<9} {address}")?;
+        }
+    }
     if let Some(address) = metrics {
         writeln!(out, "metrics   http://{address}/metrics")?;
     }

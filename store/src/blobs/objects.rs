@@ -46,8 +46,8 @@ pub struct Objects {
     runtime: Handle,
 }
 
-/// How an S3-compatible store is reached.
-#[derive(Clone)]
+/// Which bucket of which S3-compatible store.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3 {
     /// Where it is; `None` for the cloud's own.
     pub endpoint: Option<String>,
@@ -57,8 +57,20 @@ pub struct S3 {
     pub bucket: String,
     /// What comes before every name in it; may be empty.
     pub prefix: String,
-    /// Who we are; `None` asks the machine we run on (environment, instance or pod).
-    pub credentials: Option<(String, String)>,
+}
+
+/// Who we are to a store of objects.
+pub enum Credentials {
+    /// Whoever the machine says: the environment's `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, or the role of the
+    /// instance or pod.
+    OfTheMachine,
+    /// The holder of this access key.
+    Key {
+        /// Its id.
+        id: String,
+        /// Its secret.
+        secret: String,
+    },
 }
 
 /// Why a store of objects can't be used.
@@ -94,14 +106,41 @@ pub struct ObjectReader {
     runtime: Handle,
 }
 
+impl S3 {
+    /// Reads `s3://BUCKET[/PREFIX][?endpoint=URL][&region=NAME]`.
+    ///
+    /// # Errors
+    /// [`ObjectsError::Settings`] names what is not of this form.
+    pub fn parse(address: &str) -> Result<Self, ObjectsError> {
+        let bad = |words: String| ObjectsError::Settings(words);
+        let rest = address.strip_prefix("s3://").ok_or_else(|| bad("they do not begin with s3://".into()))?;
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        if bucket.is_empty() {
+            return Err(bad("no bucket is named".into()));
+        }
+        let (mut endpoint, mut region) = (None, "us-east-1".to_owned());
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=') {
+                Some(("endpoint", url)) => endpoint = Some(url.trim_end_matches('/').to_owned()),
+                Some(("region", name)) => region = name.to_owned(),
+                _ => return Err(bad(format!("`{pair}` is neither endpoint=URL nor region=NAME"))),
+            }
+        }
+        Ok(Self { endpoint, region, bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+    }
+}
+
 impl Objects {
     /// Opens a bucket, and puts and removes an object in it: what can't be written is known now, not at the first upload.
     ///
     /// # Errors
     /// [`ObjectsError`] says what is wrong with the settings or the store.
-    pub async fn s3(settings: &S3) -> Result<Self, ObjectsError> {
+    pub async fn s3(settings: &S3, credentials: &Credentials) -> Result<Self, ObjectsError> {
         let bad = |error: object_store::Error| ObjectsError::Settings(error.to_string());
-        let mut builder = AmazonS3Builder::new()
+        // The one TLS stack is rustls on ring; that it is chosen already is no error.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = AmazonS3Builder::from_env()
             .with_region(&settings.region)
             .with_bucket_name(&settings.bucket)
             .with_client_options(ClientOptions::new().with_timeout(PATIENCE))
@@ -117,7 +156,7 @@ impl Objects {
             }
             builder = builder.with_endpoint(endpoint).with_allow_http(plain);
         }
-        if let Some((id, secret)) = &settings.credentials {
+        if let Credentials::Key { id, secret } = credentials {
             builder = builder.with_access_key_id(id).with_secret_access_key(secret);
         }
         let root =
@@ -354,4 +393,26 @@ fn is_near(endpoint: &str) -> bool {
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     host == "localhost"
         || IpAddr::from_str(host.trim_matches(['[', ']'])).is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_names_bucket_prefix_endpoint_and_region_and_nothing_else() {
+        let s3 = S3::parse("s3://models/house/one?endpoint=https://s3.example/&region=eu").unwrap();
+        assert_eq!((s3.bucket.as_str(), s3.prefix.as_str()), ("models", "house/one"));
+        assert_eq!((s3.endpoint.as_deref(), s3.region.as_str()), (Some("https://s3.example"), "eu"));
+        for bad in ["models", "s3://", "s3:///x", "s3://models?key=1", "s3://models?endpoint"] {
+            assert!(matches!(S3::parse(bad), Err(ObjectsError::Settings(_))), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_on_another_machine_without_tls_is_refused_by_name() {
+        let s3 = S3::parse("s3://models?endpoint=http://s3.example:3900").unwrap();
+        let refused = Objects::s3(&s3, &Credentials::OfTheMachine).await.unwrap_err().to_string();
+        assert!(refused.contains("http://s3.example:3900") && refused.contains("https"), "{refused}");
+    }
 }
