@@ -1,10 +1,8 @@
 //! A house whose records are in PostgreSQL: the same road, and the same account of it after a restart.
 
-#[path = "../../../store/tests/cluster/mod.rs"]
-mod cluster;
-
 use std::fs;
 
+use crate::cluster;
 use crate::road::{NAMES, Server, model, walk};
 
 #[test]

@@ -1,6 +1,11 @@
-//! A house of the real program, and what it leaves for operators: figures, logs, backups.
+//! A house of the real program, and what it leaves for operators: figures, logs, backups; and one of several processes.
 
 mod backup;
+#[path = "../../../store/tests/bucket/mod.rs"]
+mod bucket;
+#[path = "../../../store/tests/cluster/mod.rs"]
+mod cluster;
 mod database;
+mod nodes;
 mod road;
 mod sight;

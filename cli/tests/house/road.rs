@@ -1,12 +1,14 @@
 //! A server of the real program and the road of the README, walked by hand: for the tests that look at what it leaves.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use layerlock_cli::connect::Connection;
 use layerlock_slicer::mesh::{Mesh, to_binary_stl};
+
+use crate::bucket;
 
 /// The names of a seller, a design and an order that belong to nobody else.
 pub const NAMES: [&str; 3] = ["Acme-Designs-of-Ulm", "secret-vase", "Order-66-for-Ada"];
@@ -30,10 +32,17 @@ impl Server {
             .to_owned()
             + more;
         fs::write(dir.join("serve.toml"), settings).expect("writable");
-        let log = fs::File::create(dir.join("log")).expect("writable");
+        Self::start_again(dir)
+    }
+
+    /// A server of the settings that lie there.
+    pub fn start_again(dir: &Path) -> Self {
+        let log = OpenOptions::new().append(true).create(true).open(dir.join("log")).expect("writable");
         let mut child = program(dir)
             .args(["serve", "--data-dir", "house", "--config", "serve.toml", "--log-format", "json"])
             .env("RUST_LOG", "trace")
+            .env("AWS_ACCESS_KEY_ID", bucket::KEY_ID)
+            .env("AWS_SECRET_ACCESS_KEY", bucket::SECRET)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -134,7 +143,7 @@ pub fn walk(server: &Server) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// A child that ends with the test.
-pub struct Ended(Child);
+pub struct Ended(pub Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {

@@ -28,6 +28,18 @@ pub fn address() -> String {
     format!("postgresql:///postgres?host={}&user=postgres", cluster.dir.path().display())
 }
 
+/// The address of a database of its own on that server.
+#[allow(dead_code, reason = "not every test needs one")]
+pub fn database(name: &str) -> String {
+    let address = address();
+    let host = address.split("host=").nth(1).and_then(|rest| rest.split('&').next()).expect("we wrote it");
+    let created =
+        Command::new(programs().join("createdb")).args(["-h", host, "-U", "postgres", name]).output();
+    let created = created.expect("createdb runs");
+    assert!(created.status.success(), "createdb: {}", String::from_utf8_lossy(&created.stderr));
+    format!("postgresql:///{name}?host={host}&user=postgres")
+}
+
 fn start() -> Cluster {
     let programs = programs();
     let dir = tempfile::tempdir().expect("a temporary folder");
