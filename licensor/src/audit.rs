@@ -4,8 +4,7 @@
 //! running holds of a license add up to must be what its record says. A count edited in the database shows here,
 //! and the licensor doesn't open.
 //!
-//! The two walks are no snapshot: open a licensor before it or another one on the same store begins to serve.
-//! Deliberately absent: mending. Which of two accounts is right is for people.
+//! All of it is read at one moment, so other licensors on the same store may serve meanwhile. Deliberately absent: mending. Which of two accounts is right is for people.
 
 use std::collections::HashMap;
 
@@ -18,7 +17,7 @@ use layerlock_terms::wire::Noun;
 use crate::Licensor;
 use crate::ledger::LedgerError;
 use crate::records::shelf::Walk;
-use crate::records::{Hold, Leaf, License, Opening, ReadError, Stage, tables};
+use crate::records::{Hold, Leaf, License, Opening, ReadError, Shelf, Stage, tables};
 
 /// The first contradiction found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,26 +62,34 @@ struct Tally {
 }
 
 impl Licensor {
-    /// Reads every hold and every license once, before anything is served.
+    /// Reads every hold and every license once, before anything is served here.
     pub(crate) async fn audit(&self) -> Result<(), AuditError> {
-        let (_, head) = self.ledger.current(&self.shelf, &self.keys.checkpoint).await?;
+        // A ledger that is not begun yet is begun now: the moment shows it.
+        drop(self.ledger.current(&self.shelf, &self.keys.checkpoint).await?);
+        let moment = match self.shelf.0.snapshot().await.map_err(ReadError::from)? {
+            Some(moment) => Shelf(moment),
+            None => Shelf(self.shelf.0.clone()),
+        };
+        let (log, head) = self.ledger.current(&moment, &self.keys.checkpoint).await?;
+        drop(log);
         let leaves = head.value.size;
         let (mut tallies, mut settled) = (HashMap::new(), 0);
         let mut holds = Walk::<Hold>::over(tables::holds());
-        while let Some(page) = holds.next(&self.shelf).await? {
+        while let Some(page) = holds.next(&moment).await? {
             for hold in page {
-                settled += self.audit_hold(&hold, &mut tallies).await?;
+                settled += self.audit_hold(&moment, &hold, &mut tallies).await?;
             }
         }
         if settled != leaves {
             return Err(AuditError::Entries { leaves, settled });
         }
-        self.audit_licenses(&tallies).await
+        self.audit_licenses(&moment, &tallies).await
     }
 
     /// Adds a hold to its license's tally; answers how many leaves it opens.
     async fn audit_hold(
         &self,
+        shelf: &Shelf,
         hold: &Hold,
         tallies: &mut HashMap<LicenseId, Tally>,
     ) -> Result<u64, AuditError> {
@@ -94,16 +101,21 @@ impl Licensor {
                 Ok(0)
             }
             Stage::Settled(_, opening) => {
-                tally.spent += self.audit_opening(&terms, opening).await?;
+                tally.spent += self.audit_opening(shelf, &terms, opening).await?;
                 Ok(1)
             }
         }
     }
 
     /// One for a spent copy, zero for a returned one.
-    async fn audit_opening(&self, hold: &terms::Hold, opening: &Opening) -> Result<u32, AuditError> {
+    async fn audit_opening(
+        &self,
+        shelf: &Shelf,
+        hold: &terms::Hold,
+        opening: &Opening,
+    ) -> Result<u32, AuditError> {
         let settlement = self.audited::<Settlement>(&opening.settlement)?;
-        let leaf = self.shelf.load::<Leaf>(&tables::leaf(opening.index)).await?;
+        let leaf = shelf.load::<Leaf>(&tables::leaf(opening.index)).await?;
         let opens = leaf.is_some_and(|leaf| leaf.value == Leaf(opening.leaf().0));
         if !opens || settlement.hold != hold.id || settlement.license != hold.license {
             return Err(AuditError::Opening(hold.id));
@@ -114,9 +126,13 @@ impl Licensor {
         })
     }
 
-    async fn audit_licenses(&self, tallies: &HashMap<LicenseId, Tally>) -> Result<(), AuditError> {
+    async fn audit_licenses(
+        &self,
+        shelf: &Shelf,
+        tallies: &HashMap<LicenseId, Tally>,
+    ) -> Result<(), AuditError> {
         let mut licenses = Walk::<License>::over(tables::licenses());
-        while let Some(page) = licenses.next(&self.shelf).await? {
+        while let Some(page) = licenses.next(shelf).await? {
             page.iter().try_for_each(|license| self.audit_license(license, tallies))?;
         }
         Ok(())

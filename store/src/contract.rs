@@ -6,6 +6,7 @@
 //! run on every implementation.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,6 +37,13 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// As [`Store::load`], and [`StoreError::ForeignPageToken`].
     async fn list(&self, prefix: &Prefix, page: Page) -> Result<Listing, StoreError>;
+
+    /// The records as they are now, for as long as the answer is kept: a store that takes no commits. `None` where no
+    /// other process commits, so that whoever asks holds them still by committing nothing.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    async fn snapshot(&self) -> Result<Option<Arc<dyn Store>>, StoreError>;
 
     /// What is committed from now on, by whatever process, this one included.
     fn listen(&self) -> Listener;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -48,6 +48,8 @@ struct State {
     faults: VecDeque<Fault>,
     /// Commits until the store stops.
     remaining: Option<u64>,
+    /// A snapshot takes no commits.
+    refuses: bool,
 }
 
 impl MemoryStore {
@@ -131,6 +133,17 @@ impl Store for MemoryStore {
         Ok(Listing::cut(records, limit))
     }
 
+    async fn snapshot(&self) -> Result<Option<Arc<dyn Store>>, StoreError> {
+        let records = {
+            let state = self.state();
+            state.answering()?;
+            state.records.clone()
+        };
+        let moment = MemoryStore::of(records);
+        moment.state().refuses = true;
+        Ok(Some(Arc::new(moment)))
+    }
+
     fn listen(&self) -> Listener {
         self.teller.listen()
     }
@@ -162,6 +175,9 @@ impl State {
 
     fn apply(&mut self, commit: Commit) -> Result<Revision, CommitError> {
         self.answering()?;
+        if self.refuses {
+            return Err(takes_no_commits().into());
+        }
         let current = |key: &Key| Ok::<_, StoreError>(self.records.get(key).map(|record| record.revision));
         if let Some(key) = commit.first_conflict(current)? {
             return Err(CommitError::Conflict { key: key.clone() });
@@ -180,6 +196,10 @@ impl State {
         }
         Ok(revision)
     }
+}
+
+pub(crate) fn takes_no_commits() -> StoreError {
+    StoreError::Unavailable { detail: "a snapshot takes no commits".to_owned() }
 }
 
 fn unavailable() -> CommitError {

@@ -23,6 +23,7 @@ use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
 use crate::claim::Holder;
+use crate::memory::takes_no_commits;
 use crate::news::{News, Teller};
 use crate::{
     Change, Claim, Commit, CommitError, Key, Listener, Listing, Page, Prefix, Record, Revision, Standing,
@@ -277,10 +278,8 @@ impl PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn load(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        let query =
-            sqlx::query("SELECT value, revision FROM layerlock_records WHERE space = $1 AND key = $2");
-        let row = query.bind(&self.space).bind(key.as_bytes()).fetch_optional(&self.pool).await;
-        Ok(row.map_err(|error| unavailable(&error))?.as_ref().map(|row| record(row, 0)))
+        let mut connection = self.pool.acquire().await.map_err(|error| unavailable(&error))?;
+        load(&mut connection, &self.space, key).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Revision, CommitError> {
@@ -292,20 +291,17 @@ impl Store for PostgresStore {
     }
 
     async fn list(&self, prefix: &Prefix, page: Page) -> Result<Listing, StoreError> {
-        let (first, beyond) = range(prefix);
-        let after = page.start(prefix)?.map_or(&first[..], Key::as_bytes);
-        let limit = page.bounded_limit();
-        // The prefix itself is a key of no parts after it, and the first page begins with it.
-        let from = if page.after.is_some() { "key > $2" } else { "key >= $2" };
-        let query = format!(
-            "SELECT key, value, revision FROM layerlock_records \
-             WHERE space = $1 AND {from} AND key < $3 ORDER BY key LIMIT $4"
-        );
-        let query = sqlx::query(sqlx::AssertSqlSafe(query)).bind(&self.space).bind(after).bind(beyond);
-        let rows = query.bind(limit as i64 + 1).fetch_all(&self.pool).await;
-        let rows = rows.map_err(|error| unavailable(&error))?;
-        let records = rows.iter().map(|row| Ok((key_of(row)?, record(row, 1))));
-        Ok(Listing::cut(records.collect::<Result<_, StoreError>>()?, limit))
+        let mut connection = self.pool.acquire().await.map_err(|error| unavailable(&error))?;
+        list(&mut connection, &self.space, prefix, &page).await
+    }
+
+    async fn snapshot(&self) -> Result<Option<Arc<dyn Store>>, StoreError> {
+        let begun = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await;
+        let mut transaction = begun.map_err(|error| unavailable(&error))?;
+        // It idles between pages while its reader thinks. The first statement fixes the moment.
+        let patient = "SET LOCAL idle_in_transaction_session_timeout = '60s'";
+        transaction.execute(patient).await.map_err(|error| unavailable(&error))?;
+        Ok(Some(Arc::new(Moment { transaction: Mutex::new(transaction), space: self.space.clone() })))
     }
 
     fn listen(&self) -> Listener {
@@ -338,6 +334,75 @@ impl Store for PostgresStore {
         let query = sqlx::query(query).bind(&self.space).bind(claim.key.as_bytes()).bind(claim.holder.0);
         query.execute(&self.pool).await.map(drop).map_err(|error| unavailable(&error))
     }
+}
+
+/// A space as it was at one moment.
+struct Moment {
+    transaction: Mutex<Transaction<'static, Postgres>>,
+    space: String,
+}
+
+#[async_trait]
+impl Store for Moment {
+    async fn load(&self, key: &Key) -> Result<Option<Record>, StoreError> {
+        load(&mut **self.transaction.lock().await, &self.space, key).await
+    }
+
+    async fn commit(&self, _commit: Commit) -> Result<Revision, CommitError> {
+        Err(takes_no_commits().into())
+    }
+
+    async fn list(&self, prefix: &Prefix, page: Page) -> Result<Listing, StoreError> {
+        list(&mut **self.transaction.lock().await, &self.space, prefix, &page).await
+    }
+
+    async fn snapshot(&self) -> Result<Option<Arc<dyn Store>>, StoreError> {
+        Ok(None)
+    }
+
+    fn listen(&self) -> Listener {
+        Teller::default().listen()
+    }
+
+    async fn claim(&self, _prefix: &Prefix, _lease: Duration) -> Result<Option<Claim>, StoreError> {
+        Err(takes_no_commits())
+    }
+
+    async fn renew(&self, _claim: &Claim, _lease: Duration) -> Result<Standing, StoreError> {
+        Err(takes_no_commits())
+    }
+
+    async fn release(&self, _claim: Claim) -> Result<(), StoreError> {
+        Err(takes_no_commits())
+    }
+}
+
+async fn load(on: &mut PgConnection, space: &str, key: &Key) -> Result<Option<Record>, StoreError> {
+    let query = sqlx::query("SELECT value, revision FROM layerlock_records WHERE space = $1 AND key = $2");
+    let row = query.bind(space).bind(key.as_bytes()).fetch_optional(on).await;
+    Ok(row.map_err(|error| unavailable(&error))?.as_ref().map(|row| record(row, 0)))
+}
+
+async fn list(
+    on: &mut PgConnection,
+    space: &str,
+    prefix: &Prefix,
+    page: &Page,
+) -> Result<Listing, StoreError> {
+    let (first, beyond) = range(prefix);
+    let after = page.start(prefix)?.map_or(&first[..], Key::as_bytes);
+    let limit = page.bounded_limit();
+    // The prefix itself is a key of no parts after it, and the first page begins with it.
+    let from = if page.after.is_some() { "key > $2" } else { "key >= $2" };
+    let query = format!(
+        "SELECT key, value, revision FROM layerlock_records \
+         WHERE space = $1 AND {from} AND key < $3 ORDER BY key LIMIT $4"
+    );
+    let query = sqlx::query(sqlx::AssertSqlSafe(query)).bind(space).bind(after).bind(beyond);
+    let rows = query.bind(limit as i64 + 1).fetch_all(on).await;
+    let rows = rows.map_err(|error| unavailable(&error))?;
+    let records = rows.iter().map(|row| Ok((key_of(row)?, record(row, 1))));
+    Ok(Listing::cut(records.collect::<Result<_, StoreError>>()?, limit))
 }
 
 impl Drop for PostgresStore {

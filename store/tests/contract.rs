@@ -359,6 +359,19 @@ async fn a_commit_is_told_by_its_revision_and_the_keys_it_changed(store: Arc<dyn
     assert_eq!(heard, Some(News::Changed { revision, keys: vec![key("new"), key("gone")] }));
 }
 
+async fn a_snapshot_shows_one_moment_and_takes_no_commits(store: Arc<dyn Store>) {
+    store.commit(put("a", "1", Expect::Absent)).await.unwrap();
+    // Where nobody else commits there is none, and none is needed.
+    let Some(snapshot) = store.snapshot().await.unwrap() else { return };
+    assert_eq!(value(&*snapshot, "a").await.as_deref(), Some("1"));
+    store.commit(put("a", "2", Expect::Anything).put(key("b"), "2", Expect::Absent)).await.unwrap();
+    assert_eq!(value(&*snapshot, "a").await.as_deref(), Some("1"));
+    assert_eq!(snapshot.list(&jobs(), Page::first(9)).await.unwrap().records.len(), 1);
+    let refused = snapshot.commit(put("a", "3", Expect::Anything)).await;
+    assert!(matches!(refused, Err(CommitError::Store(StoreError::Unavailable { .. }))), "{refused:?}");
+    assert_eq!(value(&*store, "a").await.as_deref(), Some("2"));
+}
+
 async fn the_record_written_longest_ago_is_claimed_first(store: Arc<dyn Store>) {
     for id in ["b", "c", "a"] {
         store.commit(put(id, id, Expect::Absent)).await.unwrap();
@@ -488,6 +501,7 @@ contract! {
     no_listing_shows_half_a_commit
     an_answered_commit_is_seen_by_every_later_load
     a_commit_is_told_by_its_revision_and_the_keys_it_changed
+    a_snapshot_shows_one_moment_and_takes_no_commits
     the_record_written_longest_ago_is_claimed_first
     a_claim_reaches_into_no_other_table
     a_released_record_is_free_and_a_deleted_one_is_not_there

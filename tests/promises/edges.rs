@@ -108,7 +108,11 @@ fn sources(package: &Package) -> String {
 
 /// The modules of `ring` that a text names.
 fn modules_of_ring(source: &str) -> BTreeSet<&str> {
-    let is_whole = |at: usize| !source[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    // Neither the end of a longer name nor a module of another crate, as rustls has one.
+    let is_whole = |at: usize| {
+        let before = &source[..at];
+        !before.ends_with(|c: char| c.is_alphanumeric() || c == '_') && !before.ends_with("crypto::")
+    };
     let module = |at: usize| {
         let rest = &source[at + "ring::".len()..];
         rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().expect("a split gives a first part")

@@ -47,7 +47,7 @@ pub(crate) struct Envelope {
 #[derive(Debug)]
 enum Segments {
     File(Arc<SegmentFile>),
-    Objects(SegmentObjects),
+    Objects(Box<SegmentObjects>),
 }
 
 /// How far an envelope has come.
@@ -92,7 +92,7 @@ impl Envelopes {
                 let file = spawn_blocking(move || dir.create(job)).await.expect("creating does not panic");
                 Segments::File(Arc::new(file?))
             }
-            Self::Objects(objects) => Segments::Objects(objects.create(job, header)),
+            Self::Objects(objects) => Segments::Objects(Box::new(objects.create(job, header))),
         };
         Ok(Envelope::new(header, segments, Growth::Growing(0)))
     }

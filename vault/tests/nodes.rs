@@ -60,6 +60,10 @@ impl Store for Way {
         self.store.list(prefix, page).await
     }
 
+    async fn snapshot(&self) -> Result<Option<Arc<dyn Store>>, StoreError> {
+        self.store.snapshot().await
+    }
+
     fn listen(&self) -> Listener {
         self.store.listen()
     }

@@ -77,6 +77,7 @@ impl Dice {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "a random test says its seed and what it did")]
 fn nodes_that_are_killed_at_random_lose_no_job_and_end_each_once() {
     let dir = tempfile::tempdir().expect("a folder");
     let shared = shared("killed");

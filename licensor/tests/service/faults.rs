@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use layerlock_proto::refusal::Reason;
 use layerlock_store::{
-    Commit, CommitError, Fault, JournalStore, Key, Listing, MemoryStore, Options, Page, Prefix, Record,
-    Revision, Store, StoreError,
+    Claim, Commit, CommitError, Fault, JournalStore, Key, Listener, Listing, MemoryStore, Options, Page,
+    Prefix, Record, Revision, Standing, Store, StoreError,
 };
 use layerlock_terms::receipt::{Counts, JobEvent, Outcome};
 use tonic::Status;
@@ -35,6 +36,26 @@ impl Store for Counting {
 
     async fn list(&self, prefix: &Prefix, page: Page) -> Result<Listing, StoreError> {
         self.inner.list(prefix, page).await
+    }
+
+    async fn snapshot(&self) -> Result<Option<Arc<dyn Store>>, StoreError> {
+        self.inner.snapshot().await
+    }
+
+    fn listen(&self) -> Listener {
+        self.inner.listen()
+    }
+
+    async fn claim(&self, prefix: &Prefix, lease: Duration) -> Result<Option<Claim>, StoreError> {
+        self.inner.claim(prefix, lease).await
+    }
+
+    async fn renew(&self, claim: &Claim, lease: Duration) -> Result<Standing, StoreError> {
+        self.inner.renew(claim, lease).await
+    }
+
+    async fn release(&self, claim: Claim) -> Result<(), StoreError> {
+        self.inner.release(claim).await
     }
 }
 

@@ -161,6 +161,11 @@ impl Store for JournalStore {
         self.shared.view.list(prefix, &page)
     }
 
+    async fn snapshot(&self) -> Result<Option<Arc<dyn Store>>, StoreError> {
+        self.shared.stop.check()?;
+        Ok(None)
+    }
+
     fn listen(&self) -> Listener {
         self.teller.listen()
     }

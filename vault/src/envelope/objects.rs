@@ -104,7 +104,7 @@ impl EnvelopeObjects {
             Some(envelope) => (Found::Grown(made.progress), envelope),
             None => {
                 let segments = self.segments(job.order().job(), header, Vec::new(), None);
-                let new = Envelope::new(header, Segments::Objects(segments), Growth::Growing(0));
+                let new = Envelope::new(header, Segments::Objects(Box::new(segments)), Growth::Growing(0));
                 let new = Arc::new(new);
                 (Found::Envelope(new.clone(), made.progress), new)
             }
