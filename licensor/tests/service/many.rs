@@ -153,3 +153,29 @@ async fn on_the_journal_too_the_last_copy_goes_to_one_of_two_hundred() {
     assert_eq!(held, 1);
     assert_eq!(world.counts(&sale).await.held, 1);
 }
+
+/// Opening audits all there is, and what it reads must be of one moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_licensor_opens_while_others_settle() {
+    let world = Arc::new(World::on(Arc::new(MemoryStore::new())).await.unwrap());
+    let sale = Arc::new(world.sale(200).await);
+    let settling = tokio::spawn({
+        let (world, sale) = (world.clone(), sale.clone());
+        async move {
+            for _ in 0..200 {
+                let hold = world.hold(&sale).await.unwrap();
+                world.admit(&hold).await.unwrap();
+                let receipt = sale.device.ended(&hold, Outcome::Printed, extent(9, 9));
+                world.settle(hold.id, &receipt).await.unwrap();
+            }
+        }
+    });
+    let mut opened = 0;
+    while !settling.is_finished() {
+        drop(world.beside().await);
+        opened += 1;
+    }
+    settling.await.unwrap();
+    assert!(opened > 10, "only {opened} were opened meanwhile");
+    assert_eq!(world.beside().await.audit().await.size, 200);
+}
