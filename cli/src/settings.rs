@@ -251,6 +251,39 @@ mod tests {
         assert_eq!(check(&format!("{worker}licensor-at = \"https://a:1\"\n")), Ok(()));
     }
 
+    /// The settings in `deploy/`, files of their own or blocks of a manifest.
+    fn deployed() -> Vec<(String, String)> {
+        let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+        let read = |file: &Path| std::fs::read_to_string(file).expect("it reads");
+        let entries = std::fs::read_dir(deploy.join("compose")).expect("the folder is there");
+        let files = entries.map(|entry| entry.expect("readable").path());
+        let files = files.filter(|file| file.extension().is_some_and(|ending| ending == "toml"));
+        let files = files.filter(|file| !file.ends_with("garage.toml"));
+        let mut all: Vec<_> = files.map(|file| (file.display().to_string(), read(&file))).collect();
+        let manifest = read(&deploy.join("kubernetes/layerlock.yaml"));
+        let mut lines = manifest.lines().peekable();
+        while let Some(line) = lines.next() {
+            if let Some(name) = line.trim().strip_suffix(".toml: |") {
+                let mut block = String::new();
+                while let Some(line) = lines.next_if(|line| line.starts_with("    ")) {
+                    block += &format!("{}\n", line.trim());
+                }
+                all.push((name.to_owned(), block));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn every_settings_file_of_deploy_is_taken() {
+        let deployed = deployed();
+        assert!(deployed.len() >= 7, "{deployed:?}");
+        for (name, text) in deployed {
+            let settings: Settings = toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(settings.check(), Ok(()), "{name}");
+        }
+    }
+
     #[test]
     fn an_unknown_setting_is_refused_by_name() {
         let dir = tempfile::tempdir().expect("a temporary folder");

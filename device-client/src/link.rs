@@ -195,6 +195,9 @@ impl Carrier {
     async fn pause(&mut self, attempts: u32) {
         let (first, longest) = PAUSES;
         let pause = first.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(longest);
+        // Of the devices a vault loses at once no two come back at once: each takes a part of the pause of its own.
+        let part = u32::from_be_bytes(draw::<4>()) / 2;
+        let pause = pause.mul_f64(0.5 + f64::from(part) / f64::from(u32::MAX));
         let over = sleep(pause);
         tokio::pin!(over);
         loop {
@@ -338,8 +341,8 @@ fn refused(status: Status) -> Over {
 }
 
 /// 32 bytes from the system.
-fn draw() -> [u8; 32] {
-    let mut bytes = [0; 32];
+fn draw<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
     bytes
 }

@@ -45,7 +45,8 @@ pub trait Store: Send + Sync + 'static {
     /// As [`Store::load`].
     async fn snapshot(&self) -> Result<Option<Arc<dyn Store>>, StoreError>;
 
-    /// What is committed from now on, by whatever process, this one included.
+    /// What is committed from now on, by whatever process, this one included. News of a commit before may come late, and
+    /// news of one may be told twice or, if its process dies, never.
     fn listen(&self) -> Listener;
 
     /// Claims the record under `prefix` that was written longest ago among those nobody has a claim on; `None` when

@@ -1,7 +1,8 @@
 //! News: which records changed, told to whoever listens in any process that shares them.
 //!
-//! News is a hint and never the truth: it comes after a commit is durable, says keys and no values, and may be lost
-//! with a connection. A listener that may have missed some is told so and looks at everything it watches again.
+//! News is a hint and never the truth: it comes after a commit is durable, says keys and no values, and may be lost with a
+//! connection or a process. A listener that may have missed some is told so; one that can't afford to miss any looks over
+//! everything it watches now and then.
 
 use tokio::sync::broadcast;
 

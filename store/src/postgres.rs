@@ -1,11 +1,11 @@
 //! Records in PostgreSQL: the same contract, for houses that outgrow one machine's disk.
 //!
-//! A *space* is one service's records in a database that may hold several. Each commit locks the space's row of
-//! `layerlock_spaces` first, so commits of a space happen one after the other and its revisions have no gaps and no
-//! doubles; what a commit sees is what the one before it left. A read is one statement, so it sees commits whole.
+//! A *space* is one service's records in a database that may hold several. A commit takes the keys it names first, by
+//! advisory locks, so commits of one key happen one after the other and those of different keys share the disk's syncs;
+//! what a commit sees of its keys is what the one before it left. A read is one statement, so it sees commits whole.
 //! Durable is what PostgreSQL calls durable: a database that is set up to forget is refused when it is opened.
 //!
-//! What a commit changed is told by NOTIFY in its own transaction; claims are rows of a table of their own, taken with
+//! What a commit changed is told by NOTIFY right after it; claims are rows of a table of their own, taken with
 //! SKIP LOCKED, by the database's clock.
 //!
 //! Deliberately absent: retries. A commit that got no answer may have been stored, and only its caller knows how to ask.
@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use sqlx::postgres::types::PgInterval;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgRow, PgSslMode};
 use sqlx::{Executor as _, PgConnection, PgPool, Postgres, Row as _, Transaction};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
 
 use crate::claim::Holder;
@@ -37,17 +37,13 @@ const CONNECTIONS: u32 = 16;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a connection is set up, whatever the role's defaults are. A node that dies in the middle of a commit must not
-/// hold the space's row for longer than its successor waits.
+/// hold its keys for longer than its successor waits.
 const SETUP: &str = "SET synchronous_commit = on; SET statement_timeout = '10s'; \
                      SET idle_in_transaction_session_timeout = '5s'";
 
 /// The tables, made under a lock so that several nodes may open at once.
 const SCHEMA: &str = "
     SELECT pg_advisory_xact_lock(7812449102);
-    CREATE TABLE IF NOT EXISTS layerlock_spaces (
-        space text PRIMARY KEY,
-        last bigint NOT NULL
-    );
     CREATE TABLE IF NOT EXISTS layerlock_records (
         space text NOT NULL,
         key bytea NOT NULL,
@@ -65,13 +61,31 @@ const SCHEMA: &str = "
     CREATE SEQUENCE IF NOT EXISTS layerlock_holders;
 ";
 
-/// All writes of a commit in one statement: its revision, what is told to listeners, what is gone, what is put.
+/// Takes every key a commit names, in one order for all, so that no two commits wait for each other. The space itself is
+/// shared by commits of few keys and taken whole by one of many, because a database has room for so many locks only.
+const LOCK_SPACE: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 781245))";
+const SHARE_SPACE: &str = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 781245))";
+const LOCK_KEYS: &str = "
+    SELECT pg_advisory_xact_lock(lock) FROM (
+        SELECT DISTINCT hashtextextended($1 || encode(key, 'hex'), 781246) AS lock
+        FROM UNNEST($2::bytea[]) AS key ORDER BY lock
+    ) AS locks
+";
+
+/// Most keys that are taken one by one.
+const FEW: usize = 32;
+
+/// All writes of a commit in one statement: its revision, drawn while its keys are held, so that a key's revisions grow;
+/// what is gone and what is put.
 const WRITE: &str = "
-    WITH moved AS (UPDATE layerlock_spaces SET last = $2 WHERE space = $1 RETURNING pg_notify($6, $7)),
-    gone AS (DELETE FROM layerlock_records WHERE space = $1 AND key = ANY($3))
-    INSERT INTO layerlock_records (space, key, value, revision)
-    SELECT $1, put.key, put.value, $2 FROM UNNEST($4::bytea[], $5::bytea[]) AS put(key, value)
-    ON CONFLICT (space, key) DO UPDATE SET value = excluded.value, revision = excluded.revision
+    WITH revision AS MATERIALIZED (SELECT nextval($5::regclass) AS drawn),
+    gone AS (DELETE FROM layerlock_records WHERE space = $1 AND key = ANY($2)),
+    put AS (
+        INSERT INTO layerlock_records (space, key, value, revision)
+        SELECT $1, new.key, new.value, drawn FROM UNNEST($3::bytea[], $4::bytea[]) AS new(key, value), revision
+        ON CONFLICT (space, key) DO UPDATE SET value = excluded.value, revision = excluded.revision
+    )
+    SELECT drawn FROM revision
 ";
 
 /// The record written longest ago that nobody has a claim on, claimed. The first row says whether there was a record,
@@ -103,7 +117,10 @@ const TIDY: &str =
     "DELETE FROM layerlock_claims WHERE space = $1 AND until < clock_timestamp() - interval '1 hour'";
 
 /// Most bytes of a notification: PostgreSQL takes fewer than 8,000.
-const NOTE_BYTES: usize = 7_900;
+const NOTE_BYTES: usize = 7_800;
+
+/// Most commits told at a time.
+const NOTES: usize = 256;
 
 /// Pause before listening is tried again.
 const LISTEN_PAUSE: Duration = Duration::from_secs(1);
@@ -114,7 +131,9 @@ pub struct PostgresStore {
     pool: PgPool,
     space: String,
     teller: Arc<Teller>,
-    listening: AbortHandle,
+    /// What this process committed, on its way to the listeners of others.
+    notes: mpsc::UnboundedSender<String>,
+    tasks: [AbortHandle; 2],
     /// Holds the space's claim, if this store has it alone, for as long as the connection lives.
     _claim: Option<Mutex<PgConnection>>,
 }
@@ -181,8 +200,10 @@ impl PostgresStore {
         let teller = Arc::new(Teller::default());
         let listener = subscribe(&pool, space).await.map_err(unavailable)?;
         let listening = tokio::spawn(hear(pool.clone(), space.to_owned(), listener, Arc::downgrade(&teller)));
-        let listening = listening.abort_handle();
-        Ok(Self { pool, space: space.to_owned(), teller, listening, _claim: None })
+        let (notes, telling) = mpsc::unbounded_channel();
+        let telling = tokio::spawn(tell(pool.clone(), channel(space), telling));
+        let tasks = [listening.abort_handle(), telling.abort_handle()];
+        Ok(Self { pool, space: space.to_owned(), teller, notes, tasks, _claim: None })
     }
 
     /// Opens a space for one process alone, for a service that can't share its records with another one of its kind.
@@ -204,11 +225,21 @@ impl PostgresStore {
         }
     }
 
-    /// Takes the space's row; answers its newest revision.
-    async fn lock(&self, transaction: &mut Transaction<'_, Postgres>) -> Result<u64, sqlx::Error> {
-        let query = sqlx::query("SELECT last FROM layerlock_spaces WHERE space = $1 FOR UPDATE");
-        let row = query.bind(&self.space).fetch_one(&mut **transaction).await?;
-        Ok(row.get::<i64, _>(0) as u64)
+    /// Takes the keys a commit names until its transaction ends.
+    async fn lock(
+        &self,
+        transaction: &mut Transaction<'_, Postgres>,
+        writes: &[Write],
+    ) -> Result<(), sqlx::Error> {
+        let few = writes.len() <= FEW;
+        let space = sqlx::query(if few { SHARE_SPACE } else { LOCK_SPACE }).bind(&self.space);
+        space.execute(&mut **transaction).await?;
+        if few {
+            let keys: Vec<&[u8]> = writes.iter().map(|write| write.key.as_bytes()).collect();
+            let keys = sqlx::query(LOCK_KEYS).bind(&self.space).bind(keys);
+            keys.execute(&mut **transaction).await?;
+        }
+        Ok(())
     }
 
     /// Who last wrote the keys whose state the commit depends on.
@@ -231,10 +262,8 @@ impl PostgresStore {
     async fn write(
         &self,
         transaction: &mut Transaction<'_, Postgres>,
-        revision: Revision,
         commit: Commit,
-    ) -> Result<(), sqlx::Error> {
-        let note = write_note(revision, &commit.changed_keys());
+    ) -> Result<Revision, sqlx::Error> {
         let (mut gone, mut keys, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for Write { key, change, .. } in commit.into_writes() {
             match change {
@@ -246,14 +275,14 @@ impl PostgresStore {
                 Change::Keep => {}
             }
         }
-        let query = sqlx::query(WRITE).bind(&self.space).bind(revision.0 as i64);
-        let query = query.bind(gone).bind(keys).bind(values).bind(channel(&self.space)).bind(note);
-        query.execute(&mut **transaction).await.map(drop)
+        let query = sqlx::query(WRITE).bind(&self.space).bind(gone).bind(keys).bind(values);
+        let row = query.bind(sequence(&self.space)).fetch_one(&mut **transaction).await?;
+        Ok(Revision(row.get::<i64, _>(0) as u64))
     }
 
     async fn try_commit(&self, commit: Commit) -> Result<Result<Revision, Key>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
-        let last = self.lock(&mut transaction).await?;
+        self.lock(&mut transaction, commit.writes()).await?;
         let known = self.revisions(&mut transaction, commit.writes()).await?;
         let current = |key: &Key| {
             let found = known.iter().find(|(known, _)| known == key.as_bytes());
@@ -265,12 +294,18 @@ impl PostgresStore {
             return Ok(Err(key.clone()));
         }
         if !commit.changes_something() {
-            return Ok(Ok(Revision(last)));
+            let newest = format!("SELECT last_value FROM {}", sequence(&self.space));
+            let row = sqlx::query(sqlx::AssertSqlSafe(newest)).fetch_one(&mut *transaction).await?;
+            return Ok(Ok(Revision(row.get::<i64, _>(0) as u64)));
         }
-        let revision = Revision(last + 1);
-        self.write(&mut transaction, revision, commit).await?;
+        let keys = commit.changed_keys();
+        let revision = self.write(&mut transaction, commit).await?;
         // If we crash here, nothing happened; if after, all of it did, whether or not the caller heard.
         transaction.commit().await?;
+        // If we crash here, nobody is told, and who listens finds out when it looks over everything.
+        // The teller's task ends with this store, so somebody takes it.
+        let _ = self.notes.send(write_note(revision, &keys));
+        self.teller.tell(News::Changed { revision, keys });
         Ok(Ok(revision))
     }
 }
@@ -407,7 +442,7 @@ async fn list(
 
 impl Drop for PostgresStore {
     fn drop(&mut self) {
-        self.listening.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -438,10 +473,15 @@ async fn check_durability(pool: &PgPool) -> Result<(), PostgresError> {
 async fn make_tables(pool: &PgPool, space: &str) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
     transaction.execute(SCHEMA).await?;
-    let row = "INSERT INTO layerlock_spaces (space, last) VALUES ($1, 0) ON CONFLICT DO NOTHING";
-    sqlx::query(row).bind(space).execute(&mut *transaction).await?;
+    let revisions = format!("CREATE SEQUENCE IF NOT EXISTS {}", sequence(space));
+    transaction.execute(sqlx::AssertSqlSafe(revisions)).await?;
     sqlx::query(TIDY).bind(space).execute(&mut *transaction).await?;
     transaction.commit().await
+}
+
+/// Where a space's revisions are drawn, as an identifier in quotes.
+fn sequence(space: &str) -> String {
+    format!("\"layerlock_revisions_{}\"", space.replace('"', "\"\""))
 }
 
 /// Where commits of a space are told.
@@ -482,6 +522,26 @@ async fn hear(pool: PgPool, space: String, first: PgListener, teller: Weak<Telle
                 tokio::time::sleep(LISTEN_PAUSE).await;
             }
         }
+    }
+}
+
+/// Tells other processes what was committed here, many commits at a time. It is no part of the commits: PostgreSQL lets
+/// one transaction that notifies end after the other, the sync to its disk included.
+async fn tell(pool: PgPool, channel: String, mut notes: mpsc::UnboundedReceiver<String>) {
+    let mut batch = Vec::new();
+    while notes.recv_many(&mut batch, NOTES).await > 0 {
+        let told = async {
+            let mut transaction = pool.begin().await?;
+            // Nothing of it needs to outlive a crash of the database, which every listener notices.
+            transaction.execute("SET LOCAL synchronous_commit = off").await?;
+            let query = sqlx::query("SELECT pg_notify($1, note)::text FROM UNNEST($2::text[]) AS note");
+            query.bind(&channel).bind(&batch).execute(&mut *transaction).await?;
+            transaction.commit().await
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(error = %words(&error), "commits could not be told to other processes");
+        }
+        batch.clear();
     }
 }
 

@@ -113,6 +113,8 @@ pub struct Limits {
     pub stall: Millis,
     /// How long after the end of a process another one takes over what it was at.
     pub lease: Millis,
+    /// Pause between two looks over what other processes did and, because they died, never told.
+    pub look_over: Millis,
 }
 
 impl Default for Limits {
@@ -127,6 +129,7 @@ impl Default for Limits {
             concurrent_uploads: 4,
             stall: Millis(30_000),
             lease: Millis(10_000),
+            look_over: Millis(30_000),
         }
     }
 }

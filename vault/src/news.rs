@@ -14,13 +14,11 @@ use crate::Vault;
 use crate::records::{Changed, Work};
 use crate::refusal::Refusal;
 
-/// Pause between two roundings-up of what nobody needs at hand any more.
-const TIDY: Duration = Duration::from_secs(60);
-
 impl Vault {
     /// Follows the news for as long as the vault lives.
     pub(crate) fn start_following(self: &Arc<Self>) {
-        tokio::spawn(follow(Arc::downgrade(self), self.records.listen()));
+        let pause = Duration::from_millis(self.limits.look_over.0);
+        tokio::spawn(follow(Arc::downgrade(self), self.records.listen(), pause));
     }
 
     async fn hear(self: &Arc<Self>, revision: Revision, key: &Key) -> Result<(), Refusal> {
@@ -50,6 +48,21 @@ impl Vault {
         }
     }
 
+    /// Takes up what a device here waits for and nobody told of, looks at what is at hand, and puts away what nobody needs.
+    async fn look_over(self: &Arc<Self>) -> Result<(), Refusal> {
+        self.desk.put_away();
+        for live in self.desk.all() {
+            self.refresh(&live).await?;
+        }
+        for (device, job) in self.records.open_jobs_by_device().await? {
+            if self.desk.serves(device) && self.desk.find(job).is_none() {
+                self.take_up(job).await;
+                self.desk.note_change(device);
+            }
+        }
+        Ok(())
+    }
+
     /// What is at hand may have changed without a word: looks at all of it.
     async fn look_again(self: &Arc<Self>) -> Result<(), Refusal> {
         Work::ALL.into_iter().for_each(|work| self.desk.ask(work));
@@ -75,14 +88,17 @@ impl Vault {
     }
 }
 
-async fn follow(vault: Weak<Vault>, mut listener: Listener) {
-    let mut tidy = tokio::time::interval(TIDY);
+async fn follow(vault: Weak<Vault>, mut listener: Listener, pause: Duration) {
+    let mut over = tokio::time::interval(pause);
+    over.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let news = tokio::select! {
             news = listener.next() => news,
-            _ = tidy.tick() => {
+            _ = over.tick() => {
                 let Some(vault) = vault.upgrade() else { return };
-                vault.desk.put_away();
+                if let Err(refusal) = vault.look_over().await {
+                    tracing::warn!(%refusal, "what is at hand could not be looked over");
+                }
                 continue;
             }
         };

@@ -79,8 +79,13 @@ impl Records {
 
     /// Every job that is not over.
     pub(crate) async fn open_jobs(&self) -> Result<Vec<JobId>, StoreError> {
+        Ok(self.open_jobs_by_device().await?.into_iter().map(|(_, job)| job).collect())
+    }
+
+    /// Every job that is not over, with its device.
+    pub(crate) async fn open_jobs_by_device(&self) -> Result<Vec<(DeviceId, JobId)>, StoreError> {
         let rows = self.rows(&index::prefix(index::OPEN, &[])).await?;
-        Ok(rows.iter().filter_map(index::open_row).map(|(_, job)| job).collect())
+        Ok(rows.iter().filter_map(index::open_row).collect())
     }
 
     /// The jobs of a device that are not over.

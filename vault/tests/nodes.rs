@@ -21,15 +21,36 @@ use layerlock_store::{
 use layerlock_terms::units::Millis;
 use layerlock_vault::{Files, Limits, Vault};
 
-/// A vault's way to the records, which is cut as soon as the first segments of an envelope have passed.
+/// A vault's way to the records, which can be cut as soon as the first segments of an envelope have passed, and can be
+/// without news.
 struct Way {
     store: Arc<MemoryStore>,
+    cuts: bool,
     cut: AtomicBool,
+    tells: bool,
+    /// Nothing is ever committed here.
+    silence: MemoryStore,
 }
 
 impl Way {
-    fn to(store: &Arc<MemoryStore>) -> Arc<Self> {
-        Arc::new(Self { store: store.clone(), cut: AtomicBool::new(false) })
+    fn cut_while_pressing(store: &Arc<MemoryStore>) -> Arc<Self> {
+        Arc::new(Self {
+            store: store.clone(),
+            cuts: true,
+            cut: AtomicBool::new(false),
+            tells: true,
+            silence: MemoryStore::new(),
+        })
+    }
+
+    fn without_news(store: &Arc<MemoryStore>) -> Arc<Self> {
+        Arc::new(Self {
+            store: store.clone(),
+            cuts: false,
+            cut: AtomicBool::new(false),
+            tells: false,
+            silence: MemoryStore::new(),
+        })
     }
 
     fn open(&self) -> Result<(), StoreError> {
@@ -51,7 +72,7 @@ impl Store for Way {
         self.open()?;
         let shows_segments = commit.writes().iter().any(|write| write.key.is_of("envelope"));
         let answer = self.store.commit(commit).await;
-        self.cut.fetch_or(shows_segments, Ordering::SeqCst);
+        self.cut.fetch_or(self.cuts && shows_segments, Ordering::SeqCst);
         answer
     }
 
@@ -65,7 +86,10 @@ impl Store for Way {
     }
 
     fn listen(&self) -> Listener {
-        self.store.listen()
+        match self.tells {
+            true => self.store.listen(),
+            false => self.silence.listen(),
+        }
     }
 
     async fn claim(&self, prefix: &Prefix, lease: Duration) -> Result<Option<Claim>, StoreError> {
@@ -147,7 +171,7 @@ async fn a_device_that_comes_late_is_offered_what_was_made_meanwhile() {
 async fn a_vault_that_is_cut_off_while_it_presses_is_succeeded_and_does_no_harm_when_it_is_back() {
     let (house, printer) = (shared(), Printer::new(40));
     let large = block(60.0, 60.0, 60.0);
-    let way = Way::to(&house.store);
+    let way = Way::cut_while_pressing(&house.store);
     let first = house.open_on(way.clone(), house.limits).await.unwrap();
     let devices = door(&house).await;
     upload(&first, &large).await.unwrap();
@@ -199,4 +223,19 @@ async fn many_jobs_at_several_pressers_are_each_pressed_and_settled_once() {
     let settled = house.licensor.settled.lock().unwrap();
     let holds: std::collections::BTreeSet<_> = settled.iter().map(|(hold, _)| *hold).collect();
     assert_eq!((settled.len(), holds.len()), (12, 12), "one settlement each");
+}
+
+#[tokio::test]
+async fn what_no_news_came_of_is_found_by_looking_over_everything() {
+    let (house, printer) = (shared(), Printer::new(40));
+    let limits = Limits { concurrent_jobs: 0, look_over: Millis(300), ..house.limits };
+    let devices = house.open_on(Way::without_news(&house.store), limits).await.unwrap();
+    let worker = presser(&house).await;
+    upload(&worker, &mesh()).await.unwrap();
+    let mut session = Session::open(&devices, &printer, 1).await.unwrap();
+    let order = Order::new(21, &mesh(), &printer);
+    order.create(&worker).await.unwrap();
+    let delivered = session.receive(&order).await;
+    session.print(&order, &delivered).await;
+    assert!(matches!(session.next_but_keys().await.unwrap(), Answer::Settled(_)));
 }
