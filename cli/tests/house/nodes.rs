@@ -163,10 +163,28 @@ fn nodes_that_are_killed_at_random_lose_no_job_and_end_each_once() {
         thread::sleep(Duration::from_millis(300));
     }
     drop(agents);
-    let prints = prints.lock().expect("nobody panics with it");
-    let printed = prints.iter().filter(|line| is_print(line)).count();
-    assert_eq!(printed, JOBS, "{kills} kills, and the devices say: {prints:#?}");
+    let said = prints.lock().expect("nobody panics with it").join("\n");
+    let unsettled: Vec<_> = said
+        .lines()
+        .filter_map(|line| line.strip_suffix(" offered"))
+        .filter(|job| !said.contains(&format!("{job} printed")))
+        .map(|job| told_of(&folders, job))
+        .collect();
+    assert!(unsettled.is_empty(), "{kills} kills, and devices wait: {unsettled:#?}");
+    assert_eq!(said.lines().filter(|line| is_print(line)).count(), JOBS, "{kills} kills: {said}");
     println!("{kills} kills, {JOBS} jobs");
+}
+
+/// What the nodes' logs say of a job, above the noise.
+fn told_of(folders: &[PathBuf], job: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for folder in folders {
+        let log = fs::read_to_string(folder.join("log")).expect("it has one");
+        let lines_of_job = log.lines().filter(|line| line.contains(job) && line.contains("layerlock_"));
+        lines.extend(lines_of_job.map(|line| format!("{}: {line}", folder.file_name().unwrap().display())));
+    }
+    lines.sort_by_key(|line| line.split("timestamp").nth(1).map(str::to_owned));
+    lines.join("\n")
 }
 
 /// Whether a device says that it has printed a job and knows how that was settled.
