@@ -69,7 +69,12 @@ pub const METRICS: &[(&str, Kind, Unit, &str)] = &[
         "Connections closed because too many are open.",
     ),
     ("layerlock_jobs_total", Kind::Counter, Unit::Count, "Steps of jobs, by the state they led to."),
-    ("layerlock_jobs_open", Kind::Gauge, Unit::Count, "Jobs that are not over."),
+    (
+        "layerlock_jobs_open",
+        Kind::Gauge,
+        Unit::Count,
+        "Jobs at hand: pressed, watched or waited for by a device here.",
+    ),
     (
         "layerlock_first_segment_seconds",
         Kind::Histogram,
