@@ -360,6 +360,22 @@ impl Job {
         }
     }
 
+    /// Whether its device ended it by a receipt after the one of this number.
+    pub fn ended_after(&self, sequence: u32) -> bool {
+        match self {
+            Self::Closed(closed) | Self::Settled(Settled { closed, .. }) => {
+                matches!(&closed.ending, Ending::Receipt(last) if sequence < last.sequence)
+            }
+            Self::Requested(_)
+            | Self::Admitted(_)
+            | Self::Slicing(_)
+            | Self::Sealed(_)
+            | Self::Delivering(_)
+            | Self::Printing(_)
+            | Self::Refused(_) => false,
+        }
+    }
+
     /// The state's name, for logs and refusals.
     pub const fn state(&self) -> &'static str {
         match self {

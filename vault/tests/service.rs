@@ -483,7 +483,10 @@ async fn a_device_that_comes_back_prints_on_and_its_final_receipt_is_answered_tw
     second.print(&order, &delivered).await;
     let Answer::Settled(settled) = second.next_but_keys().await.unwrap() else { panic!("not settled") };
     drop(second);
+    // A device says all of it again, from the beginning, and is told once.
     let mut third = Session::open(&vault, &printer, 3).await.unwrap();
+    third.report(&order, 0, Event::Checked(delivered.manifest.statement().digest())).await;
+    third.report(&order, 1, Event::Progress(delivered.extent(1))).await;
     let sequence = delivered.manifest.epochs() + 1;
     third
         .report(&order, sequence, Event::Ended(Outcome::Printed, delivered.extent(delivered.manifest.layers)))

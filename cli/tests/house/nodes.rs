@@ -181,7 +181,7 @@ fn told_of(folders: &[PathBuf], job: &str) -> String {
     for folder in folders {
         let log = fs::read_to_string(folder.join("log")).expect("it has one");
         let lines_of_job = log.lines().filter(|line| line.contains(job) && line.contains("layerlock_"));
-        lines.extend(lines_of_job.map(|line| format!("{}: {line}", folder.file_name().unwrap().display())));
+        lines.extend(lines_of_job.map(|line| format!("{}: {line}", folder.display())));
     }
     lines.sort_by_key(|line| line.split("timestamp").nth(1).map(str::to_owned));
     lines.join("\n")
