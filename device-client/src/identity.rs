@@ -84,17 +84,26 @@ impl Identity {
 
     /// Writes everything but the keys.
     pub(crate) fn store(&self, path: &Path) -> io::Result<()> {
+        disk::replace(path, &self.emit())
+    }
+
+    /// The file's bytes.
+    pub(crate) fn emit(&self) -> Vec<u8> {
         let mut w = Writer::new();
         trust::write(&self.0.anchors, &mut w);
         w.bytes(&self.0.certificate.statement().emit());
-        disk::replace(path, &w.finish())
+        w.finish()
     }
 
     /// Reads and verifies what [`Identity::store`] wrote. Of the chain's ends only the certificate's own counts
     /// here: the others are asked whenever somebody is believed, and a walk to newer roots mends them.
     pub(crate) fn load(path: &Path, keys: DeviceKeys, now: Timestamp) -> Result<Self, IdentityError> {
-        let bytes = std::fs::read(path)?;
-        let mut r = Reader::new(&bytes);
+        Self::parse(&std::fs::read(path)?, keys, now)
+    }
+
+    /// [`Identity::load`] from the file's bytes, wherever they are kept.
+    pub(crate) fn parse(bytes: &[u8], keys: DeviceKeys, now: Timestamp) -> Result<Self, IdentityError> {
+        let mut r = Reader::new(bytes);
         let anchors = trust::read(&mut r)?;
         let certificate = Statement::parse(r.bytes("certificate", CERTIFICATE_LIMIT)?)?;
         r.finish()?;

@@ -20,7 +20,7 @@ pub use memory::{Active, Contradiction, Ended, Memory, Motion};
 use crate::disk;
 
 /// First bytes of every journal.
-const MAGIC: &[u8; 21] = b"layerlock/journal/v1\n";
+pub(crate) const MAGIC: &[u8; 21] = b"layerlock/journal/v1\n";
 
 /// Longest entry, in bytes: a receipt's statement is under 300.
 const ENTRY_LIMIT: usize = 4096;
@@ -142,7 +142,7 @@ impl Journal {
 }
 
 /// Folds the whole entries; gives the memory and the length they take.
-fn read(path: &Path, bytes: &[u8]) -> Result<(Memory, usize), JournalError> {
+pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<(Memory, usize), JournalError> {
     let damaged = |at| JournalError::Damaged { path: path.into(), at };
     let mut memory = Memory::default();
     let mut at = MAGIC.len();
@@ -159,7 +159,7 @@ fn read(path: &Path, bytes: &[u8]) -> Result<(Memory, usize), JournalError> {
 }
 
 /// `length u32 ‖ entry ‖ crc32c u32`, the checksum over length and entry.
-fn frame(entry: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(entry: &[u8]) -> Vec<u8> {
     let length = u32::try_from(entry.len()).expect("entries are far under 4 GiB");
     let mut frame = length.to_be_bytes().to_vec();
     frame.extend_from_slice(entry);

@@ -66,11 +66,16 @@ impl DeviceKeys {
     /// # Errors
     /// [`KeyFileError::Io`].
     pub fn store(&self, path: &Path) -> Result<(), KeyFileError> {
+        disk::replace(path, &self.emit()).map_err(|source| KeyFileError::Io { path: path.into(), source })
+    }
+
+    /// The file's bytes.
+    pub(crate) fn emit(&self) -> Zeroizing<Vec<u8>> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(MAGIC.len() + 2 * SEED));
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&self.sign.to_seed()[..]);
         bytes.extend_from_slice(&self.open.to_seed()[..]);
-        disk::replace(path, &bytes).map_err(|source| KeyFileError::Io { path: path.into(), source })
+        bytes
     }
 
     /// Reads the keys back.
@@ -87,7 +92,8 @@ impl DeviceKeys {
         Self::parse(&bytes).ok_or(KeyFileError::Malformed { path: path.into() })
     }
 
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    /// Reads the file's bytes, wherever they are kept.
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let seeds = bytes.strip_prefix(MAGIC)?;
         let (sign, open) = seeds.split_first_chunk::<SEED>()?;
         Some(Self { sign: SigningKey::from_seed(sign), open: OpeningKey::from_seed(open.try_into().ok()?) })

@@ -8,6 +8,7 @@
 pub mod check;
 pub mod clock;
 mod disk;
+pub mod embed;
 pub mod enrol;
 pub mod gcode;
 pub mod guard;

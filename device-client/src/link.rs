@@ -156,6 +156,55 @@ struct Carrier {
     session: u64,
 }
 
+/// The device's answer to a vault's challenge.
+pub(crate) fn hello(
+    identity: &Identity,
+    challenge: [u8; 32],
+    nonce: [u8; 32],
+    counter: u64,
+) -> wire::Hello {
+    let proof = SessionProof { device: identity.device(), challenge, nonce, counter };
+    wire::Hello {
+        certificate: identity.certificate().statement().emit(),
+        proof: Statement::sign(&proof, &identity.keys().sign).emit(),
+    }
+}
+
+/// The vault's certificate by the pinned root, then our nonce by the vault's key: the moment it names, and the
+/// certificate it proved itself by, or why it is not the vault.
+pub(crate) fn believe(
+    identity: &Identity,
+    welcome: &wire::Welcome,
+    nonce: [u8; 32],
+    now: Timestamp,
+) -> Result<(Timestamp, Endorsement), String> {
+    let certificate = Endorsement::parse(&welcome.vault_certificate).map_err(|why| why.to_string())?;
+    let answer = Statement::parse(&welcome.welcome).map_err(|why| why.to_string())?;
+    let mut anchors = identity.anchors().clone();
+    anchors.certify(&certificate).map_err(|why| why.to_string())?;
+    let answer: Verified<SessionWelcome> =
+        anchors.verify(Role::Vault, &answer, now).map_err(|why| why.to_string())?;
+    if answer.nonce != nonce {
+        return Err("its answer is to another device or another session".into());
+    }
+    outlast(identity, &anchors, &answer, &certificate).map_err(|why| why.to_string())?;
+    Ok((answer.now, certificate))
+}
+
+/// A vault's word about the time goes into the journal for good, so it may not name a moment at which root,
+/// vault or device had ended: whoever has stolen a vault's key can put this device's time ahead no further.
+fn outlast(
+    identity: &Identity,
+    anchors: &Anchors,
+    answer: &Verified<SessionWelcome>,
+    certificate: &Endorsement,
+) -> Result<(), TrustError> {
+    let now = answer.now;
+    anchors.root().current(now)?;
+    fresh("service certificate", anchors.certified(certificate)?.expires, now)?;
+    fresh("device certificate", identity.certificate().expires, now)
+}
+
 /// Why one stream is over.
 enum Over {
     Lost(Status),
@@ -236,45 +285,16 @@ impl Carrier {
         let (answer, counter) = oneshot::channel();
         self.tell.send(LinkEvent::Asks(answer)).await.map_err(|_| Over::Unwatched)?;
         let counter = counter.await.map_err(|_| Over::Unwatched)?;
-        let proof = SessionProof { device: self.identity.device(), challenge, nonce, counter };
-        Ok(wire::Hello {
-            certificate: self.identity.certificate().statement().emit(),
-            proof: Statement::sign(&proof, &self.identity.keys().sign).emit(),
-        })
+        Ok(hello(&self.identity, challenge, nonce, counter))
     }
 
-    /// The vault's certificate by the pinned root, then our nonce by the vault's key.
     async fn believe(&mut self, welcome: &wire::Welcome, nonce: [u8; 32]) -> Result<(), Over> {
-        let not_vault = |why: &dyn std::fmt::Display| Over::Fatal(LinkError::NotTheVault(why.to_string()));
-        let certificate = Endorsement::parse(&welcome.vault_certificate).map_err(|why| not_vault(&why))?;
-        let answer = Statement::parse(&welcome.welcome).map_err(|why| not_vault(&why))?;
-        let mut anchors = self.identity.anchors().clone();
-        let now = self.time.now();
-        anchors.certify(&certificate).map_err(|why| not_vault(&why))?;
-        let answer: Verified<SessionWelcome> =
-            anchors.verify(Role::Vault, &answer, now).map_err(|why| not_vault(&why))?;
-        if answer.nonce != nonce {
-            return Err(not_vault(&"its answer is to another device or another session"));
-        }
-        self.outlast(&anchors, &answer, &certificate).map_err(|why| not_vault(&why))?;
-        self.time.hear(answer.now);
+        let believed = believe(&self.identity, welcome, nonce, self.time.now());
+        let (now, certificate) = believed.map_err(|why| Over::Fatal(LinkError::NotTheVault(why)))?;
+        self.time.hear(now);
         self.session += 1;
-        let up = LinkEvent::Up { session: self.session, now: answer.now, certificate };
+        let up = LinkEvent::Up { session: self.session, now, certificate };
         self.tell.send(up).await.map_err(|_| Over::Unwatched)
-    }
-
-    /// A vault's word about the time goes into the journal for good, so it may not name a moment at which root,
-    /// vault or device had ended: whoever has stolen a vault's key can put this device's time ahead no further.
-    fn outlast(
-        &self,
-        anchors: &Anchors,
-        answer: &Verified<SessionWelcome>,
-        certificate: &Endorsement,
-    ) -> Result<(), TrustError> {
-        let now = answer.now;
-        anchors.root().current(now)?;
-        fresh("service certificate", anchors.certified(certificate)?.expires, now)?;
-        fresh("device certificate", self.identity.certificate().expires, now)
     }
 
     /// Carries both ways until the stream or the serving side is gone. A message that came in is held until

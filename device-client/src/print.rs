@@ -24,7 +24,7 @@ use crate::serve::{DeviceError, Notice, Shift};
 use crate::session::Event;
 
 /// How long the machine is kept hot while a key doesn't come.
-const KEY_PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const KEY_PATIENCE: Duration = Duration::from_secs(300);
 /// Longest piece that is read, in bytes of plaintext.
 const PIECE_LIMIT: usize = 64 << 20;
 
@@ -76,6 +76,9 @@ pub enum Failure {
     /// Power was cut, or the program killed, in mid-print.
     #[error("the device went down in mid-print; a job is never taken up again in motion, ask for a new one")]
     WentDown,
+    /// The program a device is embedded in, or its machine, can't go on.
+    #[error("{0}")]
+    Embedded(String),
     /// The device itself can't go on.
     #[error("{0}")]
     Device(Box<DeviceError>),
@@ -83,7 +86,7 @@ pub enum Failure {
 
 impl Failure {
     /// What the receipt says.
-    fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         match self {
             Self::StoppedAtMachine | Self::Stopped => Outcome::Cancelled,
             Self::Refused(_)
@@ -98,24 +101,25 @@ impl Failure {
             | Self::Withdrawn(_)
             | Self::Link(_)
             | Self::WentDown
+            | Self::Embedded(_)
             | Self::Device(_) => Outcome::Failed,
         }
     }
 }
 
 /// One job in motion.
-struct Run {
-    cleared: Cleared,
-    opener: Opener,
+pub(crate) struct Run {
+    pub cleared: Cleared,
+    pub opener: Opener,
     /// The newest epoch whose secret the opener was given.
-    unlocked: Option<u32>,
+    pub unlocked: Option<u32>,
     /// Next segment to open.
-    next: u32,
-    plain: Plain,
-    order: Order,
-    gcode: Marlin,
-    guard: Guard,
-    acks: Acks,
+    pub next: u32,
+    pub plain: Plain,
+    pub order: Order,
+    pub gcode: Marlin,
+    pub guard: Guard,
+    pub acks: Acks,
 }
 
 /// What waiting ended with.
@@ -356,7 +360,7 @@ impl From<DeviceError> for Failure {
 }
 
 impl Run {
-    fn new(cleared: Cleared, guard: Guard) -> Self {
+    pub(crate) fn new(cleared: Cleared, guard: Guard) -> Self {
         let opener = Opener::new(cleared.envelope());
         let acks = Acks::of(cleared.envelope().manifest().layers);
         Self {
@@ -373,7 +377,7 @@ impl Run {
     }
 
     /// The epoch of the piece that is due, whatever its frames say; the epilogue goes with the last layer.
-    fn epoch_due(&self) -> u32 {
+    pub(crate) fn epoch_due(&self) -> u32 {
         let envelope = self.cleared.envelope();
         let last = envelope.manifest().layers.saturating_sub(1);
         self.order.layers.min(last) / envelope.header().epoch_layers
@@ -382,11 +386,11 @@ impl Run {
 
 /// Plaintext on its way to be read: wiped when read, wiped when it has to move, wiped when it is dropped.
 #[derive(Default)]
-struct Plain(Zeroizing<Vec<u8>>);
+pub(crate) struct Plain(pub Zeroizing<Vec<u8>>);
 
 impl Plain {
     /// Makes sure that `more` bytes fit without the vector moving by itself and leaving a copy behind.
-    fn make_room(&mut self, more: usize) -> Result<(), Failure> {
+    pub(crate) fn make_room(&mut self, more: usize) -> Result<(), Failure> {
         let wanted = self.0.len() + more;
         if wanted > PIECE_LIMIT {
             return Err(Failure::Toolpath("longest piece"));
@@ -399,7 +403,7 @@ impl Plain {
         Ok(())
     }
 
-    fn wipe(&mut self) {
+    pub(crate) fn wipe(&mut self) {
         let room = self.0.capacity();
         self.0 = Zeroizing::new(Vec::with_capacity(room));
     }
@@ -407,14 +411,14 @@ impl Plain {
 
 /// What must come next: prologue, layers counted from zero, epilogue.
 #[derive(Default)]
-struct Order {
+pub(crate) struct Order {
     begun: bool,
     layers: u32,
     over: bool,
 }
 
 impl Order {
-    fn follow(&mut self, piece: &Piece, sealed_layer: u32, machine: &str) -> Result<(), Failure> {
+    pub(crate) fn follow(&mut self, piece: &Piece, sealed_layer: u32, machine: &str) -> Result<(), Failure> {
         match piece {
             Piece::Prologue(prologue) if !self.begun && prologue.machine == machine => self.begun = true,
             Piece::Layer(layer) if self.begun && !self.over => {
@@ -430,7 +434,7 @@ impl Order {
         Ok(())
     }
 
-    fn finish(&self, layers: u32) -> Result<(), Failure> {
+    pub(crate) fn finish(&self, layers: u32) -> Result<(), Failure> {
         let whole = self.over && self.layers == layers;
         if whole { Ok(()) } else { Err(Failure::Toolpath("number of layers")) }
     }
@@ -438,13 +442,13 @@ impl Order {
 
 /// What was sent, and how much of it whole layers.
 #[derive(Debug)]
-struct Acks {
-    sent: u64,
+pub(crate) struct Acks {
+    pub sent: u64,
     /// Filament of the layers ended so far, in 10⁻⁵ mm.
     fed: u64,
     /// Layers sent whole and not yet acknowledged: lines up to their end, layers, filament in micrometres.
     marks: VecDeque<(u64, u32, u64)>,
-    extent: Extent,
+    pub extent: Extent,
 }
 
 impl Acks {
@@ -454,13 +458,13 @@ impl Acks {
         Self { sent: 0, fed: 0, marks: VecDeque::new(), extent }
     }
 
-    fn end_layer(&mut self, layer: &Layer) {
+    pub(crate) fn end_layer(&mut self, layer: &Layer) {
         self.fed += layer.steps.iter().map(fed).sum::<u64>();
         self.marks.push_back((self.sent, layer.index + 1, self.fed / 100));
     }
 
     /// How far the machine has come, now that it has acknowledged so many lines.
-    fn reach(&mut self, lines: u64) -> Extent {
+    pub(crate) fn reach(&mut self, lines: u64) -> Extent {
         self.extent.lines = lines;
         while let Some((end, layers, filament_um)) = self.marks.front().copied().filter(|m| m.0 <= lines) {
             debug_assert!(end <= self.sent, "a layer ends within what was sent");

@@ -79,7 +79,7 @@ impl Entry {
     }
 
     /// Writes the one byte form.
-    pub(super) fn emit(&self) -> Vec<u8> {
+    pub(crate) fn emit(&self) -> Vec<u8> {
         let mut w = Writer::new();
         match self {
             Self::Session { counter } => w.u8(1).u64(*counter),

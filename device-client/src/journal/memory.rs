@@ -120,7 +120,7 @@ impl Memory {
     }
 
     /// Folds the next entry; on an error the memory may not be used on.
-    pub(super) fn apply(&mut self, entry: Entry) -> Result<(), Contradiction> {
+    pub(crate) fn apply(&mut self, entry: Entry) -> Result<(), Contradiction> {
         match entry {
             Entry::Session { counter } if counter <= self.counter => Err(Contradiction::GoesBack("counter")),
             Entry::Session { counter } => {
