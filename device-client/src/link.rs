@@ -157,12 +157,7 @@ struct Carrier {
 }
 
 /// The device's answer to a vault's challenge.
-pub(crate) fn hello(
-    identity: &Identity,
-    challenge: [u8; 32],
-    nonce: [u8; 32],
-    counter: u64,
-) -> wire::Hello {
+pub(crate) fn hello(identity: &Identity, challenge: [u8; 32], nonce: [u8; 32], counter: u64) -> wire::Hello {
     let proof = SessionProof { device: identity.device(), challenge, nonce, counter };
     wire::Hello {
         certificate: identity.certificate().statement().emit(),

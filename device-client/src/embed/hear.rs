@@ -97,7 +97,9 @@ impl<H: Host> Embedded<H> {
     fn on_message(&mut self, message: Incoming) -> Result<(), EmbedError> {
         match message {
             Incoming::Offer(offer) => self.on_offer(offer)?,
-            Incoming::Segment(segment) if self.is_running(&segment.job) => self.on_segment(&segment.segment)?,
+            Incoming::Segment(segment) if self.is_running(&segment.job) => {
+                self.on_segment(&segment.segment)?
+            }
             Incoming::Manifest(manifest) if self.is_running(&manifest.job) => {
                 self.on_manifest(&manifest.manifest)?;
             }
