@@ -372,6 +372,18 @@ pub enum Device {
         #[command(flatten)]
         party: Party,
     },
+    /// Judge a maker's own client by the formats' rules: `docs/oem.md` says how it is spoken to
+    Conformance {
+        /// The client to start: a program, then its arguments, separated by spaces
+        #[arg(long, value_name = "COMMAND")]
+        against: String,
+        /// Only cases whose name holds this
+        #[arg(long, value_name = "PART")]
+        only: Option<String>,
+        /// Write the findings as JSON too
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
+    },
     /// Who this device is
     Status {
         /// Whose keys, and which server.

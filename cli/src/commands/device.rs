@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use indicatif::ProgressBar;
+use layerlock_conformance::Against;
 use layerlock_device::enrol::{self, Enrolment};
 use layerlock_device::{
     Clock, Device, DeviceError, EnrolError, LinkError, Notice, OpenError, PrinterTarget, RenewError, Until,
@@ -42,6 +43,19 @@ pub enum DeviceCommandError {
     /// What `--printer` says.
     #[error("--printer: {0}")]
     Printer(String),
+    /// A client that doesn't keep to the rules.
+    #[error(
+        "{failed} of {cases} cases failed: the lines above say what the client did, [..] which rule it broke"
+    )]
+    NotConforming {
+        /// So many.
+        failed: usize,
+        /// Of so many.
+        cases: usize,
+    },
+    /// What `--against` or `--only` says.
+    #[error("{0}")]
+    Conformance(&'static str),
     /// The terminal.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -75,6 +89,9 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
             let before = device.root().version();
             writeln!(out, "root version {before} → {}", renew(&mut device, &connection).await?)?;
         }
+        Args::Conformance { against, only, report } => {
+            conformance(&against, only.as_deref(), report.as_deref(), out)?;
+        }
         Args::Status { party } => {
             let device = Device::open(party.home("device")?.path())?;
             writeln!(out, "{}\n  {} ({})", device.id(), device.machine().title, device.machine().name)?;
@@ -82,6 +99,33 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
         }
     }
     Ok(())
+}
+
+/// Judges a client; what it found is told as it is found.
+fn conformance(
+    against: &str,
+    only: Option<&str>,
+    report: Option<&Path>,
+    out: &mut (impl Write + Send),
+) -> Result<(), DeviceCommandError> {
+    let mut words = against.split_whitespace();
+    let program =
+        words.next().ok_or(DeviceCommandError::Conformance("--against: name a program to start"))?;
+    let against = Against { program: program.into(), arguments: words.map(str::to_owned).collect() };
+    let mut told = Ok(());
+    let found = layerlock_conformance::run(&against, only, &mut |finding| {
+        let now = writeln!(out, "{}", finding.line());
+        told = std::mem::replace(&mut told, Ok(())).and(now);
+    });
+    told?;
+    if let Some(file) = report {
+        std::fs::write(file, found.json())?;
+    }
+    match (found.findings.len(), found.failed()) {
+        (0, _) => Err(DeviceCommandError::Conformance("--only: no case has that in its name")),
+        (cases, 0) => Ok(writeln!(out, "{cases} cases passed")?),
+        (cases, failed) => Err(DeviceCommandError::NotConforming { failed, cases }),
+    }
 }
 
 async fn serve(

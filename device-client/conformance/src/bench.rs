@@ -66,7 +66,8 @@ pub(crate) fn judged(against: &Against, case: impl FnOnce(&mut Bench) -> Verdict
         has_hung_up: false,
     };
     case(&mut bench)?;
-    bench.ask("end").map(drop)
+    bench.ask("end")?;
+    bench.peer.end()
 }
 
 /// `Err` with these words unless it holds.

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::device_message::Message as FromDevice;
@@ -85,6 +85,22 @@ impl Peer {
             }
             if said.len() > MOST_LINES {
                 return Err(format!("the client doesn't come to an end over `{verb}`"));
+            }
+        }
+    }
+}
+
+impl Peer {
+    /// Waits for a client that was told `end`: a sanitizer tells of what was never freed only then.
+    pub(crate) fn end(mut self) -> Result<(), String> {
+        drop(self.to.take());
+        let late = Instant::now() + PATIENCE;
+        loop {
+            match self.child.try_wait().map_err(|why| why.to_string())? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(format!("after `end` the client must end well; {status}")),
+                None if Instant::now() > late => return Err("the client doesn't end after `end`".into()),
+                None => std::thread::sleep(Duration::from_millis(2)),
             }
         }
     }

@@ -179,7 +179,9 @@ impl World {
         let mut tree = Tree::from_leaves((0..leaves_before).map(others));
         tree.push(leaf);
         tree.push(others(u64::MAX));
-        let proof = tree.prove_inclusion(leaves_before, tree.size()).unwrap();
+        let proof = tree
+            .prove_inclusion(leaves_before, tree.size())
+            .expect("the kit makes no mistake of its own here");
         LedgerEntry {
             settlement,
             blinding: blinding.to_bytes().to_vec(),
@@ -192,10 +194,12 @@ impl World {
     fn sign_checkpoint(&self, tree: &Tree) -> String {
         let origin = self.checkpoint.origin().to_owned();
         let text = Checkpoint { origin: origin.clone(), size: tree.size(), root: tree.root() }.to_string();
-        let signature = self.checkpoint.sign(&text).unwrap().to_vec();
+        let signature =
+            self.checkpoint.sign(&text).expect("the kit makes no mistake of its own here").to_vec();
         let key_id = ed25519_key_id(&origin, self.checkpoint.verifying_key().as_bytes());
-        let mut note = Note::new(text).unwrap();
-        note.add(NoteSignature { name: origin, key_id, signature }).unwrap();
+        let mut note = Note::new(text).expect("the kit makes no mistake of its own here");
+        note.add(NoteSignature { name: origin, key_id, signature })
+            .expect("the kit makes no mistake of its own here");
         note.to_string()
     }
 }
@@ -290,8 +294,8 @@ impl Nouns {
     pub(crate) fn press_pieces(self, world: &World, device: &Maker, pieces: Vec<Piece>) -> Pressed {
         let mut sealer = Sealer::new(self.header.clone(), Arc::clone(&world.vault), &mut Counted::from(11));
         let mut segments = Vec::new();
-        for piece in &pieces {
-            seal(&mut sealer, piece, &self, &mut segments);
+        for (place, piece) in (0..).zip(&pieces) {
+            seal(&mut sealer, place, piece, &self, &mut segments);
         }
         let wrapping = device.open().wrapping_key();
         let hash = sealer.header_hash();
@@ -311,16 +315,17 @@ impl Nouns {
             license: Statement::sign(&self.license, &world.licensor).emit(),
             hold: Statement::sign(&self.hold, &world.licensor).emit(),
             segments,
-            manifest: sealer.finish(self.summary).unwrap().emit(),
+            manifest: sealer.finish(self.summary).expect("the kit makes no mistake of its own here").emit(),
         };
         Pressed { nouns: self, recorded, keys, pieces }
     }
 }
 
-fn seal(sealer: &mut Sealer, piece: &Piece, nouns: &Nouns, segments: &mut Vec<Vec<u8>>) {
+/// Seals by the piece's place: a piece may say otherwise of itself.
+fn seal(sealer: &mut Sealer, place: u32, piece: &Piece, nouns: &Nouns, segments: &mut Vec<Vec<u8>>) {
     let (layer, last) = match piece {
         Piece::Prologue(_) => (0, Ends::Piece),
-        Piece::Layer(layer) => (layer.index, Ends::Piece),
+        Piece::Layer(_) => (place - 1, Ends::Piece),
         Piece::Epilogue(_) => (nouns.layers - 1, Ends::Toolpath),
     };
     let text = piece.emit();
@@ -328,7 +333,7 @@ fn seal(sealer: &mut Sealer, piece: &Piece, nouns: &Nouns, segments: &mut Vec<Ve
     while let Some(part) = parts.next() {
         let ends = if parts.peek().is_some() { Ends::Nothing } else { last };
         let mut segment = Vec::new();
-        sealer.seal(layer, ends, part, &mut segment).unwrap();
+        sealer.seal(layer, ends, part, &mut segment).expect("the kit makes no mistake of its own here");
         segments.push(segment);
     }
 }
