@@ -5,6 +5,7 @@
 //! in the place it was sealed for ([`Place`]), so records whose ciphertexts are swapped are refused. The
 //! header can be wrapped anew without touching a chunk. Deliberately absent: files, and which key is current.
 
+use alloc::vec::Vec;
 use layerlock_terms::digest::Digest;
 use layerlock_terms::ids::{DesignId, SellerId};
 use rand_core::CryptoRng;
@@ -23,10 +24,10 @@ pub const HEADER: usize = 134;
 
 const SEALED_CHUNK: usize = CHUNK + TAG;
 const MAGIC: &[u8; 6] = b"LLVB\x00\x01";
-const KEK_ID: std::ops::Range<usize> = 6..22;
-const SALT: std::ops::Range<usize> = 22..54;
-const COMMITMENT: std::ops::Range<usize> = 54..86;
-const WRAPPED: std::ops::Range<usize> = 86..118;
+const KEK_ID: core::ops::Range<usize> = 6..22;
+const SALT: core::ops::Range<usize> = 22..54;
+const COMMITMENT: core::ops::Range<usize> = 54..86;
+const WRAPPED: core::ops::Range<usize> = 86..118;
 
 /// The one place a blob belongs to. A blob doesn't hold it: whoever opens must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,9 @@
 //! key and bound to the enrolment request; who gives them back holds that key. Deliberately absent: how
 //! often and how long a code is good for. That is the licensor's.
 
-use std::fmt;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 use layerlock_terms::digest::Digest;
 use layerlock_terms::wire::Malformed;
@@ -96,7 +98,7 @@ impl TokenSource {
     pub fn enrolment_code(&self, context: &[u8]) -> EnrolmentCode {
         let bits = primitives::derive(self.secret(), context, &[labels::ENROLMENT_CODE.as_bytes()]);
         // One byte per symbol: 256 is a multiple of 32, so every symbol is equally likely.
-        EnrolmentCode(Zeroizing::new(std::array::from_fn(|place| {
+        EnrolmentCode(Zeroizing::new(core::array::from_fn(|place| {
             ALPHABET[usize::from(bits.as_bytes()[place] % 32)]
         })))
     }
@@ -197,7 +199,7 @@ mod tests {
     struct Counting(u8);
 
     impl rand_core::TryRng for Counting {
-        type Error = std::convert::Infallible;
+        type Error = core::convert::Infallible;
 
         fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
             self.0 = self.0.wrapping_add(1);

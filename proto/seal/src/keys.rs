@@ -4,7 +4,7 @@
 //! key file is written. Public keys are parsed strictly: what is not canonical or has low order is refused
 //! here, once, so that no later call has to ask (`proto/spec/statement.md`, KEY rules).
 
-use std::fmt;
+use core::fmt;
 
 use layerlock_terms::digest::{OpenKey, SignKey};
 use rand_core::CryptoRng;
@@ -233,5 +233,5 @@ public_bytes!(KekId, 16);
 hex_text!(VerifyingKey WrappingKey KeyId KekId);
 
 fn first_half(bytes: &[u8; 32]) -> [u8; 16] {
-    std::array::from_fn(|place| bytes[place])
+    core::array::from_fn(|place| bytes[place])
 }

@@ -5,6 +5,13 @@
 //! `primitives` alone, and every domain-separation label stands in `labels`. Deliberately absent: a choice
 //! of algorithms. There is one suite; another one is another version.
 
+// Not only without `std`: so every build finds out what would not be there without it.
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+#[cfg(all(feature = "std", not(test)))]
+extern crate std;
+
 pub mod blob;
 pub mod commitment;
 pub mod enrolment;

@@ -4,6 +4,8 @@
 //! the key is a type of its own: it can't sign statements, and a statement key can't sign notes. The text
 //! form of notes and checkpoints lives in `layerlock-tlog`; here is only the signature.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 

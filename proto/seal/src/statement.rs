@@ -5,7 +5,10 @@
 //! and never re-encoded, so what was verified is what is stored, hashed and passed on. Deliberately absent:
 //! who may sign what. Trust chains are decided by the parties.
 
-use std::ops::Deref;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Deref;
 
 use layerlock_terms::digest::Digest;
 use layerlock_terms::wire::{Malformed, Noun, Reader, Writer};

@@ -7,7 +7,9 @@
 //! A licensor derives keys instead of drawing them ([`TokenSource`]): a repeated request is then answered with
 //! the same key although only its hash was stored.
 
-use std::fmt;
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;

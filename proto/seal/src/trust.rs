@@ -5,6 +5,8 @@
 //! ([`Endorsed`], [`TrustedRoot`], [`Attested`]) only that check can make. Deliberately absent: where roots are
 //! kept and fetched.
 
+use alloc::string::String;
+
 mod anchors;
 mod endorsement;
 mod root;

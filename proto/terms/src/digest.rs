@@ -1,6 +1,6 @@
 //! Digests and public keys as the plain bytes they travel as. Nothing here hashes or verifies: that is `seal`.
 
-use std::fmt;
+use core::fmt;
 
 macro_rules! bytes32 {
     ($(#[$doc:meta])* $name:ident) => {

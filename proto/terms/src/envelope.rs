@@ -8,6 +8,8 @@ use crate::ids::{DeviceId, HoldId, JobId, LicenseId};
 use crate::toolpath::Point3;
 use crate::units::{Millis, Timestamp};
 use crate::wire::{Malformed, Noun, Reader, Writer};
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// The one suite there is: Ed25519, ChaCha20-Poly1305, HPKE with X25519, SHA-256, BLAKE3. No negotiation:
 /// another suite is another number, and a reader refuses every number it doesn't know (HDR-1).

@@ -3,8 +3,9 @@
 //! Text form: a prefix that names the thing, a dash, 32 lower-case hex digits (`job-3f…`). Ids are drawn by
 //! the caller (`from_bytes` takes the randomness); this crate has no source of randomness.
 
-use std::fmt;
-use std::str::FromStr;
+use alloc::string::String;
+use core::fmt;
+use core::str::FromStr;
 
 /// Why a text is not an id of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,6 +7,8 @@ use crate::digest::Digest;
 use crate::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
 use crate::units::{Percent, Timestamp};
 use crate::wire::{Malformed, Noun, Reader, Writer};
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// What a license allows. An offer carries the same terms for every license made from it.
 #[derive(Debug, Clone, PartialEq, Eq)]

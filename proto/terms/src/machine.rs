@@ -4,6 +4,8 @@
 //! nothing a seller or buyer types can become part of a machine's start or end sequence.
 
 use crate::units::{Celsius, Micrometres, MmPerMinute, MmPerSecond2, Percent};
+use alloc::string::String;
+use alloc::vec::Vec;
 
 mod catalogue;
 mod clearance;

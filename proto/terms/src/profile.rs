@@ -5,8 +5,12 @@
 //! What the settings do is the slicer's business; nothing here slices.
 
 use crate::machine::{Drive, Machine, Material, UnknownName, nearest};
-use crate::units::{Celsius, Feed, Micrometres, Milligrams, Millis, MmPerMinute, MmPerSecond2, Percent};
+#[cfg(feature = "std")]
+use crate::units::Milligrams;
+use crate::units::{Celsius, Feed, Micrometres, Millis, MmPerMinute, MmPerSecond2, Percent};
 use crate::wire::{Malformed, Noun, Reader, Writer};
+use alloc::string::String;
+use alloc::vec::Vec;
 
 mod defaults;
 mod settings;
@@ -153,9 +157,10 @@ impl Profile {
     }
 
     /// What this much filament weighs, by the material's density.
+    #[cfg(feature = "std")]
     pub fn mass(&self, filament_um: u64) -> Milligrams {
         let radius = self.machine.filament.to_mm() / 2.0;
-        let cubic_mm = std::f64::consts::PI * radius * radius * filament_um as f64 / 1000.0;
+        let cubic_mm = core::f64::consts::PI * radius * radius * filament_um as f64 / 1000.0;
         Milligrams((cubic_mm * f64::from(self.material.density_centigrams()) / 100.0).round() as u64)
     }
 

@@ -8,6 +8,7 @@ use crate::digest::Digest;
 use crate::ids::{DeviceId, HoldId, JobId, LicenseId};
 use crate::units::Timestamp;
 use crate::wire::{Malformed, Noun, Reader, Writer};
+use alloc::vec::Vec;
 
 /// Signed by the device about a job.
 #[derive(Debug, Clone, PartialEq, Eq)]

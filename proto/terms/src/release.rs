@@ -3,7 +3,8 @@
 //! A noun of `proto/spec/sealed-toolpath.md`, signed by the vault's delivery key. What is in it is ciphertext, and
 //! opens on one device, for one envelope, on the grounds it was released on (`layerlock_seal::toolpath`).
 
-use std::num::NonZeroU64;
+use alloc::vec::Vec;
+use core::num::NonZeroU64;
 
 use crate::digest::Digest;
 use crate::wire::{Malformed, Noun, Reader, Writer};

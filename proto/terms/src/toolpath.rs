@@ -6,12 +6,16 @@
 //! No field holds text from a user: nothing a seller or buyer types can reach a machine as a command.
 
 use crate::units::{Celsius, Feed, Micrometres, Milligrams, Millis, MmPerMinute, MmPerSecond2, Percent};
+use alloc::string::String;
+use alloc::vec::Vec;
 
+#[cfg(feature = "std")]
 mod arcs;
 mod codec;
 mod rate;
 mod times;
 
+#[cfg(feature = "std")]
 pub use arcs::{Curve, Turn, fit_arcs};
 pub use rate::Rate;
 pub use times::Times;

@@ -9,6 +9,8 @@ use crate::ids::{DesignId, DeviceId, SellerId};
 use crate::license::Terms;
 use crate::units::Timestamp;
 use crate::wire::{Malformed, Noun, Reader, Writer};
+use alloc::string::String;
+use alloc::vec::Vec;
 
 mod root;
 

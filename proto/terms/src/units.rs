@@ -1,6 +1,6 @@
 //! Units as types, integers in the smallest unit. Floats exist only inside geometry.
 
-use std::fmt;
+use core::fmt;
 
 macro_rules! unit {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
@@ -27,6 +27,7 @@ impl Micrometres {
     }
 
     /// The nearest micrometre to `mm`; saturates at the type's range.
+    #[cfg(feature = "std")]
     pub fn from_mm(mm: f64) -> Self {
         Self((mm * 1000.0).round() as i32)
     }

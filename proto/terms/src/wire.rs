@@ -3,6 +3,10 @@
 //! Fixed order, big-endian integers, u32 length before every variable part, no padding, nothing optional left
 //! out silently. A reader takes exactly what a writer gave and refuses the rest: one noun, one byte form.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 /// Why bytes are not the noun they were said to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
@@ -94,7 +98,7 @@ impl Writer {
 
     /// The bytes written.
     pub fn finish(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+        core::mem::take(&mut self.bytes)
     }
 }
 
@@ -157,7 +161,7 @@ impl<'a> Reader<'a> {
     /// UTF-8 text of at most `bound` bytes.
     pub fn text(&mut self, field: &'static str, bound: u32) -> Result<String, Malformed> {
         let bytes = self.bytes(field, bound)?;
-        std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Malformed::Value(field))
+        core::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Malformed::Value(field))
     }
 
     /// A u32 count of at most `bound`, then that many items as `each` reads them.

@@ -4,7 +4,8 @@
 //! nothing of the next. A release carries some of them, each wrapped to the device by HPKE, bound to the header,
 //! the grounds it was released on and the epoch.
 
-use std::ops::RangeInclusive;
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::EnvelopeHeader;

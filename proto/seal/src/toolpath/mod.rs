@@ -11,7 +11,7 @@ mod opener;
 mod sealer;
 mod segment;
 
-use std::fmt;
+use core::fmt;
 
 use layerlock_terms::digest::Digest;
 
@@ -81,7 +81,7 @@ pub enum Reason {
     CannotOpen,
 }
 
-impl std::error::Error for Refused {}
+impl core::error::Error for Refused {}
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,8 @@
 //! is opened as it comes, with secrets the vault's signed release commits to, and compared with the manifest at
 //! its end. The secrets of epochs that are over are erased.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EnvelopeHeader, Manifest};

@@ -3,7 +3,9 @@
 //! A sealer draws its own job secret and signs its own header, so an index is sealed once under a key
 //! whatever the caller does: after a crash a job is pressed anew, with a new sealer and so a new secret.
 
-use std::sync::Arc;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use layerlock_terms::digest::Digest;
 use layerlock_terms::envelope::{EPOCH_LIMIT, EnvelopeHeader, Manifest, Summary};

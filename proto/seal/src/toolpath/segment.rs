@@ -3,6 +3,7 @@
 //! `index u32 ‖ layer u32 ‖ epoch u32 ‖ flags u8 ‖ length u32 ‖ ciphertext ‖ tag`. A segment read here has its
 //! shape and bounds and nothing more; whether it is in order and opens is asked by the checker and the opener.
 
+use alloc::vec::Vec;
 use layerlock_terms::digest::Digest;
 
 use super::epoch::EpochKey;
@@ -120,7 +121,7 @@ fn nonce(index: u32) -> [u8; 12] {
 }
 
 fn parse_frame(frame: &[u8; FRAME], limit: u32) -> Result<SegmentInfo, Reason> {
-    let word = |at: usize| u32::from_be_bytes(std::array::from_fn(|byte| frame[at + byte]));
+    let word = |at: usize| u32::from_be_bytes(core::array::from_fn(|byte| frame[at + byte]));
     let ends = parse_flags(frame[12])?;
     let length = match word(13).checked_sub(TAG as u32) {
         None | Some(0) => return Err(Reason::Empty),

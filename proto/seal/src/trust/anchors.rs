@@ -4,6 +4,7 @@
 //! yesterday is asked again today. A key serves in its role and no other; an authority speaks for its machines
 //! and no other.
 
+use alloc::vec::Vec;
 use layerlock_terms::digest::{OpenKey, SignKey};
 use layerlock_terms::trust::{
     Authority, DeviceAttestation, DeviceCertificate, Revocations, Role, SellerCertificate, ServiceCertificate,
@@ -247,9 +248,9 @@ pub fn succeeds(known: &Verified<Revocations>, offered: &Verified<Revocations>) 
     let (found, floor) = (offered.version, known.version);
     match found.cmp(&floor) {
         _ if offered.signer() != known.signer() => Ok(()),
-        std::cmp::Ordering::Less => Err(TrustError::OlderList { found, known: floor }),
-        std::cmp::Ordering::Equal if offered.devices != known.devices => Err(TrustError::TwinList(found)),
-        std::cmp::Ordering::Equal | std::cmp::Ordering::Greater => Ok(()),
+        core::cmp::Ordering::Less => Err(TrustError::OlderList { found, known: floor }),
+        core::cmp::Ordering::Equal if offered.devices != known.devices => Err(TrustError::TwinList(found)),
+        core::cmp::Ordering::Equal | core::cmp::Ordering::Greater => Ok(()),
     }
 }
 

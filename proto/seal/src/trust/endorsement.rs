@@ -4,7 +4,10 @@
 //! stand in order, each once, so that no key is counted twice and copies signed apart join to the same bytes. An
 //! endorsement with too few signatures is a draft; how many are enough only a root can say.
 
-use std::ops::Deref;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Deref;
 
 use layerlock_terms::wire::{Malformed, Noun, Reader, Writer};
 

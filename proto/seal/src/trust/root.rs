@@ -4,6 +4,7 @@
 //! threshold and by its own; only the last one's end matters, so that no device is lost for having slept through
 //! a rotation.
 
+use alloc::vec::Vec;
 use layerlock_terms::digest::{Digest, SignKey};
 use layerlock_terms::trust::Root;
 use layerlock_terms::units::Timestamp;
@@ -126,7 +127,7 @@ impl TrustedRoot {
     }
 }
 
-impl std::ops::Deref for TrustedRoot {
+impl core::ops::Deref for TrustedRoot {
     type Target = Root;
 
     fn deref(&self) -> &Root {

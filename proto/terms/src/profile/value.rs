@@ -2,6 +2,9 @@
 
 use super::SettingError;
 use super::settings::{Bound, Setting, Unit};
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
 
 /// What `off` and `on` stand for.
 const SWITCH: [&str; 2] = ["off", "on"];

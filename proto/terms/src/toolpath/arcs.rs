@@ -6,6 +6,7 @@
 
 use super::Point;
 use crate::units::{Feed, Micrometres};
+use alloc::vec::Vec;
 
 /// One move of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub enum Turn {
 const FEWEST: usize = 3;
 
 /// Smallest and largest radius, in micrometres: below, lines do; above, firmware runs out of figures.
-const RADII: std::ops::RangeInclusive<f64> = 300.0..=1e6;
+const RADII: core::ops::RangeInclusive<f64> = 300.0..=1e6;
 
 /// Widest arc, in radians: whole circles are read differently by different firmware.
 const WIDEST: f64 = 6.0;
@@ -140,7 +141,7 @@ fn even(start: Point, moves: &[(Point, Feed)]) -> Option<Feed> {
     let lengths: Vec<f64> = moves
         .iter()
         .map(|(to, _)| {
-            let (x, y) = between(std::mem::replace(&mut at, *to), *to);
+            let (x, y) = between(core::mem::replace(&mut at, *to), *to);
             x.hypot(y)
         })
         .collect();
@@ -210,7 +211,7 @@ mod tests {
     #[test]
     fn a_ring_too_coarse_for_the_tolerance_stays_lines() {
         let (from, points) = ring(10_000.0, 360.0, 24);
-        let bulge = 10_000.0 * (1.0 - (std::f64::consts::PI / 24.0).cos());
+        let bulge = 10_000.0 * (1.0 - (core::f64::consts::PI / 24.0).cos());
         let arcs = |tolerance: f64| {
             let curves = fit_arcs(from, &points, Micrometres(tolerance as i32));
             curves.iter().filter(|curve| matches!(curve, Curve::Arc { .. })).count()

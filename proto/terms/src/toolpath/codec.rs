@@ -5,6 +5,10 @@
 //! count is held against the bytes that are left before anything is allocated, and one piece has one byte form:
 //! `parse` writes again what it read and compares. Nothing here seals.
 
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
 mod coder;
 mod layer;
 mod varint;

@@ -15,6 +15,7 @@ pub struct Rate(pub u64);
 impl Rate {
     /// The rate of a line whose cross-section is `area` square micrometres, fed from filament of `filament`
     /// square micrometres.
+    #[cfg(feature = "std")]
     pub fn of_areas(area: f64, filament: f64) -> Self {
         let feed_per_micrometre = area / filament * 100.0;
         Self((feed_per_micrometre / 1024.0 * (1_u64 << SHIFT) as f64).round() as u64)
@@ -54,7 +55,14 @@ pub(super) fn length(dx: i64, dy: i64) -> u64 {
     }
 }
 
+/// The square root, rounded down, without floating-point functions.
+#[cfg(not(feature = "std"))]
+fn root(square: u64) -> u64 {
+    square.isqrt()
+}
+
 /// The square root, rounded down: the machine's own, which is right but for its last bits, then set right.
+#[cfg(feature = "std")]
 fn root(square: u64) -> u64 {
     let mut root = (square as f64).sqrt() as u64;
     while root.checked_mul(root).is_none_or(|found| found > square) {

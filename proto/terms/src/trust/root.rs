@@ -6,6 +6,8 @@
 use crate::digest::{OpenKey, SignKey};
 use crate::units::Timestamp;
 use crate::wire::{Malformed, Noun, Reader, Writer};
+use alloc::string::String;
+use alloc::vec::Vec;
 
 const MOST_KEYS: u32 = 16;
 const MOST_WITHDRAWN: u32 = 64;
@@ -179,8 +181,8 @@ impl Role {
     }
 }
 
-impl std::fmt::Display for Role {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Display for Role {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.name())
     }
 }

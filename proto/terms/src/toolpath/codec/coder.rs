@@ -5,6 +5,8 @@
 //! frequent in this layer so far costs less than a bit. Integers only; models start anew in each layer.
 
 use crate::wire::Malformed;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// Bits of precision of a probability.
 const PRECISION: u32 = 11;
@@ -230,7 +232,7 @@ impl Range {
         if self.low < 0xff00_0000 || self.low > u64::from(u32::MAX) {
             let carry = (self.low >> 32) as u8;
             self.ready.extend(self.held.map(|held| held.wrapping_add(carry)));
-            self.ready.extend(std::iter::repeat_n(0xff_u8.wrapping_add(carry), self.full));
+            self.ready.extend(core::iter::repeat_n(0xff_u8.wrapping_add(carry), self.full));
             self.full = 0;
             self.held = Some((self.low >> 24) as u8);
         } else {

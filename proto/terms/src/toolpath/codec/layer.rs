@@ -8,6 +8,8 @@ use crate::toolpath::rate::length;
 use crate::toolpath::{Feature, Layer, Path, Point, Rate, Step};
 use crate::units::{Celsius, Feed, Micrometres, MmPerMinute, MmPerSecond2, Percent};
 use crate::wire::Malformed;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// Step kinds.
 const TRAVEL: u64 = 0;
@@ -50,7 +52,7 @@ struct Pen {
 impl Pen {
     /// The difference to `to`, which becomes where the pen is.
     fn towards(&mut self, to: Point) -> (i64, i64) {
-        let from = std::mem::replace(&mut self.at, to);
+        let from = core::mem::replace(&mut self.at, to);
         let (dx, dy) = (i64::from(to.x) - i64::from(from.x), i64::from(to.y) - i64::from(from.y));
         self.class = size_class(dx);
         (dx, dy)

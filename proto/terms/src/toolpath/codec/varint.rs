@@ -1,6 +1,7 @@
 //! Variable-length integers: seven bits a byte, lowest first, in the fewest bytes (`proto/spec/toolpath.md` T2).
 
 use crate::wire::Malformed;
+use alloc::vec::Vec;
 
 /// Appends `value`.
 pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
@@ -83,7 +84,7 @@ impl<'a> Input<'a> {
 
     /// Everything left, which is taken.
     pub(super) fn rest(&mut self) -> &'a [u8] {
-        std::mem::take(&mut self.rest)
+        core::mem::take(&mut self.rest)
     }
 
     /// Refuses if anything is left.
