@@ -517,6 +517,3 @@ fn journal_of(host: &mut impl Host) -> Result<Memory, EmbedError> {
     }
     Ok(memory)
 }
-
-#[cfg(test)]
-mod tests;

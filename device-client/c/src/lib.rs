@@ -12,11 +12,10 @@
 )]
 
 mod host;
+mod slot;
 
-use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use layerlock_device::embed::{self, EmbedError, Embedded, Next, Provision, State};
 use layerlock_terms::receipt::Outcome;
@@ -24,6 +23,7 @@ use layerlock_terms::receipt::Outcome;
 pub use host::ll_host;
 
 use host::Caller;
+use slot::Slot;
 
 /// Room for one command and its closing zero, in bytes.
 pub const LL_COMMAND_SIZE: usize = 96;
@@ -130,16 +130,7 @@ pub struct ll_bytes {
 }
 
 /// A device. Opaque.
-pub struct ll_device {
-    busy: AtomicBool,
-    inner: UnsafeCell<Inner>,
-}
-
-struct Inner {
-    /// `None` after a panic: what it left half done is not used again.
-    device: Option<Embedded<Caller>>,
-    message: String,
-}
+pub struct ll_device(Slot<Embedded<Caller>>);
 
 /// The version of this library, such as `0.1.0`. The text is never freed.
 #[unsafe(no_mangle)]
@@ -223,8 +214,7 @@ pub unsafe extern "C" fn ll_device_open(host: *const ll_host, device: *mut *mut 
         // SAFETY: the caller promises what `Caller::of` asks for.
         let host = unsafe { Caller::of(host) }.ok_or(ll_status::LL_INVALID)?;
         let opened = Embedded::open(host).map_err(|error| status(&error))?;
-        let inner = UnsafeCell::new(Inner { device: Some(opened), message: String::new() });
-        let handle = Box::new(ll_device { busy: AtomicBool::new(false), inner });
+        let handle = Box::new(ll_device(Slot::new(opened)));
         // SAFETY: as above.
         unsafe { device.write(Box::into_raw(handle)) };
         Ok(())
@@ -464,44 +454,18 @@ pub unsafe extern "C" fn ll_device_message(
     if text.is_null() || size == 0 {
         return ll_status::LL_INVALID;
     }
-    let copied = guarded(|| {
-        // SAFETY: the caller promises an open device.
-        let inner = unsafe { Hold::of(device) }?;
-        // SAFETY: held by this call alone.
-        let inner = unsafe { &mut *inner.0.inner.get() };
-        let trouble = inner.device.as_ref().and_then(Embedded::trouble);
-        let said = if inner.message.is_empty() { trouble.unwrap_or_default() } else { &inner.message };
+    // SAFETY: the caller promises that it is null or open.
+    let Some(device) = (unsafe { device.as_ref() }) else { return ll_status::LL_INVALID };
+    device.0.look(|device, message| {
+        let trouble = device.and_then(Embedded::trouble);
+        let said = if message.is_empty() { trouble.unwrap_or_default() } else { message };
         let length = said.floor_char_boundary(size - 1);
         // SAFETY: checked for null and room.
         unsafe {
             text.cast::<u8>().copy_from_nonoverlapping(said.as_ptr(), length);
             text.add(length).write(0);
         }
-        Ok(())
-    });
-    copied
-}
-
-/// The right to use a device, for as long as one call lasts.
-struct Hold<'a>(&'a ll_device);
-
-impl Hold<'_> {
-    /// # Safety
-    /// `device` is null or open.
-    unsafe fn of<'a>(device: *mut ll_device) -> Result<Hold<'a>, ll_status> {
-        // SAFETY: the caller promises that it is null or open.
-        let device = unsafe { device.as_ref() }.ok_or(ll_status::LL_INVALID)?;
-        match device.busy.swap(true, Ordering::Acquire) {
-            true => Err(ll_status::LL_BUSY),
-            false => Ok(Hold(device)),
-        }
-    }
-}
-
-impl Drop for Hold<'_> {
-    fn drop(&mut self) {
-        self.0.busy.store(false, Ordering::Release);
-    }
+    })
 }
 
 /// Does something with a device that nobody else is using.
@@ -513,30 +477,9 @@ unsafe fn with(
     work: impl FnOnce(&mut Embedded<Caller>) -> Result<(), EmbedError>,
 ) -> ll_status {
     // SAFETY: as the caller of this function promises.
-    let hold = match unsafe { Hold::of(device) } {
-        Ok(hold) => hold,
-        Err(status) => return status,
-    };
-    // SAFETY: `hold` lets one call in at a time, so this is the only reference.
-    let inner = unsafe { &mut *hold.0.inner.get() };
-    let Some(mut device) = inner.device.take() else { return ll_status::LL_PANIC };
-    inner.message.clear();
-    // A panic drops the device, so that nothing half done is used again; its keys are erased with it.
-    let worked = catch_unwind(AssertUnwindSafe(move || {
-        let done = work(&mut device);
-        (device, done)
-    }));
-    let Ok((device, done)) = worked else {
-        "something in this library is broken; report it".clone_into(&mut inner.message);
-        return ll_status::LL_PANIC;
-    };
-    inner.device = Some(device);
-    match done {
-        Ok(()) => ll_status::LL_OK,
-        Err(error) => {
-            inner.message = error.to_string();
-            status(&error)
-        }
+    match unsafe { device.as_ref() } {
+        Some(device) => device.0.with(work),
+        None => ll_status::LL_INVALID,
     }
 }
 
