@@ -1,6 +1,6 @@
 //! A device without threads, sockets, files or a clock of its own: for firmware that brings these (hops 8 to 13).
 //!
-//! The caller carries messages ([`Embedded::receive`], [`Host::send`]), asks for commands ([`Embedded::next`]) and
+//! The caller carries messages ([`Embedded::receive`], [`Host::send`]), asks for commands ([`Embedded::next_command`]) and
 //! says what its machine acknowledged. What may be printed is decided by the same `check`, what may happen next
 //! by the same `session`, what may reach the machine by the same `guard` as in [`crate::Device`]; kept are the
 //! same bytes as in its files. Deliberately absent: a spool that outlives a power cut. Ciphertext is fetched again

@@ -304,7 +304,7 @@ pub unsafe extern "C" fn ll_device_next(
         next.write(ll_next::LL_NOTHING);
         command.write(0);
         with(device, |device| {
-            let (kind, text) = match device.next()? {
+            let (kind, text) = match device.next_command()? {
                 Next::Nothing => (ll_next::LL_NOTHING, None),
                 Next::Wait => (ll_next::LL_WAIT, None),
                 Next::Stop => (ll_next::LL_STOP, None),

@@ -1,5 +1,7 @@
 //! The C interface as C sees it: the header, the example as a whole device, and clients that must be found out.
 
+#![allow(clippy::unwrap_used, reason = "a test's own tools: whatever is not there fails it")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;

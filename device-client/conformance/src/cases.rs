@@ -18,7 +18,7 @@ use crate::bench::{Bench, Verdict, job_of, must, receipt};
 use crate::motion;
 use crate::world::{Nouns, Pressed, toolpath};
 
-/// A case and the rules it is about: those of `proto/spec`, and the attacks of `SECURITY.md`.
+/// A case and the rules it is about: those of `proto/spec`, and the attacks `docs/oem.md` lists.
 pub(crate) struct Case {
     pub name: &'static str,
     pub rules: &'static [&'static str],
@@ -47,14 +47,14 @@ cases! {
     a_welcome_to_another_session_is_not_believed ["SES-7"],
     a_welcome_of_a_stranger_is_not_believed ["SES-7"],
     a_welcome_past_the_end_of_the_root_is_not_believed ["SES-10"],
-    a_license_of_a_stranger_is_not_fetched ["ORD-1"],
-    a_hold_of_a_stranger_is_not_fetched ["ORD-1"],
-    a_header_of_a_stranger_is_not_fetched ["N7"],
+    a_license_of_a_stranger_is_not_fetched ["TR-22"],
+    a_hold_of_a_stranger_is_not_fetched ["TR-22"],
+    a_header_of_a_stranger_is_not_fetched ["TR-22"],
     a_job_for_another_device_is_not_fetched ["N7"],
     a_job_for_another_machine_is_not_fetched ["N7"],
     a_license_that_leaves_this_device_out_is_not_fetched ["N7"],
     statements_of_different_jobs_are_not_fetched ["N7"],
-    what_has_expired_is_not_fetched ["ORD-3"],
+    what_has_expired_is_not_fetched ["D5"],
     a_toolpath_outside_the_machine_is_not_printed ["S3"],
     nothing_moves_before_the_manifest_or_a_key ["MODE-1"],
     keys_of_a_stranger_move_nothing ["REL-1"],

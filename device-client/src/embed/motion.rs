@@ -45,7 +45,7 @@ impl<H: Host> Embedded<H> {
     ///
     /// # Errors
     /// [`EmbedError`]; ask again: [`Next::Stop`] follows where the machine was moving.
-    pub fn next(&mut self) -> Result<Next, EmbedError> {
+    pub fn next_command(&mut self) -> Result<Next, EmbedError> {
         self.tick();
         if std::mem::take(&mut self.must_stop) {
             return Ok(Next::Stop);
@@ -67,7 +67,7 @@ impl<H: Host> Embedded<H> {
             Ok(next) => Ok(next),
             Err(failure) => {
                 self.fail(failure)?;
-                self.next()
+                self.next_command()
             }
         }
     }
@@ -170,7 +170,7 @@ impl<H: Host> Embedded<H> {
             }
             self.work.waits_since = None;
             let limit = run.cleared.envelope().header().segment_limit;
-            let next = self.work.segments.next(&mut self.host, limit as usize + OVERHEAD);
+            let next = self.work.segments.read_next(&mut self.host, limit as usize + OVERHEAD);
             let mut sealed = next.map_err(|_| Failure::Spool(std::io::ErrorKind::NotFound.into()))?;
             let refused = |reason| toolpath::Refused { index: run.next, reason };
             let info = toolpath::Segment::parse(&sealed, limit).map_err(refused)?.info();

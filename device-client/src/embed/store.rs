@@ -46,7 +46,7 @@ impl Segments {
     }
 
     /// Reads the next one, of at most `limit` bytes; it is taken once.
-    pub(super) fn next(&mut self, host: &mut impl Host, limit: usize) -> Result<Vec<u8>, HostError> {
+    pub(super) fn read_next(&mut self, host: &mut impl Host, limit: usize) -> Result<Vec<u8>, HostError> {
         let gone = HostError("read");
         let mut length = [0; 4];
         if host.read(Item::Segments, self.offset, &mut length)? != length.len() {
