@@ -1,8 +1,9 @@
 //! The door of a service: TCP, TLS 1.3 and the limits no framework sets for us.
 //!
-//! A silent connection is closed, whether it stays silent before the handshake, in it or after it; connections
-//! are capped in total and per address; streams per connection, header sizes and frames are bounded. What a
-//! call means is none of the door's business: it is handed a service's routes and serves them.
+//! A connection that does not come to the point is closed, whether it is silent before the handshake, in it or in the middle
+//! of HTTP/2's first line; connections are capped in total and per address; streams per connection, header sizes, frames and
+//! what is taken before it is read are bounded. What is kept for a connection is kept small, because a hundred thousand of
+//! them wait here for a job. What a call means is none of the door's business: it is handed a service's routes and serves them.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
@@ -27,7 +28,7 @@ use crate::sight::Calls;
 /// How patient and how wide the door is.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Time for the TLS handshake, and again for the first byte after it.
+    /// Time for the TLS handshake, and again for HTTP/2's first line after it.
     pub patience: Duration,
     /// Open connections in total.
     pub connections: usize,
@@ -37,7 +38,14 @@ pub struct Limits {
     pub streams: u32,
     /// Bytes of header in one call.
     pub header_bytes: u32,
+    /// Bytes of one connection taken before the service has read them.
+    pub unread_bytes: u32,
+    /// Pause after which a connection is asked whether it is still there; it has [`Self::patience`] to answer.
+    pub keep_alive: Duration,
 }
+
+/// What every HTTP/2 client says first.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 impl Default for Limits {
     fn default() -> Self {
@@ -47,6 +55,8 @@ impl Default for Limits {
             per_address: 1024,
             streams: 64,
             header_bytes: 16 * 1024,
+            unread_bytes: 256 * 1024,
+            keep_alive: Duration::from_secs(20),
         }
     }
 }
@@ -65,11 +75,19 @@ pub async fn serve(
 ) -> Result<(), tonic::transport::Error> {
     let (ready, incoming) = mpsc::channel(16);
     let accepting = tokio::spawn(accept(name, listener, tls, limits, ready));
+    let closing = accepting.abort_handle();
+    // Whoever comes from now on is refused at once and not left waiting in a hall that is being cleared.
+    let shutdown = async move {
+        shutdown.await;
+        closing.abort();
+    };
     let served = Server::builder()
         .layer(Calls)
         .max_concurrent_streams(limits.streams)
         .http2_max_header_list_size(limits.header_bytes)
-        .http2_keepalive_interval(Some(Duration::from_secs(20)))
+        .initial_stream_window_size(limits.unread_bytes)
+        .initial_connection_window_size(limits.unread_bytes)
+        .http2_keepalive_interval(Some(limits.keep_alive))
         .http2_keepalive_timeout(Some(limits.patience))
         .add_routes(routes)
         .serve_with_incoming_shutdown(ReceiverStream::new(incoming), shutdown)
@@ -109,6 +127,7 @@ async fn accept(
                         ready
                             .send(Ok(Guest {
                                 stream,
+                                preface: PREFACE,
                                 address,
                                 _seat: seat,
                                 _place: place,
@@ -123,16 +142,15 @@ async fn accept(
     }
 }
 
-/// Handshake, then wait for the first byte: a guest that says nothing never reaches the service.
-async fn greet(
-    socket: TcpStream,
-    tls: TlsAcceptor,
-    patience: Duration,
-) -> io::Result<BufReader<TlsStream<TcpStream>>> {
+/// Handshake, then HTTP/2's first line: a guest that says nothing, half of it or something else never reaches the service,
+/// whose own pings begin only behind that line.
+async fn greet(socket: TcpStream, tls: TlsAcceptor, patience: Duration) -> io::Result<TlsStream<TcpStream>> {
     socket.set_nodelay(true)?;
-    let mut stream = BufReader::new(timeout(patience, tls.accept(socket)).await??);
-    if timeout(patience, stream.fill_buf()).await??.is_empty() {
-        return Err(io::ErrorKind::UnexpectedEof.into());
+    let mut stream = timeout(patience, tls.accept(socket)).await??;
+    let mut first = [0; PREFACE.len()];
+    timeout(patience, stream.read_exact(&mut first)).await??;
+    if first != *PREFACE {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the guest does not speak HTTP/2"));
     }
     Ok(stream)
 }
@@ -171,9 +189,11 @@ impl Drop for Place {
     }
 }
 
-/// A connection that has spoken, with the seat it takes.
+/// A connection that speaks HTTP/2, with the seat it takes.
 struct Guest {
-    stream: BufReader<TlsStream<TcpStream>>,
+    stream: TlsStream<TcpStream>,
+    /// How much of the first line, which the door has read, is still to be handed on.
+    preface: &'static [u8],
     address: SocketAddr,
     _seat: OwnedSemaphorePermit,
     _place: Place,
@@ -210,6 +230,12 @@ impl AsyncRead for Guest {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.preface.is_empty() {
+            let (now, later) = self.preface.split_at(self.preface.len().min(buf.remaining()));
+            buf.put_slice(now);
+            self.preface = later;
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }

@@ -38,6 +38,8 @@ use crate::tls::{self, TlsError};
 
 const SWEEP: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(2);
+/// The longest that devices are being sent away at a stop.
+const SENDING_AWAY: Duration = Duration::from_secs(20);
 
 /// What the house is given from outside.
 pub struct Outside {
@@ -65,7 +67,7 @@ pub struct Embedded {
     doors: Vec<Doorway>,
     sweeper: Option<JoinHandle<()>>,
     /// Works as long as it is here; a worker alone has no door that keeps it.
-    _vault: Option<Arc<Vault>>,
+    vault: Option<Arc<Vault>>,
 }
 
 /// Why the house doesn't start.
@@ -116,13 +118,20 @@ impl Embedded {
         let found = connection(&dir, &settings, root, licensor_listens.as_ref(), vault_listens.as_ref())?;
         let connection = Connection { metrics, ..found };
 
+        let limits = Limits {
+            connections: settings.connections,
+            per_address: settings.connections_per_address,
+            ..Limits::default()
+        };
+        allow_open_files(&limits);
+
         let clock = move || clock();
         let (mut doors, mut sweeper) = (Vec::new(), None);
         if let Some(listener) = licensor_listens {
             let store = records(&dir, &settings, LICENSOR.name).await?;
             let config = licensor_config(&settings, &keys, store.clone(), clock.clone())?;
             let licensor = Licensor::open(config).await?;
-            doors.push(Doorway::open(&LICENSOR, listener, acceptor.clone(), licensor.routes(), store).await);
+            doors.push(Doorway::open(&LICENSOR, listener, acceptor.clone(), licensor.routes(), store, limits).await);
             sweeper = Some(tokio::spawn(async move { licensor.run(SWEEP).await }));
         }
 
@@ -136,7 +145,7 @@ impl Embedded {
             let config = vault_config(&settings, keys, store.clone(), files, link, worker, clock)?;
             let opened = Vault::open(config).await?;
             if let Some(listener) = vault_listens {
-                let door = Doorway::open(&VAULT, listener, acceptor, opened.routes(), store).await;
+                let door = Doorway::open(&VAULT, listener, acceptor, opened.routes(), store, limits).await;
                 door.health.say_caged(opened.confinement().lacking().next().is_none()).await;
                 // First, so that what it still has to settle finds the licensor there.
                 doors.insert(0, door);
@@ -145,15 +154,22 @@ impl Embedded {
         }
         // Last, so that a start that is refused leaves the clients of whoever runs here alone.
         connection.write(&dir.join(CONNECT))?;
-        Ok(Self { connection, root, operator, doors, sweeper, _vault: vault })
+        Ok(Self { connection, root, operator, doors, sweeper, vault })
     }
 
-    /// Closes the doors, the vault's first: what it still has to settle finds the licensor there.
+    /// Closes the doors, the vault's first: what it still has to settle finds the licensor there. Nobody new is let in while
+    /// the devices are sent away, a few at a time, so that they don't all come back in one second.
     pub async fn stop(self) {
         if let Some(sweeper) = self.sweeper {
             sweeper.abort();
         }
+        // The vault's is the first.
+        if let (Some(vault), Some(door)) = (&self.vault, self.doors.first()) {
+            door.begin_to_close().await;
+            vault.send_away(SENDING_AWAY).await;
+        }
         for door in self.doors {
+            door.begin_to_close().await;
             door.close().await;
         }
     }
@@ -197,24 +213,51 @@ impl Doorway {
         tls: TlsAcceptor,
         routes: Routes,
         store: Arc<dyn Store>,
+        limits: Limits,
     ) -> Self {
         let (health, routes) = Health::on(routes, services.offered).await;
         let watching = tokio::spawn(health.clone().watch(store));
         let (stop, mut stopped) = watch::channel(false);
         let shutdown = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
-        let served =
-            tokio::spawn(door::serve(services.name, listener, tls, routes, Limits::default(), shutdown));
+        let served = tokio::spawn(door::serve(services.name, listener, tls, routes, limits, shutdown));
         Self { stop, health, watching, served }
+    }
+
+    /// Nobody is let in any more, and whoever is inside is told to make no further calls here.
+    async fn begin_to_close(&self) {
+        self.watching.abort();
+        self.health.leave().await;
+        self.stop.send_replace(true);
     }
 
     /// Running calls get a moment to finish, then they are cut, which every client survives.
     async fn close(mut self) {
-        self.watching.abort();
-        self.health.leave().await;
-        self.stop.send_replace(true);
         if tokio::time::timeout(DRAIN, &mut self.served).await.is_err() {
             self.served.abort();
         }
+    }
+}
+
+/// Files opened by all that isn't a connection: records, designs, envelopes, workers' pipes.
+const OTHER_FILES: u64 = 512;
+
+/// Each connection is an open file. The limit is raised as far as this user may, and what is missing is said.
+fn allow_open_files(limits: &Limits) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // Both doors may be full.
+    let wanted = 2 * limits.connections as u64 + OTHER_FILES;
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    let possible = limit.maximum.map_or(wanted, |most| most.min(wanted));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(possible), maximum: limit.maximum });
+    if raised.is_err() || possible < wanted {
+        tracing::warn!(
+            wanted,
+            possible,
+            "fewer open files are allowed than the connections in the settings need: raise LimitNOFILE= of the unit"
+        );
     }
 }
 

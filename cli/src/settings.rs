@@ -41,6 +41,10 @@ pub struct Settings {
     pub slicing_threads: u16,
     /// Jobs that are sliced at the same time.
     pub slicing_jobs: u16,
+    /// Connections open at each service at the same time; more are refused.
+    pub connections: usize,
+    /// Connections open from one address at the same time.
+    pub connections_per_address: usize,
 }
 
 impl Default for Settings {
@@ -60,6 +64,8 @@ impl Default for Settings {
             slicing_threads: std::thread::available_parallelism()
                 .map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX)),
             slicing_jobs: 2,
+            connections: 4096,
+            connections_per_address: 1024,
         }
     }
 }

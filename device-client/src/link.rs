@@ -237,12 +237,7 @@ impl Carrier {
 
     /// Waits before the next attempt, and lets go of what was meant for the last session.
     async fn pause(&mut self, attempts: u32) {
-        let (first, longest) = PAUSES;
-        let pause = first.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(longest);
-        // Of the devices a vault loses at once no two come back at once: each takes a part of the pause of its own.
-        let part = u32::from_be_bytes(draw::<4>()) / 2;
-        let pause = pause.mul_f64(0.5 + f64::from(part) / f64::from(u32::MAX));
-        let over = sleep(pause);
+        let over = sleep(pause(attempts, u64::from_le_bytes(draw())));
         tokio::pin!(over);
         loop {
             tokio::select! {
@@ -268,7 +263,7 @@ impl Carrier {
             return Err(out_of_turn("the challenge"));
         };
         let challenge = challenge.try_into().map_err(|_| out_of_turn("32 bytes of challenge"))?;
-        let nonce = draw();
+        let nonce = draw::<32>();
         let hello = self.hello(challenge, nonce).await?;
         stream.send(Outgoing::Hello(hello)).await?;
         let Incoming::Welcome(welcome) = stream.next().await? else { return Err(out_of_turn("the welcome")) };
@@ -333,6 +328,15 @@ impl Stream {
     }
 }
 
+/// The pause before the next attempt: anywhere between half of the first pause and one that doubles with each attempt, by
+/// `chance`, because all devices of a vault lose it in the same moment.
+fn pause(attempts: u32, chance: u64) -> Duration {
+    let (first, longest) = PAUSES;
+    let most = first.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(longest);
+    let least = first / 2;
+    least + (most - least).mul_f64(chance as f64 / u64::MAX as f64)
+}
+
 async fn patiently<T>(answer: impl Future<Output = T>) -> Result<T, Over> {
     timeout(PATIENCE, answer).await.map_err(|_| Over::Lost(Status::deadline_exceeded("the vault is silent")))
 }
@@ -355,9 +359,25 @@ fn refused(status: Status) -> Over {
     }
 }
 
-/// 32 bytes from the system.
+/// Bytes from the system.
 fn draw<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_bound_and_no_two_devices_need_wait_alike() {
+        let (first, longest) = PAUSES;
+        for attempts in [1, 2, 8, 40, u32::MAX] {
+            let (short, long) = (pause(attempts, 0), pause(attempts, u64::MAX));
+            assert!(short >= first / 2 && long <= longest, "{attempts} attempts: {short:?} to {long:?}");
+            assert!(long >= short * 2, "{attempts} attempts leave no room to spread: {short:?} to {long:?}");
+        }
+        assert_eq!(pause(40, u64::MAX), longest);
+    }
 }

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::keys::VerifyingKey;
@@ -27,9 +28,18 @@ pub(crate) struct Sessions {
 #[derive(Debug)]
 struct Seat {
     counter: u64,
-    /// Dropped to fence the session that sits here.
-    _fence: oneshot::Sender<()>,
+    /// Dropped to fence the session that sits here, used to send it away.
+    door: oneshot::Sender<ComeBack>,
 }
+
+/// What a session hears when the vault stops: its device is welcome again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ComeBack;
+
+/// Sessions sent away in one second, at least: about as many as one node takes back in that time.
+const PACE: usize = 5_000;
+/// Between two handfuls.
+const BEAT: Duration = Duration::from_millis(50);
 
 /// A device that has proved itself. Made by [`Vault::admit_session`] alone.
 #[derive(Debug)]
@@ -40,18 +50,18 @@ pub(crate) struct Entered {
     pub(crate) key: VerifyingKey,
     /// The session's number.
     pub(crate) counter: u64,
-    /// Ends when a newer session takes over.
-    pub(crate) fenced: oneshot::Receiver<()>,
+    /// Closes when a newer session takes over; says [`ComeBack`] when the vault stops.
+    pub(crate) fenced: oneshot::Receiver<ComeBack>,
     /// The vault's answer to the device's challenge.
     pub(crate) welcome: Statement,
 }
 
 impl Sessions {
     /// Takes a device's seat; whoever sat there is fenced.
-    fn enter(&self, device: DeviceId, counter: u64) -> oneshot::Receiver<()> {
-        let (fence, fenced) = oneshot::channel();
+    fn enter(&self, device: DeviceId, counter: u64) -> oneshot::Receiver<ComeBack> {
+        let (door, fenced) = oneshot::channel();
         let mut seats = self.seats.lock().expect("no code panics while it holds the seats");
-        if let Some(old) = seats.insert(device, Seat { counter, _fence: fence }) {
+        if let Some(old) = seats.insert(device, Seat { counter, door }) {
             tracing::warn!(%device, old = old.counter, new = counter, "a newer session fenced one still open");
         }
         metrics::gauge!("layerlock_sessions_open").set(seats.len() as f64);
@@ -80,9 +90,37 @@ impl Sessions {
         }
         metrics::gauge!("layerlock_sessions_open").set(seats.len() as f64);
     }
+
+    /// Every device that has a seat, in no order anybody could know.
+    fn seated(&self) -> Vec<DeviceId> {
+        self.seats.lock().expect("no code panics while it holds the seats").keys().copied().collect()
+    }
+
+    fn send_away(&self, devices: &[DeviceId]) {
+        let mut seats = self.seats.lock().expect("no code panics while it holds the seats");
+        for seat in devices.iter().filter_map(|device| seats.remove(device)) {
+            // A session that has ended by itself hears nothing more.
+            let _ = seat.door.send(ComeBack);
+        }
+        metrics::gauge!("layerlock_sessions_open").set(seats.len() as f64);
+    }
 }
 
 impl Vault {
+    /// Ends all sessions with a word to come back, handful by handful: [`PACE`] a second, or faster if it would last longer
+    /// than `longest` otherwise. Whoever stops a vault lets no new ones in meanwhile.
+    pub async fn send_away(&self, longest: Duration) {
+        let seated = self.sessions.seated();
+        let beats = (longest.as_millis() / BEAT.as_millis()).max(1);
+        let handful = (PACE * BEAT.as_millis() as usize / 1000).max(seated.len().div_ceil(beats as usize));
+        tracing::info!(sessions = seated.len(), "sending the devices away");
+        let mut beat = tokio::time::interval(BEAT);
+        for devices in seated.chunks(handful) {
+            beat.tick().await;
+            self.sessions.send_away(devices);
+        }
+    }
+
     /// Checks a device's answer to `challenge`; its counter is durable before it is let in.
     ///
     /// # Errors

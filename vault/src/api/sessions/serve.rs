@@ -28,7 +28,7 @@ use crate::job::{Ending, Event, Job, Settled, Slicing};
 use crate::press::secret_place;
 use crate::refusal::Refusal;
 use crate::release::{Window, release};
-use crate::session::Entered;
+use crate::session::{ComeBack, Entered};
 
 /// One device's session.
 pub(super) struct Session {
@@ -98,7 +98,10 @@ impl Session {
         loop {
             self.catch_up().await?;
             tokio::select! {
-                _ = &mut self.entered.fenced => return Err(fenced().into()),
+                word = &mut self.entered.fenced => return Err(match word {
+                    Ok(ComeBack) => come_back(),
+                    Err(_) => fenced(),
+                }.into()),
                 _ = changes.changed() => {}
                 // Otherwise it was delivered, or replaced by a newer fetch.
                 Some(ended) = self.deliveries.join_next() => if let Ok(Err(Gone)) = ended {
@@ -312,4 +315,8 @@ fn keys(
 
 fn fenced() -> Refusal {
     Refusal::new(Reason::SessionFenced, "a newer session of this device took over: was it cloned?")
+}
+
+fn come_back() -> Refusal {
+    Refusal::new(Reason::Stopped, "the vault is being restarted: come back in a moment")
 }
