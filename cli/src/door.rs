@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Sleep, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
@@ -40,9 +40,14 @@ pub struct Limits {
     pub header_bytes: u32,
     /// Bytes of one connection taken before the service has read them.
     pub unread_bytes: u32,
+    /// The longest a connection may leave what is sent to it untaken.
+    pub stall: Duration,
     /// Pause after which a connection is asked whether it is still there; it has [`Self::patience`] to answer.
     pub keep_alive: Duration,
 }
+
+/// Calls a guest may take back before they began, and calls we end for its errors, until it is sent away.
+const RESETS: usize = 20;
 
 /// What every HTTP/2 client says first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -56,6 +61,7 @@ impl Default for Limits {
             streams: 64,
             header_bytes: 16 * 1024,
             unread_bytes: 256 * 1024,
+            stall: Duration::from_secs(30),
             keep_alive: Duration::from_secs(20),
         }
     }
@@ -84,6 +90,8 @@ pub async fn serve(
     let served = Server::builder()
         .layer(Calls)
         .max_concurrent_streams(limits.streams)
+        .http2_max_pending_accept_reset_streams(Some(RESETS))
+        .http2_max_local_error_reset_streams(Some(RESETS))
         .http2_max_header_list_size(limits.header_bytes)
         .initial_stream_window_size(limits.unread_bytes)
         .initial_connection_window_size(limits.unread_bytes)
@@ -108,7 +116,7 @@ async fn accept(
     loop {
         let Ok((socket, address)) = listener.accept().await else {
             // Out of file descriptors, or the peer was gone before it was let in: pause, never spin.
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            sleep(Duration::from_millis(50)).await;
             continue;
         };
         let (Ok(seat), Some(place)) =
@@ -129,6 +137,8 @@ async fn accept(
                                 stream,
                                 preface: PREFACE,
                                 address,
+                                stall: limits.stall,
+                                stalled: None,
                                 _seat: seat,
                                 _place: place,
                                 _counted: counted,
@@ -195,6 +205,9 @@ struct Guest {
     /// How much of the first line, which the door has read, is still to be handed on.
     preface: &'static [u8],
     address: SocketAddr,
+    stall: Duration,
+    /// Runs while the guest takes nothing of what it is sent; made only then.
+    stalled: Option<Pin<Box<Sleep>>>,
     _seat: OwnedSemaphorePermit,
     _place: Place,
     _counted: Counted,
@@ -242,14 +255,30 @@ impl AsyncRead for Guest {
 
 impl AsyncWrite for Guest {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.in_time(written, cx)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.in_time(flushed, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.in_time(shut, cx)
+    }
+}
+
+impl Guest {
+    /// Ends a write that has not got on for [`Limits::stall`]. HTTP/2's pings don't: to close a connection they write to it.
+    fn in_time<T>(&mut self, wrote: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if wrote.is_ready() {
+            self.stalled = None;
+            return wrote;
+        }
+        let stall = self.stall;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
+        stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }

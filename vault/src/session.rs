@@ -106,13 +106,19 @@ impl Sessions {
     }
 }
 
+/// How many of these are sent away in one beat.
+fn handful(seated: usize, longest: Duration) -> usize {
+    let beats = usize::try_from(longest.as_millis() / BEAT.as_millis()).unwrap_or(usize::MAX).max(1);
+    let usual = PACE / usize::try_from(Duration::from_secs(1).as_millis() / BEAT.as_millis()).unwrap_or(1);
+    usual.max(seated.div_ceil(beats))
+}
+
 impl Vault {
     /// Ends all sessions with a word to come back, handful by handful: [`PACE`] a second, or faster if it would last longer
     /// than `longest` otherwise. Whoever stops a vault lets no new ones in meanwhile.
     pub async fn send_away(&self, longest: Duration) {
         let seated = self.sessions.seated();
-        let beats = (longest.as_millis() / BEAT.as_millis()).max(1);
-        let handful = (PACE * BEAT.as_millis() as usize / 1000).max(seated.len().div_ceil(beats as usize));
+        let handful = handful(seated.len(), longest);
         tracing::info!(sessions = seated.len(), "sending the devices away");
         let mut beat = tokio::time::interval(BEAT);
         for devices in seated.chunks(handful) {
@@ -163,5 +169,40 @@ impl Vault {
         }
         let expect = known.map_or(Expect::Absent, |known| Expect::At(known.revision));
         Ok(self.records.keep_counter(device, counter, expect).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(n: u8) -> DeviceId {
+        DeviceId::from_bytes([n; 16])
+    }
+
+    #[test]
+    fn a_session_sent_away_hears_that_it_may_come_back_and_a_fenced_one_does_not() {
+        let sessions = Sessions::default();
+        let mut cloned = sessions.enter(device(1), 1);
+        let mut first = sessions.enter(device(1), 2);
+        let mut second = sessions.enter(device(2), 1);
+        assert!(matches!(cloned.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
+        let seated = sessions.seated();
+        assert_eq!(seated.len(), 2);
+        assert!(matches!(first.try_recv(), Err(oneshot::error::TryRecvError::Empty)));
+        sessions.send_away(&seated);
+        assert!(first.try_recv().is_ok() && second.try_recv().is_ok());
+        assert!(sessions.seated().is_empty());
+    }
+
+    #[test]
+    fn devices_are_sent_away_at_a_pace_unless_that_takes_too_long() {
+        let longest = Duration::from_secs(20);
+        let lasts =
+            |seated: usize| BEAT * u32::try_from(seated.div_ceil(handful(seated, longest))).expect("small");
+        assert_eq!(lasts(1), BEAT);
+        assert_eq!(lasts(50_000), Duration::from_secs(10));
+        assert_eq!(lasts(100_000), longest);
+        assert!(lasts(1_000_000) <= longest, "a million take {:?}", lasts(1_000_000));
     }
 }

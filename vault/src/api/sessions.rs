@@ -130,3 +130,24 @@ fn parse(bytes: &[u8], field: &'static str) -> Result<layerlock_seal::statement:
 fn id<T: std::str::FromStr<Err = layerlock_terms::ids::IdError>>(text: &str) -> Result<T, Refusal> {
     convert::id(text).map_err(|error| Refusal::new(Reason::InvalidField, error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_device_that_takes_nothing_is_left_with_a_full_queue_and_no_more() {
+        let (queue, mut taken) = mpsc::channel(QUEUE);
+        let outbox = Outbox { queue, stall: Duration::from_millis(20) };
+        for _ in 0..QUEUE {
+            assert!(outbox.send(Answer::Challenge(vec![1])).await.is_ok());
+        }
+        assert!(outbox.send(Answer::Challenge(vec![2])).await.is_err(), "it waits for ever, or queues more");
+        drop(outbox);
+        let mut waiting = 0;
+        while taken.recv().await.is_some() {
+            waiting += 1;
+        }
+        assert_eq!(waiting, QUEUE);
+    }
+}
