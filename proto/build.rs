@@ -24,6 +24,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(&files, [&root as &Path])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().bytes(".layerlock.vault.v1.SealedSegment").compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .bytes(".layerlock.vault.v1.SealedSegment")
+        .codec_path("crate::codec::Lean")
+        .compile_fds(descriptors)?;
     Ok(())
 }

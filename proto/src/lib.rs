@@ -4,6 +4,7 @@
 //! Signed things are carried as the exact bytes that were signed; they are parsed by `layerlock_terms` after
 //! `layerlock_seal` has verified them, never here.
 
+pub mod codec;
 pub mod convert;
 pub mod refusal;
 pub mod trace;
