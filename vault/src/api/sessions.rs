@@ -80,9 +80,9 @@ impl wire::sessions_server::Sessions for Sessions {
     }
 }
 
-/// One session from challenge to end.
+/// One session from challenge to end. What is done once or seldom is boxed: an idle session holds no room for it.
 async fn run(vault: Arc<Vault>, mut inbox: Streaming<wire::DeviceMessage>, outbox: Outbox) {
-    let entered = match welcome(&vault, &mut inbox, &outbox).await {
+    let entered = match Box::pin(welcome(&vault, &mut inbox, &outbox)).await {
         Ok(Some(entered)) => entered,
         Ok(None) => return,
         Err(refusal) => return outbox.end(refusal).await,

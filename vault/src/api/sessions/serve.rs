@@ -96,7 +96,8 @@ impl Session {
         let mut changes = self.vault.desk.changes(self.entered.device);
         self.vault.take_up_jobs_of(self.entered.device).await?;
         loop {
-            self.catch_up().await?;
+            // Boxed, as what is heard: between two changes a session is to be small.
+            Box::pin(self.catch_up()).await?;
             tokio::select! {
                 word = &mut self.entered.fenced => return Err(match word {
                     Ok(ComeBack) => come_back(),
@@ -108,7 +109,7 @@ impl Session {
                     return Err(End::Gone);
                 },
                 heard = inbox.message() => match heard {
-                    Ok(Some(message)) => self.hear(message).await?,
+                    Ok(Some(message)) => Box::pin(self.hear(message)).await?,
                     Ok(None) | Err(_) => return Ok(()),
                 },
             }
