@@ -131,7 +131,9 @@ impl Embedded {
             let store = records(&dir, &settings, LICENSOR.name).await?;
             let config = licensor_config(&settings, &keys, store.clone(), clock.clone())?;
             let licensor = Licensor::open(config).await?;
-            doors.push(Doorway::open(&LICENSOR, listener, acceptor.clone(), licensor.routes(), store, limits).await);
+            doors.push(
+                Doorway::open(&LICENSOR, listener, acceptor.clone(), licensor.routes(), store, limits).await,
+            );
             sweeper = Some(tokio::spawn(async move { licensor.run(SWEEP).await }));
         }
 
