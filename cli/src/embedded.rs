@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use layerlock_licensor::{Licensor, Lifetimes};
 use layerlock_seal::note::NoteSigner;
+use layerlock_seal::trust::Anchors;
 use layerlock_store::blobs::{Credentials, Objects, ObjectsError};
 use layerlock_store::{JournalStore, Options, PostgresError, PostgresStore, Store};
 use layerlock_terms::digest::Digest;
@@ -29,12 +30,13 @@ use tonic::service::Routes;
 use crate::connect::{ConnectError, Connection};
 use crate::door::{self, Limits};
 use crate::files;
-use crate::keyring::{self, Keyring, KeyringError};
+use crate::keyring::{self, Holds, Keyring, KeyringError, LicensorKeys, VaultKeys};
 use crate::parties::home::CONNECT;
 use crate::random::Random;
 use crate::settings::{Duty, FilesAt, RecordsAt, Settings};
 use crate::sight::Health;
 use crate::tls::{self, TlsError};
+use crate::trust_files::TrustFiles;
 
 const SWEEP: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(2);
@@ -61,8 +63,8 @@ pub struct Embedded {
     pub connection: Connection,
     /// What the root is called.
     pub root: Digest,
-    /// What opens the operator's calls.
-    pub operator: layerlock_seal::token::ApiKey,
+    /// What opens the operator's calls, where the licensor is.
+    pub operator: Option<layerlock_seal::token::ApiKey>,
     /// In the order in which they close.
     doors: Vec<Doorway>,
     sweeper: Option<JoinHandle<()>>,
@@ -110,7 +112,7 @@ impl Embedded {
     pub async fn start(outside: Outside) -> Result<Self, EmbeddedError> {
         let Outside { dir, settings, worker, metrics, clock } = outside;
         files::private_dir(&dir)?;
-        let keys = Keyring::open(&keyring::folder(&dir), clock(), &mut Random)?;
+        let keys = Keyring::open(&keyring::folder(&dir), holds(&settings), clock(), &mut Random)?;
         let root = keys.root_digest();
         let acceptor = tls::acceptor(&keyring::folder(&dir), &settings.names)?;
         let licensor_listens = bind(&settings, Duty::Licensor, settings.licensor).await?;
@@ -127,9 +129,9 @@ impl Embedded {
 
         let clock = move || clock();
         let (mut doors, mut sweeper) = (Vec::new(), None);
-        if let Some(listener) = licensor_listens {
+        if let (Some(listener), Some(held)) = (licensor_listens, &keys.licensor) {
             let store = records(&dir, &settings, LICENSOR.name).await?;
-            let config = licensor_config(&settings, &keys, store.clone(), clock.clone())?;
+            let config = licensor_config(&settings, held, &keys.trust, store.clone(), clock.clone())?;
             let licensor = Licensor::open(config).await?;
             doors.push(
                 Doorway::open(&LICENSOR, listener, acceptor.clone(), licensor.routes(), store, limits).await,
@@ -138,13 +140,13 @@ impl Embedded {
         }
 
         let link = GrpcLicensor::new(connection.lazy(&connection.licensor)?);
-        let operator =
-            layerlock_seal::token::ApiKey::parse(&keys.operator.reveal()).expect("a key reads back");
+        let operator = keys.licensor.as_ref().map(|held| keyring::copy_of_operator(&held.operator));
         let mut vault = None;
-        if settings.does(Duty::Vault) || settings.does(Duty::Worker) {
+        if let Some(held) = keys.vault {
             let store = records(&dir, &settings, VAULT.name).await?;
             let files = sealed_files(&dir, &settings).await?;
-            let config = vault_config(&settings, keys, store.clone(), files, link, worker, clock)?;
+            let kept = (store.clone(), files);
+            let config = vault_config(&settings, held, &keys.anchors, kept, link, worker, clock)?;
             let opened = Vault::open(config).await?;
             if let Some(listener) = vault_listens {
                 let door = Doorway::open(&VAULT, listener, acceptor, opened.routes(), store, limits).await;
@@ -298,17 +300,27 @@ fn connection(
     Ok(connection)
 }
 
+/// Whose keys a process of these settings holds.
+fn holds(settings: &Settings) -> Holds {
+    match (settings.does(Duty::Licensor), settings.does(Duty::Vault) || settings.does(Duty::Worker)) {
+        (true, true) => Holds::Everything,
+        (true, false) => Holds::Licensor,
+        (false, _) => Holds::Vault,
+    }
+}
+
 fn licensor_config(
     settings: &Settings,
-    keys: &Keyring,
+    keys: &LicensorKeys,
+    trust: &TrustFiles,
     store: Arc<dyn Store>,
     clock: impl Fn() -> Timestamp + Send + Sync + 'static,
 ) -> Result<layerlock_licensor::Config, EmbeddedError> {
     Ok(layerlock_licensor::Config {
-        issuer: keyring::copy_of(&keys.licensor),
+        issuer: keyring::copy_of(&keys.issuer),
         checkpoint: NoteSigner::from_seed(&settings.ledger, &keys.checkpoint.to_seed()),
-        roots: keys.trust.roots.clone(),
-        service_certificates: keys.trust.certificates.clone(),
+        roots: trust.roots.clone(),
+        service_certificates: trust.certificates.clone(),
         operator_key: keys.operator.hash(),
         store,
         clock: layerlock_licensor::Clock::of(clock),
@@ -319,9 +331,9 @@ fn licensor_config(
 
 fn vault_config(
     settings: &Settings,
-    keys: Keyring,
-    store: Arc<dyn Store>,
-    files: Files,
+    keys: VaultKeys,
+    anchors: &Anchors,
+    (store, files): (Arc<dyn Store>, Files),
     link: GrpcLicensor,
     worker: WorkerCommand,
     clock: impl Fn() -> Timestamp + Send + Sync + 'static,
@@ -333,10 +345,10 @@ fn vault_config(
         ..layerlock_vault::Limits::default()
     };
     Ok(layerlock_vault::Config {
-        certificate: keys.vault_certificate(),
-        root: keys.anchors.root().endorsed().endorsement().clone(),
-        licensor_certificates: keys.certificates(Role::Licensor),
-        delivery: keys.vault,
+        certificate: keyring::certificates(anchors, Role::Vault).swap_remove(0),
+        root: anchors.root().endorsed().endorsement().clone(),
+        licensor_certificates: keyring::certificates(anchors, Role::Licensor),
+        delivery: keys.delivery,
         kek: keys.kek,
         licensor: Arc::new(link),
         store,

@@ -26,6 +26,7 @@ const RENEWED_BEFORE: Millis = Millis(30 * DAY.0);
 const ROOT: Millis = Millis(10 * 365 * DAY.0);
 const FOLDER: &str = "keys";
 const OPERATOR: &str = "operator.key";
+const KEK: &str = "vault.kek";
 const ROOT_KEY: &str = "root.key";
 /// What the root was called before it could name OEM authorities.
 const FORMER_ROOT: &str = "root.statement";
@@ -60,6 +61,17 @@ pub enum KeyringError {
         /// What is wrong.
         why: TrustError,
     },
+    /// A process that founds no house.
+    #[error(
+        "keys: {0} holds no root, and a process without the role of the licensor founds no house: copy the keys of its \
+         roles there"
+    )]
+    NoHouse(PathBuf),
+    /// A key a process needs and may not make.
+    #[error(
+        "keys: `{0}` is missing: copy it from where the house was founded; another one would open nothing"
+    )]
+    Missing(PathBuf),
     /// A root of the form before OEM authorities.
     #[error(
         "keys: `{0}` is a root of an older form, which nothing reads any more: move it and the `.certificate` files \
@@ -81,22 +93,45 @@ pub enum KeyringError {
     },
 }
 
-/// All keys of one house.
+/// The keys of one house that a process holds: those of its roles and no others.
 pub struct Keyring {
-    /// Signs licenses, holds, certificates, settlements.
-    pub licensor: SigningKey,
-    /// Signs ledger checkpoints.
-    pub checkpoint: SigningKey,
-    /// Signs envelopes and job reports.
-    pub vault: SigningKey,
-    /// Wraps designs at rest.
-    pub kek: KeyEncryptionKey,
-    /// Opens the operator's calls.
-    pub operator: ApiKey,
-    /// Roots and certificates; those of the three keys above come first.
+    /// What a licensor signs with.
+    pub licensor: Option<LicensorKeys>,
+    /// What a vault or a worker opens and signs with.
+    pub vault: Option<VaultKeys>,
+    /// Roots and certificates; those of the keys above come first.
     pub trust: TrustFiles,
     /// The newest root and the certificates under it.
     pub anchors: Anchors,
+}
+
+/// See [`Keyring::licensor`].
+pub struct LicensorKeys {
+    /// Signs licenses, holds, certificates, settlements.
+    pub issuer: SigningKey,
+    /// Signs ledger checkpoints.
+    pub checkpoint: SigningKey,
+    /// Opens the operator's calls.
+    pub operator: ApiKey,
+}
+
+/// See [`Keyring::vault`].
+pub struct VaultKeys {
+    /// Signs envelopes and job reports.
+    pub delivery: SigningKey,
+    /// Wraps designs at rest.
+    pub kek: KeyEncryptionKey,
+}
+
+/// Whose keys a process holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// All: it founds the house if there is none.
+    Everything,
+    /// The licensor's and the checkpoint's.
+    Licensor,
+    /// The vault's.
+    Vault,
 }
 
 /// The keys that need a certificate.
@@ -141,44 +176,92 @@ pub fn key_file(dir: &Path, role: Role) -> PathBuf {
 }
 
 impl Keyring {
-    /// Opens the keyring in `dir`; what is missing is made. A crash in between leaves whole files only, so the
-    /// next start goes on where this one ended.
-    pub fn open(dir: &Path, now: Timestamp, rng: &mut impl CryptoRng) -> Result<Self, KeyringError> {
-        let services = ServiceKeys::open(dir, rng)?;
-        let kek = KeyEncryptionKey::from_bytes(&seed(&dir.join("vault.kek"), rng)?);
-        let operator = operator_key(&dir.join(OPERATOR), rng)?;
-        let (trust, anchors) = trust(dir, &services.public(), now, rng)?;
-        let ServiceKeys { licensor, vault, checkpoint } = services;
-        Ok(Self { licensor, checkpoint, vault, kek, operator, trust, anchors })
+    /// Opens the keyring in `dir`; in a house that is founded here what is missing is made. A crash in between leaves whole
+    /// files only, so the next start goes on where this one ended.
+    pub fn open(
+        dir: &Path,
+        holds: Holds,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self, KeyringError> {
+        files::private_dir(dir)?;
+        let mut keys = Files { dir, founds: holds == Holds::Everything, rng };
+        let licensor = (holds != Holds::Vault).then(|| keys.licensor()).transpose()?;
+        let vault = (holds != Holds::Licensor).then(|| keys.vault()).transpose()?;
+        let mut services = Vec::new();
+        if let Some(keys) = &licensor {
+            services.push((Role::Licensor, keys.issuer.verifying_key()));
+            services.push((Role::Checkpoint, keys.checkpoint.verifying_key()));
+        }
+        services.extend(vault.as_ref().map(|keys| (Role::Vault, keys.delivery.verifying_key())));
+        let (trust, anchors) = trust(dir, &services, holds, now, rng)?;
+        Ok(Self { licensor, vault, trust, anchors })
     }
 
     /// What a newcomer compares the root with.
     pub fn root_digest(&self) -> Digest {
         self.anchors.root().digest()
     }
+}
 
-    /// The certificates of a role that hold today.
-    pub fn certificates(&self, role: Role) -> Vec<Endorsement> {
-        let of_role = self.anchors.services().iter().filter(|service| service.role == role);
-        of_role.map(|service| service.endorsement().clone()).collect()
+/// The certificates of a role that hold today; its own key's comes first.
+pub fn certificates(anchors: &Anchors, role: Role) -> Vec<Endorsement> {
+    let of_role = anchors.services().iter().filter(|service| service.role == role);
+    of_role.map(|service| service.endorsement().clone()).collect()
+}
+
+/// The key files of a folder.
+struct Files<'a, R> {
+    dir: &'a Path,
+    /// Whether what is missing is made: elsewhere another key would open nothing.
+    founds: bool,
+    rng: &'a mut R,
+}
+
+impl<R: CryptoRng> Files<'_, R> {
+    fn seed(&mut self, path: &Path) -> Result<[u8; 32], KeyringError> {
+        if !self.founds && !path.exists() {
+            return Err(KeyringError::Missing(path.to_owned()));
+        }
+        seed(path, self.rng)
     }
 
-    /// The certificate of the vault's key.
-    pub fn vault_certificate(&self) -> Endorsement {
-        self.certificates(Role::Vault).swap_remove(0)
+    fn signing(&mut self, role: Role) -> Result<SigningKey, KeyringError> {
+        Ok(SigningKey::from_seed(&self.seed(&key_file(self.dir, role))?))
+    }
+
+    fn licensor(&mut self) -> Result<LicensorKeys, KeyringError> {
+        let operator = self.dir.join(OPERATOR);
+        if !self.founds && !operator.exists() {
+            return Err(KeyringError::Missing(operator));
+        }
+        Ok(LicensorKeys {
+            issuer: self.signing(Role::Licensor)?,
+            checkpoint: self.signing(Role::Checkpoint)?,
+            operator: operator_key(&operator, self.rng)?,
+        })
+    }
+
+    fn vault(&mut self) -> Result<VaultKeys, KeyringError> {
+        let kek = KeyEncryptionKey::from_bytes(&self.seed(&self.dir.join(KEK))?);
+        Ok(VaultKeys { delivery: self.signing(Role::Vault)?, kek })
     }
 }
 
 /// The trust files of `dir`, completed as far as a root key that lies there can.
 fn trust(
     dir: &Path,
-    services: &[(Role, VerifyingKey); 3],
+    services: &[(Role, VerifyingKey)],
+    holds: Holds,
     now: Timestamp,
     rng: &mut impl CryptoRng,
 ) -> Result<(TrustFiles, Anchors), KeyringError> {
     let chain = |why| KeyringError::Chain { folder: dir.to_owned(), why };
     let mut trust = TrustFiles::read(dir)?;
     if trust.roots.is_empty() {
+        if holds != Holds::Everything {
+            return Err(KeyringError::NoHouse(dir.to_owned()));
+        }
         make_root(dir, &mut trust, now, rng)?;
     }
     let mut anchors = trust.anchors().map_err(chain)?;
@@ -236,6 +319,11 @@ fn keep(dir: &Path, trust: &mut TrustFiles, endorsement: Endorsement) -> Result<
     Ok(trust.put(&dir.join(name), endorsement)?)
 }
 
+/// The operator's key once more.
+pub fn copy_of_operator(key: &ApiKey) -> ApiKey {
+    ApiKey::parse(&key.reveal()).expect("a key reads back")
+}
+
 /// The same key once more, for a second service of this process.
 pub fn copy_of(key: &SigningKey) -> SigningKey {
     SigningKey::from_seed(&key.to_seed())
@@ -271,34 +359,80 @@ mod tests {
     #[test]
     fn a_keyring_opened_twice_is_the_same() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let first = Keyring::open(dir.path(), Timestamp(1), &mut Random).expect("it is made");
-        let second = Keyring::open(dir.path(), Timestamp(2), &mut Random).expect("it is read");
+        let first =
+            Keyring::open(dir.path(), Holds::Everything, Timestamp(1), &mut Random).expect("it is made");
+        let second =
+            Keyring::open(dir.path(), Holds::Everything, Timestamp(2), &mut Random).expect("it is read");
         assert_eq!(first.root_digest(), second.root_digest());
         assert_eq!(first.anchors, second.anchors);
-        assert_eq!(first.vault.verifying_key(), second.vault.verifying_key());
+        let vault =
+            |keyring: &Keyring| keyring.vault.as_ref().expect("it holds all").delivery.verifying_key();
+        assert_eq!(vault(&first), vault(&second));
+    }
+
+    /// A folder with these files of a house that was founded elsewhere.
+    fn copied(names: &[&str]) -> tempfile::TempDir {
+        let (house, dir) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        Keyring::open(house.path(), Holds::Everything, Timestamp(1), &mut Random).expect("it is made");
+        for entry in std::fs::read_dir(house.path()).expect("readable").map(|entry| entry.expect("readable"))
+        {
+            let name = entry.file_name().into_string().expect("text");
+            if name.ends_with(".trust") || names.contains(&name.as_str()) {
+                std::fs::copy(entry.path(), dir.path().join(name)).expect("writable");
+            }
+        }
+        dir
+    }
+
+    #[test]
+    fn a_process_opens_with_the_keys_of_its_roles_alone_and_makes_none() {
+        let open =
+            |dir: &tempfile::TempDir, holds| Keyring::open(dir.path(), holds, Timestamp(1), &mut Random);
+        let vault = copied(&["vault.key", "vault.kek"]);
+        let keys = open(&vault, Holds::Vault).expect("it has what it needs");
+        assert!(keys.licensor.is_none() && keys.vault.is_some());
+        let licensor = copied(&["licensor.key", "checkpoint.key", "operator.key"]);
+        let keys = open(&licensor, Holds::Licensor).expect("it has what it needs");
+        assert!(keys.licensor.is_some() && keys.vault.is_none());
+        for (dir, holds, file) in
+            [(&vault, Holds::Licensor, "operator.key"), (&licensor, Holds::Vault, "vault.kek")]
+        {
+            let error = open(dir, holds).err().expect("a key is missing").to_string();
+            assert!(error.contains(file), "{error}");
+            assert!(!dir.path().join(file).exists(), "another key was made in its place");
+        }
+        let empty = tempfile::tempdir().expect("a folder");
+        std::fs::write(empty.path().join("vault.key"), [1; 32]).expect("writable");
+        std::fs::write(empty.path().join("vault.kek"), [1; 32]).expect("writable");
+        let error = open(&empty, Holds::Vault).err().expect("there is no house").to_string();
+        assert!(error.contains("founds no house"), "{error}");
     }
 
     #[test]
     fn a_cut_key_file_is_refused_by_name() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        Keyring::open(dir.path(), Timestamp(1), &mut Random).expect("it is made");
+        Keyring::open(dir.path(), Holds::Everything, Timestamp(1), &mut Random).expect("it is made");
         std::fs::write(dir.path().join("vault.kek"), [1; 31]).expect("the file is writable");
-        let error = Keyring::open(dir.path(), Timestamp(1), &mut Random).err().expect("a cut key is no key");
+        let error = Keyring::open(dir.path(), Holds::Everything, Timestamp(1), &mut Random)
+            .err()
+            .expect("a cut key is no key");
         assert!(error.to_string().contains("vault.kek"), "{error}");
     }
 
     #[test]
     fn certificates_near_their_end_are_made_anew_where_the_root_key_lies() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        Keyring::open(dir.path(), Timestamp(1), &mut Random).expect("it is made");
+        Keyring::open(dir.path(), Holds::Everything, Timestamp(1), &mut Random).expect("it is made");
         let near = Timestamp(1).plus(CERTIFICATE);
-        let renewed = Keyring::open(dir.path(), near, &mut Random).expect("it is renewed");
+        let renewed = Keyring::open(dir.path(), Holds::Everything, near, &mut Random).expect("it is renewed");
         for role in Role::ALL {
             assert!(renewed.anchors.keys(role, near).next().is_some(), "{role}");
         }
         std::fs::remove_file(dir.path().join(ROOT_KEY)).expect("it is there");
         let later = near.plus(CERTIFICATE);
-        let error = Keyring::open(dir.path(), later, &mut Random).err().expect("nobody here can renew");
+        let error = Keyring::open(dir.path(), Holds::Everything, later, &mut Random)
+            .err()
+            .expect("nobody here can renew");
         assert!(error.to_string().contains("root certify --role licensor"), "{error}");
     }
 
@@ -306,7 +440,9 @@ mod tests {
     fn a_root_of_the_form_before_is_refused_with_what_to_do() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(dir.path().join(FORMER_ROOT), b"of before").expect("writable");
-        let error = Keyring::open(dir.path(), Timestamp(1), &mut Random).err().expect("nothing reads it");
+        let error = Keyring::open(dir.path(), Holds::Everything, Timestamp(1), &mut Random)
+            .err()
+            .expect("nothing reads it");
         assert!(
             error.to_string().contains("root.statement") && error.to_string().contains("move it"),
             "{error}"

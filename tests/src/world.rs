@@ -121,7 +121,8 @@ impl World {
 
     /// The operator.
     pub async fn operator(&self) -> Operator {
-        let key = ApiKey::parse(&self.house.operator.reveal()).expect("a key reads back");
+        let key = ApiKey::parse(&self.house.operator.as_ref().expect("the whole house is here").reveal())
+            .expect("a key reads back");
         Operator::new(self.licensor().await, key)
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,29 +20,57 @@ fn shared(name: &str) -> String {
     format!("records = \"{}\"\nfiles = \"{}\"\n", cluster::database(name), bucket::address(name))
 }
 
-/// A folder for a node of the house whose keys lie in `first`.
-fn node(dir: &Path, name: &str, first: Option<&Path>) -> PathBuf {
+/// A folder for a node of the house whose keys lie in `first`; it gets those that `gets` says.
+fn node(dir: &Path, name: &str, first: Option<&Path>, gets: impl Fn(&str) -> bool) -> PathBuf {
     let folder = dir.join(name);
     fs::create_dir_all(folder.join("house/keys")).expect("writable");
     for entry in first.into_iter().flat_map(|first| fs::read_dir(first.join("house/keys")).expect("keys")) {
         let file = entry.expect("readable");
-        fs::copy(file.path(), folder.join("house/keys").join(file.file_name())).expect("writable");
+        let name = file.file_name().into_string().expect("text");
+        if gets(&name) {
+            fs::copy(file.path(), folder.join("house/keys").join(name)).expect("writable");
+        }
     }
     folder
 }
 
+fn everything(_key: &str) -> bool {
+    true
+}
+
+/// What every node has: the trust files and the TLS identity.
+fn is_public(key: &str) -> bool {
+    key.ends_with(".trust") || ["ca.pem", "server.pem", "server.key"].contains(&key)
+}
+
+fn of_the_licensor(key: &str) -> bool {
+    is_public(key) || ["licensor.key", "checkpoint.key", "operator.key"].contains(&key)
+}
+
+fn of_the_vault(key: &str) -> bool {
+    is_public(key) || ["vault.key", "vault.kek"].contains(&key)
+}
+
 #[test]
-fn licensor_vault_and_worker_walk_the_road_as_three_processes() {
+fn licensor_vault_and_worker_walk_the_road_as_three_processes_with_the_keys_of_their_roles() {
     let dir = tempfile::tempdir().expect("a folder");
     let shared = shared("roles");
-    let one = node(dir.path(), "one", None);
+    let founded = node(dir.path(), "founded", None, everything);
+    drop(Server::start_with(&founded, &shared));
+    let one = node(dir.path(), "one", Some(&founded), of_the_licensor);
     let licensor = Server::start_with(&one, &format!("{shared}roles = [\"licensor\"]\n"));
     let at = format!("licensor-at = \"{}\"\n", licensor.connection().licensor);
-    let vault = node(dir.path(), "two", Some(&one));
-    let vault = Server::start_with(&vault, &format!("{shared}roles = [\"vault\"]\n{at}"));
-    let worker = node(dir.path(), "three", Some(&one));
-    let worker = Server::start_with(&worker, &format!("{shared}roles = [\"worker\"]\n{at}"));
+    let two = node(dir.path(), "two", Some(&founded), of_the_vault);
+    let vault = Server::start_with(&two, &format!("{shared}roles = [\"vault\"]\n{at}"));
+    let three = node(dir.path(), "three", Some(&founded), of_the_vault);
+    let worker = Server::start_with(&three, &format!("{shared}roles = [\"worker\"]\n{at}"));
     fs::write(vault.dir.join(format!("{}.stl", NAMES[1])), model()).expect("writable");
+    // Whoever walks the road by hand is the operator too, and brings that key.
+    fs::copy(one.join("house/keys/operator.key"), two.join("house/keys/operator.key")).expect("writable");
+    let secrets = ["licensor.key", "checkpoint.key", "root.key"];
+    for (folder, name) in [&two, &three].into_iter().flat_map(|folder| secrets.map(|name| (folder, name))) {
+        assert!(!folder.join("house/keys").join(name).exists(), "{name}");
+    }
     walk(&vault);
     assert!(vault.run(&["operator", "audit"]).contains("1 leaves"));
     let made_the_step = |server: &Server| {
@@ -53,6 +82,7 @@ fn licensor_vault_and_worker_walk_the_road_as_three_processes() {
     for server in [&licensor, &vault, &worker] {
         assert!(!server.dir.join("house/vault-files").exists(), "files lie in the bucket");
     }
+    assert!(!one.join("house/keys/vault.kek").exists(), "the licensor can open no design");
 }
 
 const NODES: usize = 3;
@@ -81,11 +111,15 @@ impl Dice {
 fn nodes_that_are_killed_at_random_lose_no_job_and_end_each_once() {
     let dir = tempfile::tempdir().expect("a folder");
     let shared = shared("killed");
+    let seed = u64::from(std::process::id());
+    println!("seed {seed}");
+    let mut dice = Dice(seed);
     let folders: Vec<PathBuf> = (0..NODES).fold(Vec::new(), |mut folders, at| {
         let first = folders.first().map(PathBuf::as_path);
-        let folder = node(dir.path(), &format!("node-{at}"), first);
-        let server = Server::start_with(&folder, &shared);
-        keep_ports(&server, &shared);
+        let folder = node(dir.path(), &format!("node-{at}"), first, everything);
+        settle(&folder, &shared, &mut dice);
+        // The first start makes the keys.
+        drop(Server::start_again(&folder));
         folders.push(folder);
         folders
     });
@@ -123,12 +157,10 @@ fn nodes_that_are_killed_at_random_lose_no_job_and_end_each_once() {
     }
 
     // Then nodes die while jobs are ordered, pressed, printed and settled.
-    let seed = u64::from(std::process::id());
-    println!("seed {seed}");
     let over = Arc::new(AtomicBool::new(false));
     let killer = {
         let (nodes, folders, over) = (nodes.clone(), folders.clone(), over.clone());
-        thread::spawn(move || kill_at_random(&nodes, &folders, &over, Dice(seed)))
+        thread::spawn(move || kill_at_random(&nodes, &folders, &over, dice))
     };
     let buyers: Vec<_> = (0..JOBS)
         .map(|at| {
@@ -192,16 +224,20 @@ fn is_print(line: &str) -> bool {
     line.starts_with("job-") && line.ends_with(" printed")
 }
 
-/// The ports of its first start, kept for the next ones, so that who was connected finds the node again.
-fn keep_ports(server: &Server, more: &str) {
-    let connection = server.connection();
-    let port = |address: &str| address.rsplit_once(':').expect("an address has a port").1.to_owned();
+/// Settings with ports of its own, kept over every start, so that who was connected finds the node again. They lie below
+/// those that outgoing connections are given, or one of them could have a port while its node is dead.
+fn settle(folder: &Path, more: &str, dice: &mut Dice) {
+    let mut port = || loop {
+        let port = 10_000 + dice.below(20_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    };
+    let (licensor, vault) = (port(), port());
     let settings = format!(
-        "licensor = \"127.0.0.1:{}\"\nvault = \"127.0.0.1:{}\"\nmetrics = \"off\"\n{more}",
-        port(&connection.licensor),
-        port(&connection.vault)
+        "licensor = \"127.0.0.1:{licensor}\"\nvault = \"127.0.0.1:{vault}\"\nmetrics = \"off\"\n{more}"
     );
-    fs::write(server.dir.join("serve.toml"), settings).expect("writable");
+    fs::write(folder.join("serve.toml"), settings).expect("writable");
 }
 
 fn ran(folder: &Path, args: &[&str]) -> Result<String, String> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use layerlock_cli::commands::seller::widest;
 use layerlock_cli::connect::Connection;
-use layerlock_cli::keyring::{self, Keyring};
+use layerlock_cli::keyring::{self, Holds, Keyring, LicensorKeys};
 use layerlock_cli::now;
 use layerlock_cli::parties::buyer::{Buyer, Order};
 use layerlock_cli::parties::home::Home;
@@ -87,7 +87,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
 
 /// Those who make jobs.
 struct Shop {
-    keys: Keyring,
+    keys: LicensorKeys,
     connection: Connection,
     operator: Operator,
     buyer: Buyer,
@@ -99,7 +99,8 @@ impl Shop {
         let party = |error| Failed::at("the house", error);
         let connect = |error| Failed::at("the house", error);
         let folder = keyring::folder(&house::server_dir(dir));
-        let keys = Keyring::open(&folder, now(), &mut Random).map_err(|error| Failed::at("keys", error))?;
+        let keys = Keyring::open(&folder, Holds::Everything, now(), &mut Random);
+        let keys = keys.map_err(|error| Failed::at("keys", error))?.licensor.expect("it holds everything");
         let licensor = connection.licensor().await.map_err(connect)?;
         let vault = connection.vault().await.map_err(connect)?;
         let operator = Operator::new(licensor.clone(), operator_key(&keys)?);
@@ -164,7 +165,7 @@ fn block() -> Mesh {
     }
 }
 
-fn operator_key(keys: &Keyring) -> Result<ApiKey, Failed> {
+fn operator_key(keys: &LicensorKeys) -> Result<ApiKey, Failed> {
     ApiKey::parse(&keys.operator.reveal()).map_err(|error| Failed::at("the operator's key", error))
 }
 
@@ -192,7 +193,7 @@ async fn papers(shop: &Shop, options: &Options) -> Result<(Vec<Papers>, Vec<Devi
             machine: MACHINE.to_owned(),
             expires: now().plus(Millis(24 * 3600 * 1000)),
         };
-        let certificate = Statement::sign(&certificate, &shop.keys.licensor).emit().into();
+        let certificate = Statement::sign(&certificate, &shop.keys.issuer).emit().into();
         all.push(Papers { device, certificate, key });
     }
     Ok((all, chosen))

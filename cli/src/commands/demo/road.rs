@@ -89,7 +89,8 @@ async fn cast(house: &Embedded, dir: &Path, machine: &str) -> Result<Cast, DemoE
     let connection = &house.connection;
     let licensor = connection.licensor().await.map_err(crate::parties::PartyError::from)?;
     let vault = connection.vault().await.map_err(crate::parties::PartyError::from)?;
-    let operator_key = ApiKey::parse(&house.operator.reveal()).expect("a key reads back");
+    let operator_key = ApiKey::parse(&house.operator.as_ref().expect("the whole house is here").reveal())
+        .expect("a key reads back");
     let operator = Operator::new(licensor.clone(), operator_key);
     let home = Home::at(&dir.join("seller"))?;
     let joined = operator.create_seller("Demo Designs").await?;
