@@ -99,7 +99,6 @@ async fn a_device_key_stolen_after_the_job_opens_no_epoch_that_was_not_released(
     // With both stolen keys the thief is the device: the vault has no more for it, whatever it says.
     let mut thief = Session::open(&vault, &printer, 2).await.unwrap();
     thief.report(&order, 0, Event::Checked(recorded.delivered.manifest.statement().digest())).await;
-    assert!(matches!(thief.next().await.unwrap(), Answer::Ended(_)));
     thief.report(&order, 20, Event::Progress(recorded.delivered.extent(20))).await;
     assert!(matches!(thief.next().await.unwrap(), Answer::Ended(_)));
 }
