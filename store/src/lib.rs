@@ -18,6 +18,7 @@ mod journal;
 mod key;
 mod lock;
 mod memory;
+mod near;
 mod news;
 mod postgres;
 

@@ -10,8 +10,6 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -28,6 +26,7 @@ use thiserror::Error;
 use tokio::runtime::Handle;
 
 use super::{BlobError, BlobName};
+use crate::near::is_near;
 
 /// Bytes of one part of a large object; S3 takes none below 5 MiB but the last.
 const PART: usize = 8 << 20;
@@ -151,7 +150,7 @@ impl Objects {
             });
         if let Some(endpoint) = &settings.endpoint {
             let plain = endpoint.starts_with("http://");
-            if plain && !is_near(endpoint) {
+            if plain && !is_near(host_of(endpoint)) {
                 return Err(ObjectsError::Unprotected(endpoint.clone()));
             }
             builder = builder.with_endpoint(endpoint).with_allow_http(plain);
@@ -387,12 +386,11 @@ fn remote(path: &Path, error: &object_store::Error) -> BlobError {
     BlobError::Remote { name: path.to_string(), detail: error.to_string() }
 }
 
-/// Whether what is sent there stays on this machine.
-fn is_near(endpoint: &str) -> bool {
+/// The host of a plain endpoint.
+fn host_of(endpoint: &str) -> &str {
     let authority = endpoint.trim_start_matches("http://").split('/').next().unwrap_or_default();
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    host == "localhost"
-        || IpAddr::from_str(host.trim_matches(['[', ']'])).is_ok_and(|address| address.is_loopback())
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    authority.rsplit_once(':').map_or(authority, |(host, _)| host)
 }
 
 #[cfg(test)]
@@ -411,8 +409,11 @@ mod tests {
 
     #[tokio::test]
     async fn an_endpoint_on_another_machine_without_tls_is_refused_by_name() {
-        let s3 = S3::parse("s3://models?endpoint=http://s3.example:3900").unwrap();
-        let refused = Objects::s3(&s3, &Credentials::OfTheMachine).await.unwrap_err().to_string();
-        assert!(refused.contains("http://s3.example:3900") && refused.contains("https"), "{refused}");
+        for endpoint in ["http://s3.example:3900", "http://localhost:80@s3.example/x"] {
+            let s3 = S3::parse(&format!("s3://models?endpoint={endpoint}")).unwrap();
+            let refused = Objects::s3(&s3, &Credentials::OfTheMachine).await.unwrap_err();
+            assert!(matches!(refused, ObjectsError::Unprotected(_)), "{refused}");
+            assert!(refused.to_string().contains(endpoint) && refused.to_string().contains("https"));
+        }
     }
 }
