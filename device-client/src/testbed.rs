@@ -1,39 +1,22 @@
-//! What the tests of this crate stand on: all parties' keys, an enrolled device, a pressed job, a ledger.
+//! What the tests of this crate stand on: the kit's parties (`layerlock_conformance::world`), an enrolled device of ours, a
+//! job pressed for it, and the services it talks to.
 //!
-//! Everything is made with the same public functions the real parties use; nothing here bends a rule of the
-//! device's. Random sources are counted from a seed, so a failing test fails the same way again.
+//! Everything is made with the same public functions the real parties use; nothing here bends a rule of the device's.
 
 pub(crate) mod licensor;
 pub(crate) mod vault;
 
-use std::convert::Infallible;
-use std::num::NonZeroU64;
 use std::path::Path;
-use std::sync::Arc;
 
-use layerlock_proto::types::v1::LedgerEntry;
-use layerlock_seal::commitment::BlindingFactor;
-use layerlock_seal::keys::SigningKey;
-use layerlock_seal::note::NoteSigner;
-use layerlock_seal::sha256;
+use layerlock_conformance::world::{self, Recipient};
+pub(crate) use layerlock_conformance::world::{Counted, FAR, MACHINE, NOW, Nouns, World};
+use layerlock_seal::keys::WrappingKey;
 use layerlock_seal::statement::Statement;
-use layerlock_seal::toolpath::{Ends, Sealer};
 use layerlock_seal::trust::{Endorsement, TrustedRoot};
-use layerlock_terms::digest::Digest;
-use layerlock_terms::envelope::{EnvelopeHeader, Summary};
-use layerlock_terms::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
-use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License, Release, Terms};
-use layerlock_terms::receipt::{Cause, CopyOutcome, Counts, Settlement};
-use layerlock_terms::release::Grounds;
-use layerlock_terms::toolpath::{
-    Epilogue, Feature, Layer, Path as Line, Piece, Point, Point3, Prologue, Step, Times,
-};
-use layerlock_terms::trust::{DeviceCertificate, Role, Root, ServiceCertificate};
-use layerlock_terms::units::{
-    Celsius, Feed, Micrometres, Milligrams, Millis, MmPerMinute, Percent, Timestamp,
-};
-use layerlock_tlog::{Checkpoint, Note, NoteSignature, Tree, ed25519_key_id, leaf_hash};
-use rand_core::{TryCryptoRng, TryRng};
+use layerlock_terms::ids::DeviceId;
+use layerlock_terms::toolpath::Piece;
+use layerlock_terms::trust::{DeviceCertificate, Root};
+use layerlock_terms::units::Timestamp;
 
 use crate::check::RecordedOffer;
 use crate::identity::Identity;
@@ -41,170 +24,52 @@ use crate::keys::DeviceKeys;
 use crate::trust::Anchors;
 use crate::{Clock, Device, files};
 
-/// The moment all tests begin at.
-pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
-/// A moment after every certificate has ended.
-pub(crate) const FAR: Timestamp = Timestamp(NOW.0 + 1_000_000_000);
-/// The machine all tests print on.
-pub(crate) const MACHINE: &str = "ender-3";
+impl Recipient for Device {
+    fn id(&self) -> DeviceId {
+        Device::id(self)
+    }
 
-/// SHA-256 of a seed and a counter.
-pub(crate) struct Counted(u64, u64);
+    fn machine(&self) -> String {
+        Device::machine(self).name.to_owned()
+    }
 
-impl Counted {
-    pub(crate) fn from(seed: u64) -> Self {
-        Self(seed, 0)
+    fn wrapping_key(&self) -> WrappingKey {
+        self.identity.keys().open.wrapping_key()
     }
 }
 
-impl TryRng for Counted {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        self.try_next_u64().map(|n| n as u32)
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        let mut bytes = [0; 8];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u64::from_be_bytes(bytes))
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        for chunk in bytes.chunks_mut(32) {
-            self.1 += 1;
-            let block = sha256(&[self.0.to_be_bytes(), self.1.to_be_bytes()].concat());
-            chunk.copy_from_slice(&block.as_bytes()[..chunk.len()]);
-        }
-        Ok(())
-    }
+/// Version 1, ended before all tests begin.
+pub(crate) fn ended_root(world: &World) -> Endorsement {
+    let ended = Root::new(1, Timestamp(NOW.0 - 1), 1, vec![world.root.verifying_key().into()]);
+    Endorsement::signed(&ended, &[&world.root])
 }
 
-impl TryCryptoRng for Counted {}
-
-/// Every party but the device.
-pub(crate) struct World {
-    pub root: SigningKey,
-    pub licensor: SigningKey,
-    pub vault: Arc<SigningKey>,
-    pub checkpoint: NoteSigner,
-    /// When root and services end.
-    pub ends: Timestamp,
+pub(crate) fn anchors(world: &World) -> Anchors {
+    Anchors::new(TrustedRoot::begin(&world.root(1)).unwrap(), &world.services()).unwrap()
 }
 
-impl World {
-    pub(crate) fn new(seed: u64) -> Self {
-        let rng = &mut Counted::from(seed);
-        Self {
-            root: SigningKey::generate(rng),
-            licensor: SigningKey::generate(rng),
-            vault: Arc::new(SigningKey::generate(rng)),
-            checkpoint: NoteSigner::generate("ledger.example/tests", rng),
-            ends: FAR,
-        }
-    }
-
-    pub(crate) fn root(&self, version: u32) -> Endorsement {
-        let keys = vec![self.root.verifying_key().into()];
-        Endorsement::signed(&Root::new(version, self.ends, 1, keys), &[&self.root])
-    }
-
-    /// Version 1, ended before all tests begin.
-    pub(crate) fn ended_root(&self) -> Endorsement {
-        let ended = Root::new(1, Timestamp(NOW.0 - 1), 1, vec![self.root.verifying_key().into()]);
-        Endorsement::signed(&ended, &[&self.root])
-    }
-
-    pub(crate) fn service(&self, role: Role) -> Endorsement {
-        let key = match role {
-            Role::Licensor => self.licensor.verifying_key(),
-            Role::Vault => self.vault.verifying_key(),
-            Role::Checkpoint => self.checkpoint.verifying_key(),
-        };
-        Endorsement::signed(&ServiceCertificate { role, key: key.into(), expires: self.ends }, &[&self.root])
-    }
-
-    pub(crate) fn services(&self) -> Vec<Endorsement> {
-        [Role::Licensor, Role::Vault, Role::Checkpoint].map(|role| self.service(role)).to_vec()
-    }
-
-    pub(crate) fn anchors(&self) -> Anchors {
-        Anchors::new(TrustedRoot::begin(&self.root(1)).unwrap(), &self.services()).unwrap()
-    }
-
-    /// A device that enrolled, as its files say.
-    pub(crate) fn enrol(&self, home: &Path, seed: u64) -> Device {
-        self.enrol_at(home, seed, Clock::of(|| NOW))
-    }
-
-    pub(crate) fn enrol_at(&self, home: &Path, seed: u64, clock: Clock) -> Device {
-        let keys = DeviceKeys::generate(&mut Counted::from(seed));
-        keys.store(&files::keys(home)).unwrap();
-        let certificate = DeviceCertificate {
-            device: DeviceId::from_bytes([seed as u8; 16]),
-            sign: keys.sign.verifying_key().into(),
-            open: keys.open.wrapping_key().into(),
-            machine: MACHINE.to_owned(),
-            expires: FAR,
-        };
-        let certificate = Statement::sign(&certificate, &self.licensor);
-        let identity = Identity::verify(keys, &certificate, self.anchors(), NOW).unwrap();
-        identity.store(&files::identity(home)).unwrap();
-        Device::open_at(home, clock).unwrap()
-    }
-
-    /// The entry of a settled hold, somewhere in the middle of a log.
-    pub(crate) fn settle(&self, pressed: &Pressed, leaves_before: u64) -> LedgerEntry {
-        let settlement = Settlement {
-            license: pressed.nouns.license.id,
-            hold: pressed.nouns.hold.id,
-            job: pressed.nouns.hold.job,
-            at: NOW,
-            cause: Cause::Printed,
-            copy: CopyOutcome::Spent,
-            counts: Counts { granted: 1, free: 0, held: 0, spent: 1 },
-        };
-        let settlement = Statement::sign(&settlement, &self.licensor).emit();
-        let blinding = BlindingFactor::generate(&mut Counted::from(7));
-        let leaf = leaf_hash(blinding.commit(&settlement).as_bytes());
-        let others = |n: u64| leaf_hash(&n.to_be_bytes());
-        let mut tree = Tree::from_leaves((0..leaves_before).map(others));
-        tree.push(leaf);
-        tree.push(others(u64::MAX));
-        let proof = tree.prove_inclusion(leaves_before, tree.size()).unwrap();
-        LedgerEntry {
-            settlement,
-            blinding: blinding.to_bytes().to_vec(),
-            index: leaves_before,
-            inclusion: proof.path.iter().map(|hash| hash.0.to_vec()).collect(),
-            checkpoint: self.sign_checkpoint(&tree).into_bytes(),
-        }
-    }
-
-    fn sign_checkpoint(&self, tree: &Tree) -> String {
-        let origin = self.checkpoint.origin().to_owned();
-        let text = Checkpoint { origin: origin.clone(), size: tree.size(), root: tree.root() }.to_string();
-        let signature = self.checkpoint.sign(&text).unwrap().to_vec();
-        let key_id = ed25519_key_id(&origin, self.checkpoint.verifying_key().as_bytes());
-        let mut note = Note::new(text).unwrap();
-        note.add(NoteSignature { name: origin, key_id, signature }).unwrap();
-        note.to_string()
-    }
+/// A device that enrolled, as its files say.
+pub(crate) fn enrol(world: &World, home: &Path, seed: u64) -> Device {
+    enrol_at(world, home, seed, Clock::of(|| NOW))
 }
 
-/// The nouns of a job, to be changed before they are signed.
-#[derive(Debug, Clone)]
-pub(crate) struct Nouns {
-    pub license: License,
-    pub hold: Hold,
-    pub header: EnvelopeHeader,
-    pub summary: Summary,
-    pub layers: u32,
-    /// The number of the offline print, under offline terms.
-    pub offline: NonZeroU64,
+pub(crate) fn enrol_at(world: &World, home: &Path, seed: u64, clock: Clock) -> Device {
+    let keys = DeviceKeys::generate(&mut Counted::from(seed));
+    keys.store(&files::keys(home)).unwrap();
+    let certificate = DeviceCertificate {
+        device: DeviceId::from_bytes([seed as u8; 16]),
+        sign: keys.sign.verifying_key().into(),
+        open: keys.open.wrapping_key().into(),
+        machine: MACHINE.to_owned(),
+        expires: FAR,
+    };
+    let certificate = Statement::sign(&certificate, &world.licensor);
+    let identity = Identity::verify(keys, &certificate, anchors(world), NOW).unwrap();
+    identity.store(&files::identity(home)).unwrap();
+    Device::open_at(home, clock).unwrap()
 }
 
-/// A job as the vault holds it.
+/// A job as the vault holds it, recorded as our device records it.
 #[derive(Debug, Clone)]
 pub(crate) struct Pressed {
     pub nouns: Nouns,
@@ -214,145 +79,11 @@ pub(crate) struct Pressed {
     pub pieces: Vec<Piece>,
 }
 
-impl Nouns {
-    pub(crate) fn of(device: &Device, job: u8) -> Self {
-        let (license, hold, id) =
-            (LicenseId::from_bytes([job; 16]), HoldId::from_bytes([job; 16]), JobId::from_bytes([job; 16]));
-        let terms = Terms {
-            copies: 1,
-            expires: Expiry::At(FAR),
-            devices: DeviceScope::Any,
-            scale_min: Percent(100),
-            scale_max: Percent(100),
-            materials: Vec::new(),
-            failure: FailurePolicy::Return,
-            release: Release::Window(1),
-        };
-        let version = Digest([0x44; 32]);
-        Self {
-            license: License {
-                id: license,
-                offer: OfferId::from_bytes([1; 16]),
-                seller: SellerId::from_bytes([2; 16]),
-                buyer: BuyerId::from_bytes([3; 16]),
-                design: DesignId::from_bytes([4; 16]),
-                version,
-                issued: NOW,
-                terms,
-            },
-            hold: Hold {
-                id: hold,
-                license,
-                job: id,
-                device: device.id(),
-                issued: NOW,
-                admit_by: NOW.plus(Millis(60_000)),
-                settle_by: NOW.plus(Millis(86_400_000)),
-            },
-            header: EnvelopeHeader {
-                job: id,
-                hold,
-                license,
-                design_version: version,
-                device: device.id(),
-                machine: MACHINE.to_owned(),
-                profile: Digest([0x66; 32]),
-                created: NOW,
-                segment_limit: 96,
-                epoch_layers: 2,
-            },
-            summary: Summary {
-                duration: Millis(60_000),
-                filament_um: 1_000,
-                min: Point3 { x: 50_000, y: 50_000, z: 200 },
-                max: Point3 { x: 70_000, y: 70_000, z: 2_000 },
-            },
-            layers: 7,
-            offline: NonZeroU64::MIN,
-        }
-    }
-
-    /// Signs and seals as licensor and vault do.
-    pub(crate) fn press(self, world: &World, device: &Device) -> Pressed {
-        let pieces = toolpath(self.layers);
-        let mut sealer = Sealer::new(self.header.clone(), Arc::clone(&world.vault), &mut Counted::from(11));
-        let mut segments = Vec::new();
-        for piece in &pieces {
-            seal(&mut sealer, piece, &self, &mut segments);
-        }
-        let wrapping = device.identity.keys().open.wrapping_key();
-        let hash = sealer.header_hash();
-        let epochs = self.layers.div_ceil(self.header.epoch_layers);
-        let rng = &mut Counted::from(12);
-        let grounds = match self.license.terms.release {
-            Release::Window(_) => Grounds::Receipts,
-            Release::Offline => Grounds::Offline(self.offline),
-        };
-        let release = |epoch| {
-            let release = sealer.job_secret().release(&hash, grounds, epoch..=epoch, &wrapping, rng);
-            Statement::sign(&release, &world.vault)
-        };
-        let keys = (0..epochs).map(release).collect();
-        let recorded = RecordedOffer {
-            header: sealer.header().emit(),
-            license: Statement::sign(&self.license, &world.licensor).emit(),
-            hold: Statement::sign(&self.hold, &world.licensor).emit(),
-            segments,
-            manifest: sealer.finish(self.summary).unwrap().emit(),
-        };
-        Pressed { nouns: self, recorded, keys, pieces }
-    }
-}
-
-fn seal(sealer: &mut Sealer, piece: &Piece, nouns: &Nouns, segments: &mut Vec<Vec<u8>>) {
-    let (layer, last) = match piece {
-        Piece::Prologue(_) => (0, Ends::Piece),
-        Piece::Layer(layer) => (layer.index, Ends::Piece),
-        Piece::Epilogue(_) => (nouns.layers - 1, Ends::Toolpath),
-    };
-    let text = piece.emit();
-    let mut parts = text.chunks(nouns.header.segment_limit as usize).peekable();
-    while let Some(part) = parts.next() {
-        let ends = if parts.peek().is_some() { Ends::Nothing } else { last };
-        let mut segment = Vec::new();
-        sealer.seal(layer, ends, part, &mut segment).unwrap();
-        segments.push(segment);
-    }
-}
-
-/// A small toolpath: squares of uneven sides, so that each layer takes several segments.
-fn toolpath(layers: u32) -> Vec<Piece> {
-    let prologue = Prologue {
-        machine: MACHINE.to_owned(),
-        nozzle: Celsius(210),
-        bed: Celsius(60),
-        filament_diameter: Micrometres(1750),
-    };
-    let epilogue = Epilogue {
-        layers,
-        duration: Millis(60_000),
-        filament_um: 1_000,
-        mass: Milligrams(3),
-        min: Point3 { x: 50_000, y: 50_000, z: 200 },
-        max: Point3 { x: 70_000, y: 70_000, z: 2_000 },
-        times: Times::default(),
-    };
-    let between = (0..layers).map(|index| Piece::Layer(layer(index)));
-    std::iter::once(Piece::Prologue(prologue)).chain(between).chain([Piece::Epilogue(epilogue)]).collect()
-}
-
-fn layer(index: u32) -> Layer {
-    let z = Micrometres(200 * (index as i32 + 1));
-    let speed = MmPerMinute(1_800);
-    let corner = |n: i32| Point { x: 50_000 + n * 997 % 20_000, y: 50_000 + n * n * 131 % 20_000 };
-    let points = (1..40).map(|n| (corner(n + index as i32), Feed(1_000 + n * 37 % 50))).collect();
-    let path = Line { feature: Feature::OuterPerimeter, width: Micrometres(450), speed, climb: None, points };
-    let steps = vec![
-        Step::Lift { z, speed: MmPerMinute(600) },
-        Step::Travel { to: vec![corner(0)], speed: MmPerMinute(6_000) },
-        Step::Extrude(path),
-    ];
-    Layer { index, z, height: Micrometres(200), steps }
+/// Signs and seals as licensor and vault do.
+pub(crate) fn press(nouns: Nouns, world: &World, device: &Device) -> Pressed {
+    let world::Pressed { nouns, recorded, keys, pieces } = nouns.press(world, device);
+    let world::RecordedOffer { header, license, hold, segments, manifest } = recorded;
+    Pressed { nouns, recorded: RecordedOffer { header, license, hold, segments, manifest }, keys, pieces }
 }
 
 /// The commands a machine must have executed for these pieces, each once, in order.

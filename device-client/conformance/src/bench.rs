@@ -203,7 +203,7 @@ impl Bench {
     }
 
     pub(crate) fn settle(&mut self, pressed: &Pressed) -> Result<Vec<FromDevice>, String> {
-        let entry = Some(self.world.settle(pressed, self.leaves));
+        let entry = Some(self.world.settle(&pressed.nouns, self.leaves));
         self.leaves += 2;
         self.say(ToDevice::Settled(wire::Settled { job: job_of(pressed), entry }))
     }

@@ -514,7 +514,7 @@ fn an_entry_of_another_job_halts(bench: &mut Bench) -> Verdict {
     ready(bench)?;
     let (pressed, other) = (job(bench, 5), job(bench, 6));
     printed(bench, &pressed)?;
-    let entry = Some(bench.world.settle(&other, 3));
+    let entry = Some(bench.world.settle(&other.nouns, 3));
     bench.say(ToDevice::Settled(wire::Settled { job: job_of(&pressed), entry }))?;
     halted(bench, "a settlement of another job")
 }

@@ -11,7 +11,7 @@ mod motion;
 mod peer;
 mod report;
 mod vectors;
-mod world;
+pub mod world;
 
 use std::path::PathBuf;
 

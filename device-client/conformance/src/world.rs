@@ -1,6 +1,8 @@
-//! All parties but the device, as the kit plays them: keys, certificates, a pressed job, a ledger.
+//! All parties but the device, as the kit and the tests of our own device play them: keys, certificates, a pressed job, a
+//! ledger.
 //!
-//! Everything is made with the public functions the real parties use. Random sources are counted from a seed.
+//! Everything is made with the public functions the real parties use; nothing here bends a rule of the device's. Random
+//! sources are counted from a seed, so what fails once fails the same way again.
 
 use std::convert::Infallible;
 use std::num::NonZeroU64;
@@ -8,7 +10,7 @@ use std::sync::Arc;
 
 use layerlock_proto::types::v1::LedgerEntry;
 use layerlock_seal::commitment::BlindingFactor;
-use layerlock_seal::keys::{OpeningKey, SigningKey, VerifyingKey};
+use layerlock_seal::keys::{OpeningKey, SigningKey, VerifyingKey, WrappingKey};
 use layerlock_seal::note::NoteSigner;
 use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
@@ -31,17 +33,21 @@ use layerlock_tlog::{Checkpoint, Note, NoteSignature, Tree, ed25519_key_id, leaf
 use rand_core::{TryCryptoRng, TryRng};
 
 /// The moment all cases begin at.
-pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
+pub const NOW: Timestamp = Timestamp(1_800_000_000_000);
 /// A moment after every certificate has ended.
-pub(crate) const FAR: Timestamp = Timestamp(NOW.0 + 1_000_000_000);
+pub const FAR: Timestamp = Timestamp(NOW.0 + 1_000_000_000);
 /// The machine most cases print on.
-pub(crate) const MACHINE: &str = "ender-3";
+pub const MACHINE: &str = "ender-3";
+
+/// Why nothing in here fails.
+const OWN: &str = "the kit makes no mistake of its own here";
 
 /// SHA-256 of a seed and a counter.
-pub(crate) struct Counted(u64, u64);
+pub struct Counted(u64, u64);
 
 impl Counted {
-    pub(crate) fn from(seed: u64) -> Self {
+    /// Begins at a seed.
+    pub fn from(seed: u64) -> Self {
         Self(seed, 0)
     }
 }
@@ -71,6 +77,16 @@ impl TryRng for Counted {
 
 impl TryCryptoRng for Counted {}
 
+/// Whom a job is pressed for.
+pub trait Recipient {
+    /// Its id.
+    fn id(&self) -> DeviceId;
+    /// Its machine, by the catalogue's name.
+    fn machine(&self) -> String;
+    /// Secrets are wrapped to this.
+    fn wrapping_key(&self) -> WrappingKey;
+}
+
 /// What the client under judgement is given to be a device.
 #[derive(Debug, Clone)]
 pub(crate) struct Maker {
@@ -80,36 +96,59 @@ pub(crate) struct Maker {
     pub machine: String,
 }
 
+impl Recipient for Maker {
+    fn id(&self) -> DeviceId {
+        self.id
+    }
+
+    fn machine(&self) -> String {
+        self.machine.clone()
+    }
+
+    fn wrapping_key(&self) -> WrappingKey {
+        self.open().wrapping_key()
+    }
+}
+
 impl Maker {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let (id, machine) = (DeviceId::from_bytes([0x5d; 16]), MACHINE.to_owned());
         Self { id, sign_seed: [0x51; 32], open_seed: [0x52; 32], machine }
     }
 
-    pub(crate) fn verifying_key(&self) -> VerifyingKey {
+    pub fn verifying_key(&self) -> VerifyingKey {
         SigningKey::from_seed(&self.sign_seed).verifying_key()
     }
 
-    pub(crate) fn open(&self) -> OpeningKey {
+    pub fn open(&self) -> OpeningKey {
         OpeningKey::from_seed(&self.open_seed)
     }
 }
 
 /// An envelope as recorded bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct RecordedOffer {
+pub struct RecordedOffer {
+    /// Statement: header.
     pub header: Vec<u8>,
+    /// Statement: license.
     pub license: Vec<u8>,
+    /// Statement: hold.
     pub hold: Vec<u8>,
+    /// The framed segments in order.
     pub segments: Vec<Vec<u8>>,
+    /// Statement: manifest.
     pub manifest: Vec<u8>,
 }
 
 /// Every party but the device.
-pub(crate) struct World {
+pub struct World {
+    /// The root's one key.
     pub root: SigningKey,
+    /// Signs licenses, holds, certificates and settlements.
     pub licensor: Arc<SigningKey>,
+    /// Signs envelopes and releases.
     pub vault: Arc<SigningKey>,
+    /// Signs the ledger's checkpoints.
     pub checkpoint: NoteSigner,
     /// When root and services end.
     pub ends: Timestamp,
@@ -118,7 +157,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// Parties whose keys follow from a seed.
+    pub fn new(seed: u64) -> Self {
         let rng = &mut Counted::from(seed);
         Self {
             root: SigningKey::generate(rng),
@@ -130,12 +170,14 @@ impl World {
         }
     }
 
-    pub(crate) fn root(&self, version: u32) -> Endorsement {
+    /// A version of the root, signed.
+    pub fn root(&self, version: u32) -> Endorsement {
         let keys = vec![self.root.verifying_key().into()];
         Endorsement::signed(&Root::new(version, self.ends, 1, keys), &[&self.root])
     }
 
-    pub(crate) fn service(&self, role: Role) -> Endorsement {
+    /// The root's certificate for one of the services.
+    pub fn service(&self, role: Role) -> Endorsement {
         let key = match role {
             Role::Licensor => self.licensor.verifying_key(),
             Role::Vault => self.vault.verifying_key(),
@@ -144,7 +186,8 @@ impl World {
         Endorsement::signed(&ServiceCertificate { role, key: key.into(), expires: self.ends }, &[&self.root])
     }
 
-    pub(crate) fn services(&self) -> Vec<Endorsement> {
+    /// All certificates under the root.
+    pub fn services(&self) -> Vec<Endorsement> {
         let ours = [Role::Licensor, Role::Vault, Role::Checkpoint].map(|role| self.service(role));
         ours.into_iter().chain(self.also.iter().cloned()).collect()
     }
@@ -162,11 +205,11 @@ impl World {
     }
 
     /// The entry of a settled hold, somewhere in the middle of a log.
-    pub(crate) fn settle(&self, pressed: &Pressed, leaves_before: u64) -> LedgerEntry {
+    pub fn settle(&self, nouns: &Nouns, leaves_before: u64) -> LedgerEntry {
         let settlement = Settlement {
-            license: pressed.nouns.license.id,
-            hold: pressed.nouns.hold.id,
-            job: pressed.nouns.hold.job,
+            license: nouns.license.id,
+            hold: nouns.hold.id,
+            job: nouns.hold.job,
             at: NOW,
             cause: Cause::Printed,
             copy: CopyOutcome::Spent,
@@ -179,9 +222,7 @@ impl World {
         let mut tree = Tree::from_leaves((0..leaves_before).map(others));
         tree.push(leaf);
         tree.push(others(u64::MAX));
-        let proof = tree
-            .prove_inclusion(leaves_before, tree.size())
-            .expect("the kit makes no mistake of its own here");
+        let proof = tree.prove_inclusion(leaves_before, tree.size()).expect(OWN);
         LedgerEntry {
             settlement,
             blinding: blinding.to_bytes().to_vec(),
@@ -194,23 +235,26 @@ impl World {
     fn sign_checkpoint(&self, tree: &Tree) -> String {
         let origin = self.checkpoint.origin().to_owned();
         let text = Checkpoint { origin: origin.clone(), size: tree.size(), root: tree.root() }.to_string();
-        let signature =
-            self.checkpoint.sign(&text).expect("the kit makes no mistake of its own here").to_vec();
+        let signature = self.checkpoint.sign(&text).expect(OWN).to_vec();
         let key_id = ed25519_key_id(&origin, self.checkpoint.verifying_key().as_bytes());
-        let mut note = Note::new(text).expect("the kit makes no mistake of its own here");
-        note.add(NoteSignature { name: origin, key_id, signature })
-            .expect("the kit makes no mistake of its own here");
+        let mut note = Note::new(text).expect(OWN);
+        note.add(NoteSignature { name: origin, key_id, signature }).expect(OWN);
         note.to_string()
     }
 }
 
 /// The nouns of a job, to be changed before they are signed.
 #[derive(Debug, Clone)]
-pub(crate) struct Nouns {
+pub struct Nouns {
+    /// The license.
     pub license: License,
+    /// A hold of it.
     pub hold: Hold,
+    /// The envelope's header.
     pub header: EnvelopeHeader,
+    /// What the print takes, as the manifest says.
     pub summary: Summary,
+    /// Layers of the toolpath.
     pub layers: u32,
     /// The number of the offline print, under offline terms.
     pub offline: NonZeroU64,
@@ -218,16 +262,20 @@ pub(crate) struct Nouns {
 
 /// A job as the vault holds it.
 #[derive(Debug, Clone)]
-pub(crate) struct Pressed {
+pub struct Pressed {
+    /// What was signed.
     pub nouns: Nouns,
+    /// The bytes of it.
     pub recorded: RecordedOffer,
     /// One signed release for each epoch.
     pub keys: Vec<Statement>,
+    /// The toolpath.
     pub pieces: Vec<Piece>,
 }
 
 impl Nouns {
-    pub(crate) fn of(device: &Maker, job: u8) -> Self {
+    /// A usual job for a device: a license of one copy, a hold of a day.
+    pub fn of(device: &impl Recipient, job: u8) -> Self {
         let (license, hold, id) =
             (LicenseId::from_bytes([job; 16]), HoldId::from_bytes([job; 16]), JobId::from_bytes([job; 16]));
         let terms = Terms {
@@ -256,7 +304,7 @@ impl Nouns {
                 id: hold,
                 license,
                 job: id,
-                device: device.id,
+                device: device.id(),
                 issued: NOW,
                 admit_by: NOW.plus(Millis(60_000)),
                 settle_by: NOW.plus(Millis(86_400_000)),
@@ -266,8 +314,8 @@ impl Nouns {
                 hold,
                 license,
                 design_version: version,
-                device: device.id,
-                machine: device.machine.clone(),
+                device: device.id(),
+                machine: device.machine(),
                 profile: Digest([0x66; 32]),
                 created: NOW,
                 segment_limit: 96,
@@ -285,19 +333,19 @@ impl Nouns {
     }
 
     /// Signs and seals as licensor and vault do.
-    pub(crate) fn press(self, world: &World, device: &Maker) -> Pressed {
+    pub fn press(self, world: &World, device: &impl Recipient) -> Pressed {
         let pieces = toolpath(self.layers);
         self.press_pieces(world, device, pieces)
     }
 
     /// The same with a toolpath of the case's own.
-    pub(crate) fn press_pieces(self, world: &World, device: &Maker, pieces: Vec<Piece>) -> Pressed {
+    pub fn press_pieces(self, world: &World, device: &impl Recipient, pieces: Vec<Piece>) -> Pressed {
         let mut sealer = Sealer::new(self.header.clone(), Arc::clone(&world.vault), &mut Counted::from(11));
         let mut segments = Vec::new();
         for (place, piece) in (0..).zip(&pieces) {
             seal(&mut sealer, place, piece, &self, &mut segments);
         }
-        let wrapping = device.open().wrapping_key();
+        let wrapping = device.wrapping_key();
         let hash = sealer.header_hash();
         let epochs = self.layers.div_ceil(self.header.epoch_layers);
         let rng = &mut Counted::from(12);
@@ -315,7 +363,7 @@ impl Nouns {
             license: Statement::sign(&self.license, &world.licensor).emit(),
             hold: Statement::sign(&self.hold, &world.licensor).emit(),
             segments,
-            manifest: sealer.finish(self.summary).expect("the kit makes no mistake of its own here").emit(),
+            manifest: sealer.finish(self.summary).expect(OWN).emit(),
         };
         Pressed { nouns: self, recorded, keys, pieces }
     }
@@ -333,13 +381,13 @@ fn seal(sealer: &mut Sealer, place: u32, piece: &Piece, nouns: &Nouns, segments:
     while let Some(part) = parts.next() {
         let ends = if parts.peek().is_some() { Ends::Nothing } else { last };
         let mut segment = Vec::new();
-        sealer.seal(layer, ends, part, &mut segment).expect("the kit makes no mistake of its own here");
+        sealer.seal(layer, ends, part, &mut segment).expect(OWN);
         segments.push(segment);
     }
 }
 
 /// A small toolpath: squares of uneven sides, so that each layer takes several segments.
-pub(crate) fn toolpath(layers: u32) -> Vec<Piece> {
+pub fn toolpath(layers: u32) -> Vec<Piece> {
     let prologue = Prologue {
         machine: MACHINE.to_owned(),
         nozzle: Celsius(210),

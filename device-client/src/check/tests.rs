@@ -5,7 +5,7 @@ use layerlock_terms::units::{Millis, Timestamp};
 
 use super::*;
 use crate::Device;
-use crate::testbed::{NOW, Nouns, Pressed, World};
+use crate::testbed::{NOW, Nouns, Pressed, World, enrol, press};
 
 /// Two enrolled devices of one world, and a job for the first.
 struct Bench {
@@ -18,7 +18,7 @@ struct Bench {
 fn bench() -> Bench {
     let homes = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let world = World::new(1);
-    let (device, other) = (world.enrol(homes[0].path(), 1), world.enrol(homes[1].path(), 2));
+    let (device, other) = (enrol(&world, homes[0].path(), 1), enrol(&world, homes[1].path(), 2));
     Bench { world, device, other, _homes: homes }
 }
 
@@ -30,7 +30,7 @@ impl Bench {
     fn press(&self, change: impl FnOnce(&mut Nouns)) -> Pressed {
         let mut nouns = self.nouns();
         change(&mut nouns);
-        nouns.press(&self.world, &self.device)
+        press(nouns, &self.world, &self.device)
     }
 
     fn refusal(&mut self, recorded: &RecordedOffer) -> Refusal {
@@ -86,7 +86,7 @@ fn every_flipped_byte_of_every_segment_is_refused() {
 fn cut_doubled_swapped_and_foreign_segments_are_refused_where_they_stand() {
     let mut bench = bench();
     let pressed = bench.press(|_| {});
-    let other = Nouns::of(&bench.device, 6).press(&bench.world, &bench.device);
+    let other = press(Nouns::of(&bench.device, 6), &bench.world, &bench.device);
     let count = pressed.recorded.segments.len();
     let mut changed = |change: &dyn Fn(&mut Vec<Vec<u8>>)| {
         let mut recorded = pressed.recorded.clone();
@@ -110,7 +110,7 @@ fn cut_doubled_swapped_and_foreign_segments_are_refused_where_they_stand() {
 fn a_header_or_manifest_of_another_job_is_refused_by_name() {
     let mut bench = bench();
     let pressed = bench.press(|_| {});
-    let other = Nouns::of(&bench.device, 6).press(&bench.world, &bench.device);
+    let other = press(Nouns::of(&bench.device, 6), &bench.world, &bench.device);
     let header = RecordedOffer { header: other.recorded.header.clone(), ..pressed.recorded.clone() };
     let refusal = bench.refusal(&header);
     assert!(matches!(refusal, Refusal::Spliced { this: "header", that: "license", .. }), "{refusal}");

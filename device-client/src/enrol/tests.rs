@@ -3,7 +3,7 @@ use layerlock_seal::trust::TrustedRoot;
 
 use super::*;
 use crate::testbed::licensor::{CODE, FakeLicensor};
-use crate::testbed::{Counted, MACHINE, NOW, World};
+use crate::testbed::{Counted, MACHINE, NOW, World, ended_root};
 use crate::trust::Anchors;
 use crate::{Device, RenewError};
 
@@ -112,7 +112,7 @@ async fn a_device_whose_root_ended_while_it_was_off_opens_and_can_only_walk_on()
     let (home, licensor) = (tempfile::tempdir().unwrap(), licensor());
     drop(enrol_with(&licensor, wanted(home.path())).await.unwrap());
     // The certificate ends at FAR too, in this world, so the root is swapped for one that ended before.
-    let ended = licensor.world().ended_root();
+    let ended = ended_root(licensor.world());
     let path = files::identity(home.path());
     let keys = DeviceKeys::load(&files::keys(home.path())).unwrap();
     let certificate = Statement::parse(&licensor.given()[0]).unwrap();

@@ -2,7 +2,7 @@ use layerlock_terms::ids::JobId;
 
 use super::*;
 use crate::Device;
-use crate::testbed::{NOW, Nouns, Pressed, World};
+use crate::testbed::{NOW, Nouns, Pressed, World, anchors, enrol, press};
 
 struct Bench {
     world: World,
@@ -15,19 +15,19 @@ struct Bench {
 fn bench() -> Bench {
     let home = tempfile::tempdir().unwrap();
     let world = World::new(1);
-    let device = world.enrol(home.path(), 1);
-    let pressed = Nouns::of(&device, 5).press(&world, &device);
+    let device = enrol(&world, home.path(), 1);
+    let pressed = press(Nouns::of(&device, 5), &world, &device);
     let job = Job { id: pressed.nouns.hold.job, hold: pressed.nouns.hold.id, header: Digest([0; 32]) };
     Bench { world, pressed, job, _device: device, _home: home }
 }
 
 impl Bench {
     fn entry(&self) -> LedgerEntry {
-        self.world.settle(&self.pressed, 3)
+        self.world.settle(&self.pressed.nouns, 3)
     }
 
     fn verify(&self, entry: &LedgerEntry, seen: Option<TreeHead>) -> Result<Entered, LedgerError> {
-        verify(entry, self.job, &self.world.anchors(), seen, NOW)
+        verify(entry, self.job, &anchors(&self.world), seen, NOW)
     }
 }
 
@@ -70,7 +70,7 @@ fn every_changed_part_of_an_entry_is_refused() {
 #[test]
 fn a_head_signed_by_another_key_is_refused() {
     let bench = bench();
-    let forged = World::new(2).settle(&bench.pressed, 3).checkpoint;
+    let forged = World::new(2).settle(&bench.pressed.nouns, 3).checkpoint;
     let entry = LedgerEntry { checkpoint: forged, ..bench.entry() };
     assert_eq!(bench.verify(&entry, None), Err(LedgerError::Unsigned));
 }

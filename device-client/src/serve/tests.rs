@@ -16,7 +16,7 @@ use crate::check::Refusal;
 use crate::printer::marlin::MarlinPrinter;
 use crate::printer::simulated::Bench;
 use crate::testbed::vault::{Cut, Desk, FakeVault, Withholds};
-use crate::testbed::{FAR, NOW, Nouns, Pressed, World, commands};
+use crate::testbed::{FAR, NOW, Nouns, Pressed, World, commands, enrol, enrol_at, press};
 
 /// A device, and a vault with one job for it.
 struct Scene {
@@ -29,8 +29,8 @@ struct Scene {
 fn scene(cuts: impl IntoIterator<Item = Cut>) -> Scene {
     let home = tempfile::tempdir().unwrap();
     let world = World::new(1);
-    let device = world.enrol(home.path(), 1);
-    let pressed = Nouns::of(&device, 5).press(&world, &device);
+    let device = enrol(&world, home.path(), 1);
+    let pressed = press(Nouns::of(&device, 5), &world, &device);
     let mut desk = Desk::new(world);
     desk.jobs.push(pressed.clone());
     desk.cuts.extend(cuts);
@@ -150,7 +150,7 @@ async fn a_flipped_byte_ends_the_job_before_any_motion() {
 #[tokio::test(start_paused = true)]
 async fn a_vault_that_does_not_prove_itself_by_the_pinned_root_is_left() {
     let mut scene = scene([]);
-    scene.vault.desk().welcome_key = Some(std::sync::Arc::new(World::new(2).licensor));
+    scene.vault.desk().welcome_key = Some(World::new(2).licensor);
     let refused = scene.print().await.unwrap_err();
     assert!(matches!(refused, DeviceError::Link(LinkError::NotTheVault(_))), "{refused}");
 }
@@ -167,8 +167,8 @@ async fn a_welcome_recorded_in_another_session_is_not_believed() {
 async fn welcome_from_the_future(moment: Timestamp, ends: Timestamp) {
     let home = tempfile::tempdir().unwrap();
     let world = World { ends, ..World::new(1) };
-    let device = world.enrol(home.path(), 1);
-    let pressed = Nouns::of(&device, 5).press(&world, &device);
+    let device = enrol(&world, home.path(), 1);
+    let pressed = press(Nouns::of(&device, 5), &world, &device);
     let mut desk = Desk::new(world);
     desk.jobs.push(pressed.clone());
     desk.now = moment;
@@ -198,8 +198,8 @@ async fn a_vault_whose_certificate_has_ended_is_not_welcomed_in_a_later_session(
     let home = tempfile::tempdir().unwrap();
     let world = World::new(1);
     let clock = Clock::of(move || Timestamp(read.load(Ordering::SeqCst)));
-    let mut device = world.enrol_at(home.path(), 1, clock);
-    let pressed = Nouns::of(&device, 5).press(&world, &device);
+    let mut device = enrol_at(&world, home.path(), 1, clock);
+    let pressed = press(Nouns::of(&device, 5), &world, &device);
     let mut desk = Desk::new(world);
     desk.jobs.push(pressed);
     desk.cuts.push_back(Cut::OnChecked);
@@ -259,7 +259,7 @@ async fn a_job_pressed_anew_after_the_vault_crashed_is_fetched_from_its_first_se
     let mut scene = scene([Cut::AfterSegments(12)]);
     let mut nouns = scene.pressed.nouns.clone();
     nouns.header.created = NOW.plus(Millis(1));
-    let anew = nouns.press(&scene.vault.desk().world, &scene.device);
+    let anew = press(nouns, &scene.vault.desk().world, &scene.device);
     scene.vault.desk().pressed_anew = Some(anew.clone());
     scene.pressed = anew;
     let report = scene.print().await.unwrap();
@@ -270,7 +270,7 @@ async fn a_job_pressed_anew_after_the_vault_crashed_is_fetched_from_its_first_se
 #[tokio::test(start_paused = true)]
 async fn another_jobs_envelope_under_the_running_jobs_name_is_let_go_by() {
     let mut scene = scene([Cut::AfterSegments(12)]);
-    let other = Nouns::of(&scene.device, 6).press(&scene.vault.desk().world, &scene.device);
+    let other = press(Nouns::of(&scene.device, 6), &scene.vault.desk().world, &scene.device);
     // The messages bear the first job's name; statements and segments are the other's.
     let renamed = Pressed { nouns: scene.pressed.nouns.clone(), ..other.clone() };
     {
@@ -328,7 +328,7 @@ async fn a_job_the_vault_ends_before_motion_is_over_without_an_entry() {
 async fn a_ledger_that_went_back_halts_the_device() {
     let mut scene = scene([]);
     scene.print().await.unwrap();
-    let second = Nouns::of(&scene.device, 6).press(&scene.vault.desk().world, &scene.device);
+    let second = press(Nouns::of(&scene.device, 6), &scene.vault.desk().world, &scene.device);
     scene.vault.desk().jobs = vec![second];
     scene.vault.desk().leaves = 1;
     let refused = scene.print().await.unwrap_err();
@@ -338,7 +338,7 @@ async fn a_ledger_that_went_back_halts_the_device() {
 #[tokio::test(start_paused = true)]
 async fn two_jobs_are_printed_one_after_the_other_until_it_is_stopped() {
     let mut scene = scene([]);
-    let second = Nouns::of(&scene.device, 6).press(&scene.vault.desk().world, &scene.device);
+    let second = press(Nouns::of(&scene.device, 6), &scene.vault.desk().world, &scene.device);
     scene.vault.desk().jobs.push(second);
     let (stop, stopped) = oneshot::channel::<()>();
     let (mut stop, over) = (Some(stop), Mutex::new(0));
@@ -523,7 +523,7 @@ fn offline_scene(count: u64) -> Scene {
     let mut nouns = Nouns::of(&scene.device, 5);
     nouns.license.terms.release = Release::Offline;
     nouns.offline = NonZeroU64::new(count).unwrap();
-    scene.pressed = nouns.press(&scene.vault.desk().world, &scene.device);
+    scene.pressed = press(nouns, &scene.vault.desk().world, &scene.device);
     scene.vault.desk().jobs = vec![scene.pressed.clone()];
     scene
 }

@@ -3,7 +3,7 @@ use layerlock_terms::receipt::Event as Said;
 
 use super::*;
 use crate::check::examine;
-use crate::testbed::{NOW, Nouns, World};
+use crate::testbed::{NOW, Nouns, World, enrol, press};
 
 fn job() -> Job {
     Job { id: JobId::from_bytes([5; 16]), hold: HoldId::from_bytes([5; 16]), header: Digest([5; 32]) }
@@ -12,8 +12,8 @@ fn job() -> Job {
 fn cleared() -> Box<Cleared> {
     let home = tempfile::tempdir().unwrap();
     let world = World::new(1);
-    let mut device = world.enrol(home.path(), 1);
-    let pressed = Nouns::of(&device, 5).press(&world, &device);
+    let mut device = enrol(&world, home.path(), 1);
+    let pressed = press(Nouns::of(&device, 5), &world, &device);
     Box::new(examine(&pressed.recorded, &device.standing()).unwrap())
 }
 

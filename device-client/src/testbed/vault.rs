@@ -308,7 +308,7 @@ impl Talk {
         }
         let entry = {
             let desk = self.vault.desk();
-            desk.world.settle(job, desk.leaves)
+            desk.world.settle(&job.nouns, desk.leaves)
         };
         let settled = Settled { job: job.nouns.header.job.to_string(), entry: Some(entry) };
         self.say(ToDevice::Settled(settled)).await

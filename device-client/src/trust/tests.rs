@@ -1,9 +1,9 @@
 use super::*;
-use crate::testbed::World;
+use crate::testbed::{World, anchors};
 
 #[test]
 fn anchors_read_back_as_they_were_written_and_no_cut_of_them_does() {
-    let anchors = World::new(1).anchors();
+    let anchors = anchors(&World::new(1));
     let mut w = Writer::new();
     write(&anchors, &mut w);
     let bytes = w.finish();
