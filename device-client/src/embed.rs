@@ -44,6 +44,7 @@ use crate::link::LinkError;
 use crate::print::{Failure, Run};
 use crate::session::{Effect, Event, Halted, Idle, Session, Step, Why};
 use crate::trust::{Anchors, TrustError};
+use crate::waiting::Waiting;
 use crate::{Clock, receipt};
 
 /// Longest item that is read whole, in bytes: keys, identity or journal.
@@ -233,7 +234,7 @@ pub struct Embedded<H> {
     session: Session,
     stream: Stream,
     work: Work,
-    waiting: VecDeque<wire::JobOffer>,
+    waiting: Waiting,
     /// Motion ended otherwise than by its last line: the machine has to be made safe.
     must_stop: bool,
     /// Why the last thing that was refused or failed was.
@@ -287,7 +288,7 @@ impl<H: Host> Embedded<H> {
             session: next,
             stream: Stream::Down,
             work: Work::default(),
-            waiting: VecDeque::new(),
+            waiting: Waiting::default(),
             must_stop: false,
             trouble: None,
             ending: None,
@@ -391,11 +392,6 @@ impl<H: Host> Embedded<H> {
         }
     }
 
-    /// Whether the machine is in motion, or rests in mid-job.
-    fn moves(&self) -> bool {
-        matches!(self.session, Session::Printing(_) | Session::Paused(_))
-    }
-
     /// One step of the session and its effects, in order.
     fn step(&mut self, event: Event) -> Result<(), EmbedError> {
         let now = self.time.now();
@@ -462,7 +458,7 @@ impl<H: Host> Embedded<H> {
                 Ok(())
             }
             Err(error) => {
-                self.must_stop |= self.moves();
+                self.must_stop |= self.session.moves();
                 self.session = Session::Halted(Halted { why: Why::Journal });
                 Err(error)
             }
@@ -483,7 +479,7 @@ impl<H: Host> Embedded<H> {
     /// The link is over for good: a machine in motion is stopped, then the device halts.
     fn end_link(&mut self, error: LinkError) -> Result<(), EmbedError> {
         self.stream = Stream::Down;
-        if self.moves() {
+        if self.session.moves() {
             self.fail(Failure::Link(error.clone()))?;
         }
         self.trouble = Some(error.to_string());

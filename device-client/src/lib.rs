@@ -26,6 +26,7 @@ mod spool;
 #[cfg(test)]
 mod testbed;
 pub mod trust;
+mod waiting;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use layerlock_seal::toolpath::{self, Ends, Opener, Reason};
+use layerlock_terms::machine::Machine;
 use layerlock_terms::receipt::{Extent, Outcome};
 use layerlock_terms::toolpath::{Layer, Piece, Step};
 use layerlock_terms::wire::Malformed;
@@ -255,7 +256,7 @@ impl Shift<'_> {
             return run.order.finish(run.cleared.envelope().manifest().layers).map(|()| None);
         }
         loop {
-            let mut sealed = self.stored(run.next).map_err(Failure::Spool)?;
+            let sealed = self.stored(run.next).map_err(Failure::Spool)?;
             let limit = run.cleared.envelope().header().segment_limit;
             let (segment, _) = toolpath::Segment::split_first(&sealed, limit)
                 .map_err(|reason| toolpath::Refused { index: run.next, reason })?;
@@ -266,14 +267,7 @@ impl Shift<'_> {
             }
             run.plain.make_room(length as usize)?;
             self.await_key(run, printer, epoch).await?;
-            let (info, text) = run.opener.open(&mut sealed)?;
-            run.plain.0.extend_from_slice(text);
-            run.next += 1;
-            if info.ends != Ends::Nothing {
-                let piece = Piece::parse(&run.plain.0);
-                run.plain.wipe();
-                let piece = piece?;
-                run.order.follow(&piece, info.layer, self.machine().name)?;
+            if let Some(piece) = run.open(sealed, self.machine())? {
                 return Ok(Some(piece));
             }
         }
@@ -374,6 +368,22 @@ impl Run {
             guard,
             acks,
         }
+    }
+
+    /// Opens the next segment where it stands, which wipes it afterwards; gives the piece it ends.
+    pub(crate) fn open(&mut self, sealed: Vec<u8>, machine: &Machine) -> Result<Option<Piece>, Failure> {
+        let mut sealed = Zeroizing::new(sealed);
+        let (info, text) = self.opener.open(&mut sealed)?;
+        self.plain.0.extend_from_slice(text);
+        self.next += 1;
+        if info.ends == Ends::Nothing {
+            return Ok(None);
+        }
+        let piece = Piece::parse(&self.plain.0);
+        self.plain.wipe();
+        let piece = piece?;
+        self.order.follow(&piece, info.layer, machine.name)?;
+        Ok(Some(piece))
     }
 
     /// The epoch of the piece that is due, whatever its frames say; the epilogue goes with the last layer.

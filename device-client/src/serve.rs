@@ -8,7 +8,7 @@
 mod hear;
 mod report;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -34,11 +34,10 @@ use crate::printer::{LinkStats, Printer, PrinterError, PrinterTarget};
 use crate::receipt;
 use crate::session::{Effect, Event, Session, Step};
 use crate::spool::{self, Spool};
+use crate::waiting::Waiting;
 
 /// Attempts in a row after which a single job is given up; whoever serves for good tries for ever.
 const ATTEMPTS: u32 = 20;
-/// Offers kept while a job runs.
-const WAITING: usize = 16;
 /// Keys kept for epochs that are not reached yet.
 const KEYS: usize = EPOCH_LIMIT as usize;
 
@@ -109,7 +108,7 @@ pub(crate) struct Shift<'a> {
     work: Option<Work>,
     /// Set by the effect that begins motion, taken by the loop.
     go: Option<Box<Cleared>>,
-    waiting: VecDeque<wire::JobOffer>,
+    waiting: Waiting,
     /// What ends a print in motion.
     pub(crate) interrupt: Option<Failure>,
     fatal: Option<LinkError>,
@@ -160,7 +159,7 @@ impl<'a> Shift<'a> {
             session: next,
             work: None,
             go: None,
-            waiting: VecDeque::new(),
+            waiting: Waiting::default(),
             interrupt: None,
             fatal: None,
             inherited: None,

@@ -162,6 +162,16 @@ impl Session {
         }
     }
 
+    /// Whether the machine is in motion, or rests in mid-job.
+    pub(crate) fn moves(&self) -> bool {
+        matches!(self, Self::Printing(_) | Self::Paused(_))
+    }
+
+    /// Whether the running job goes by this name.
+    pub(crate) fn runs(&self, job: &str) -> bool {
+        self.job().is_some_and(|running| running.id.to_string() == job)
+    }
+
     /// Where a device stands when it starts with this memory, and what it owes.
     ///
     /// If power was cut before motion, fetching goes on at the first missing segment. If it was cut in motion,

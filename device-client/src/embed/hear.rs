@@ -21,8 +21,6 @@ use crate::link::{self, LinkError};
 use crate::print::Failure;
 use crate::session::{Event, Session, Why};
 
-/// Offers kept while a job runs.
-const WAITING: usize = 16;
 /// Largest message taken: a segment, or an offer with three statements.
 const MESSAGE_LIMIT: usize = 256 * 1024;
 
@@ -97,14 +95,14 @@ impl<H: Host> Embedded<H> {
     fn on_message(&mut self, message: Incoming) -> Result<(), EmbedError> {
         match message {
             Incoming::Offer(offer) => self.on_offer(offer)?,
-            Incoming::Segment(segment) if self.is_running(&segment.job) => {
+            Incoming::Segment(segment) if self.session.runs(&segment.job) => {
                 self.on_segment(&segment.segment)?
             }
-            Incoming::Manifest(manifest) if self.is_running(&manifest.job) => {
+            Incoming::Manifest(manifest) if self.session.runs(&manifest.job) => {
                 self.on_manifest(&manifest.manifest)?;
             }
-            Incoming::Keys(keys) if self.is_running(&keys.job) => self.on_keys(&keys)?,
-            Incoming::Settled(settled) if self.is_running(&settled.job) => self.on_settled(settled)?,
+            Incoming::Keys(keys) if self.session.runs(&keys.job) => self.on_keys(&keys)?,
+            Incoming::Settled(settled) if self.session.runs(&settled.job) => self.on_settled(settled)?,
             Incoming::Ended(ended) => self.on_ended(ended)?,
             Incoming::Challenge(_) | Incoming::Welcome(_) => {
                 return self.out_of_turn("a second handshake");
@@ -112,20 +110,16 @@ impl<H: Host> Embedded<H> {
             Incoming::Segment(_) | Incoming::Manifest(_) | Incoming::Keys(_) | Incoming::Settled(_) => {}
         }
         while matches!(self.session, Session::Idle(_)) {
-            let Some(offer) = self.waiting.pop_front() else { break };
+            let Some(offer) = self.waiting.next() else { break };
             self.consider(&offer)?;
         }
         Ok(())
     }
 
-    fn is_running(&self, job: &str) -> bool {
-        self.session.job().is_some_and(|running| running.id.to_string() == job)
-    }
-
     fn on_offer(&mut self, offer: wire::JobOffer) -> Result<(), EmbedError> {
         match self.session {
             Session::Idle(_) => self.consider(&offer),
-            Session::Fetching(_) if self.is_running(&offer.job) => self.consider_again(&offer),
+            Session::Fetching(_) if self.session.runs(&offer.job) => self.consider_again(&offer),
             Session::Fetching(_)
             | Session::Unenrolled(_)
             | Session::Checked(_)
@@ -133,9 +127,8 @@ impl<H: Host> Embedded<H> {
             | Session::Paused(_)
             | Session::Reporting(_)
             | Session::Halted(_) => {
-                let known = self.waiting.iter().any(|waiting| waiting.job == offer.job);
-                if !known && !self.is_running(&offer.job) && self.waiting.len() < WAITING {
-                    self.waiting.push_back(offer);
+                if !self.session.runs(&offer.job) {
+                    self.waiting.keep(offer);
                 }
                 Ok(())
             }
@@ -224,7 +217,7 @@ impl<H: Host> Embedded<H> {
                 self.step(Event::KeyHeld)
             }
             Ok(false) => Ok(()),
-            Err(refusal) if self.moves() => self.fail(Failure::Refused(refusal)),
+            Err(refusal) if self.session.moves() => self.fail(Failure::Refused(refusal)),
             Err(refusal) => match self.session {
                 Session::Checked(_) => self.refuse(&refusal),
                 _ => Ok(()),
@@ -264,7 +257,7 @@ impl<H: Host> Embedded<H> {
 
     fn on_settled(&mut self, settled: wire::Settled) -> Result<(), EmbedError> {
         let (Some(entry), Some(job)) = (settled.entry, self.session.job()) else { return Ok(()) };
-        if self.moves() {
+        if self.session.moves() {
             return self.fail(Failure::Withdrawn("the hold was settled past its deadline".into()));
         }
         let now = self.time.now();
@@ -282,11 +275,11 @@ impl<H: Host> Embedded<H> {
     }
 
     fn on_ended(&mut self, ended: wire::JobEnded) -> Result<(), EmbedError> {
-        self.waiting.retain(|offer| offer.job != ended.job);
-        if !self.is_running(&ended.job) {
+        self.waiting.forget(&ended.job);
+        if !self.session.runs(&ended.job) {
             return Ok(());
         }
-        if self.moves() {
+        if self.session.moves() {
             return self.fail(Failure::Withdrawn(ended.reason));
         }
         self.trouble = Some(Failure::Withdrawn(ended.reason).to_string());

@@ -3,7 +3,7 @@
 //! The order is that of `print`: a segment is opened when its epoch's key is here, a whole piece is read, each of
 //! its lines passes the guard at the moment it is handed out. Nothing is opened ahead of what is asked for.
 
-use layerlock_seal::toolpath::{self, Ends, OVERHEAD, Reason};
+use layerlock_seal::toolpath::{self, OVERHEAD, Reason};
 use layerlock_terms::receipt::Outcome;
 use layerlock_terms::toolpath::Piece;
 use layerlock_terms::units::Millis;
@@ -78,7 +78,7 @@ impl<H: Host> Embedded<H> {
     /// [`EmbedError`]. More than were handed out count as all that were.
     pub fn acknowledged(&mut self, commands: u64) -> Result<(), EmbedError> {
         self.tick();
-        let moves = self.moves();
+        let moves = self.session.moves();
         let Some(run) = self.work.run.as_mut().filter(|_| moves) else { return Ok(()) };
         let (layers, lines) = (run.acks.extent.layers, run.acks.extent.lines);
         let extent = run.acks.reach(commands.min(run.acks.sent).max(lines));
@@ -94,7 +94,7 @@ impl<H: Host> Embedded<H> {
     /// [`EmbedError`].
     pub fn stop(&mut self) -> Result<(), EmbedError> {
         self.tick();
-        if self.moves() { self.fail(Failure::StoppedAtMachine) } else { Ok(()) }
+        if self.session.moves() { self.fail(Failure::StoppedAtMachine) } else { Ok(()) }
     }
 
     /// The machine can't go on.
@@ -103,7 +103,11 @@ impl<H: Host> Embedded<H> {
     /// [`EmbedError`].
     pub fn machine_failed(&mut self) -> Result<(), EmbedError> {
         self.tick();
-        if self.moves() { self.fail(Failure::Embedded("the machine can't go on".into())) } else { Ok(()) }
+        if self.session.moves() {
+            self.fail(Failure::Embedded("the machine can't go on".into()))
+        } else {
+            Ok(())
+        }
     }
 
     /// Ends a job in motion that can't go on.
@@ -171,23 +175,14 @@ impl<H: Host> Embedded<H> {
             self.work.waits_since = None;
             let limit = run.cleared.envelope().header().segment_limit;
             let next = self.work.segments.read_next(&mut self.host, limit as usize + OVERHEAD);
-            let mut sealed = next.map_err(|_| Failure::Spool(std::io::ErrorKind::NotFound.into()))?;
+            let sealed = next.map_err(|_| Failure::Spool(std::io::ErrorKind::NotFound.into()))?;
             let refused = |reason| toolpath::Refused { index: run.next, reason };
             let info = toolpath::Segment::parse(&sealed, limit).map_err(refused)?.info();
             if info.epoch != epoch {
                 return Err(refused(Reason::WrongEpoch).into());
             }
             run.plain.make_room(info.length as usize)?;
-            let (info, text) = run.opener.open(&mut sealed)?;
-            run.plain.0.extend_from_slice(text);
-            // Opened where it stood, so it is plaintext now.
-            zeroize::Zeroize::zeroize(&mut sealed);
-            run.next += 1;
-            if info.ends != Ends::Nothing {
-                let piece = Piece::parse(&run.plain.0);
-                run.plain.wipe();
-                let piece = piece?;
-                run.order.follow(&piece, info.layer, self.machine().name)?;
+            if let Some(piece) = run.open(sealed, self.machine())? {
                 return Ok(Opened::Piece(piece));
             }
         }

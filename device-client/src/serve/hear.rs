@@ -13,7 +13,7 @@ use layerlock_seal::toolpath::EpochSecret;
 use layerlock_terms::envelope::EnvelopeHeader;
 use layerlock_terms::release::Grounds;
 
-use super::{ATTEMPTS, DeviceError, KEYS, Notice, Scope, Shift, WAITING, Work};
+use super::{ATTEMPTS, DeviceError, KEYS, Notice, Scope, Shift, Work};
 use crate::check::{self, Examination, Offer, Refusal};
 use crate::journal::{Active, Entry};
 use crate::ledger;
@@ -45,7 +45,7 @@ impl Shift<'_> {
             LinkEvent::Down { attempts, status } => self.on_down(attempts, status),
             LinkEvent::Message(message) => self.on_message(message).await,
             LinkEvent::Fatal(error) => {
-                if self.moves() {
+                if self.session.moves() {
                     self.interrupt = Some(Failure::Link(error.clone()));
                 } else {
                     self.step(Event::Broken(error.why())).await?;
@@ -59,7 +59,7 @@ impl Shift<'_> {
     fn on_down(&mut self, attempts: u32, status: tonic::Status) -> Result<(), DeviceError> {
         self.tell(Notice::LinkLost { attempts, why: status.message() });
         // A machine in motion goes on as far as its keys reach; only the waiting is bounded.
-        if self.stop.scope == Scope::OneJob && attempts >= ATTEMPTS && !self.moves() {
+        if self.stop.scope == Scope::OneJob && attempts >= ATTEMPTS && !self.session.moves() {
             return Err(DeviceError::Unreachable { attempts, status: Box::new(status) });
         }
         Ok(())
@@ -68,12 +68,12 @@ impl Shift<'_> {
     async fn on_message(&mut self, message: Incoming) -> Result<(), DeviceError> {
         match message {
             Incoming::Offer(offer) => self.on_offer(offer).await,
-            Incoming::Segment(segment) if self.is_running(&segment.job) => self.on_segment(segment).await,
-            Incoming::Manifest(manifest) if self.is_running(&manifest.job) => {
+            Incoming::Segment(segment) if self.session.runs(&segment.job) => self.on_segment(segment).await,
+            Incoming::Manifest(manifest) if self.session.runs(&manifest.job) => {
                 self.on_manifest_bytes(&manifest.manifest).await
             }
-            Incoming::Keys(keys) if self.is_running(&keys.job) => self.on_keys(&keys).await,
-            Incoming::Settled(settled) if self.is_running(&settled.job) => self.on_settled(settled).await,
+            Incoming::Keys(keys) if self.session.runs(&keys.job) => self.on_keys(&keys).await,
+            Incoming::Settled(settled) if self.session.runs(&settled.job) => self.on_settled(settled).await,
             Incoming::Ended(ended) => self.on_ended(ended).await,
             Incoming::Segment(_)
             | Incoming::Manifest(_)
@@ -87,19 +87,10 @@ impl Shift<'_> {
         }
     }
 
-    /// Whether the machine is in motion, or rests in mid-job.
-    fn moves(&self) -> bool {
-        matches!(self.session, Session::Printing(_) | Session::Paused(_))
-    }
-
-    fn is_running(&self, job: &str) -> bool {
-        self.session.job().is_some_and(|running| running.id.to_string() == job)
-    }
-
     async fn on_offer(&mut self, offer: wire::JobOffer) -> Result<(), DeviceError> {
         match self.session {
             Session::Idle(_) => self.consider(&offer).await,
-            Session::Fetching(_) if self.is_running(&offer.job) => self.consider_again(&offer).await,
+            Session::Fetching(_) if self.session.runs(&offer.job) => self.consider_again(&offer).await,
             Session::Fetching(_)
             | Session::Unenrolled(_)
             | Session::Checked(_)
@@ -107,9 +98,8 @@ impl Shift<'_> {
             | Session::Paused(_)
             | Session::Reporting(_)
             | Session::Halted(_) => {
-                let known = self.waiting.iter().any(|waiting| waiting.job == offer.job);
-                if !known && !self.is_running(&offer.job) && self.waiting.len() < WAITING {
-                    self.waiting.push_back(offer);
+                if !self.session.runs(&offer.job) {
+                    self.waiting.keep(offer);
                 }
                 Ok(())
             }
@@ -118,7 +108,7 @@ impl Shift<'_> {
 
     pub(super) async fn consider_waiting(&mut self) -> Result<(), DeviceError> {
         while matches!(self.session, Session::Idle(_)) {
-            let Some(offer) = self.waiting.pop_front() else { break };
+            let Some(offer) = self.waiting.next() else { break };
             self.consider(&offer).await?;
         }
         Ok(())
@@ -306,7 +296,7 @@ impl Shift<'_> {
 
     async fn on_settled(&mut self, settled: wire::Settled) -> Result<(), DeviceError> {
         let (Some(entry), Some(job)) = (settled.entry, self.session.job()) else { return Ok(()) };
-        if self.moves() {
+        if self.session.moves() {
             self.interrupt = Some(Failure::Withdrawn("the hold was settled past its deadline".into()));
             return Ok(());
         }
@@ -326,11 +316,11 @@ impl Shift<'_> {
     }
 
     async fn on_ended(&mut self, ended: wire::JobEnded) -> Result<(), DeviceError> {
-        self.waiting.retain(|offer| offer.job != ended.job);
-        if !self.is_running(&ended.job) {
+        self.waiting.forget(&ended.job);
+        if !self.session.runs(&ended.job) {
             return Ok(());
         }
-        if self.moves() {
+        if self.session.moves() {
             self.interrupt = Some(Failure::Withdrawn(ended.reason));
             return Ok(());
         }

@@ -1,0 +1,53 @@
+//! Offers that come while a job runs: kept in their order, each job once, and not more than a few.
+
+use std::collections::VecDeque;
+
+use layerlock_proto::vault::v1::JobOffer;
+
+/// Offers kept while a job runs.
+const WAITING: usize = 16;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct Waiting(VecDeque<JobOffer>);
+
+impl Waiting {
+    /// Keeps an offer, unless one of its job is here already or there is no room: the vault offers it again then.
+    pub(crate) fn keep(&mut self, offer: JobOffer) {
+        let known = self.0.iter().any(|waiting| waiting.job == offer.job);
+        if !known && self.0.len() < WAITING {
+            self.0.push_back(offer);
+        }
+    }
+
+    /// Takes the one that has waited longest.
+    pub(crate) fn next(&mut self) -> Option<JobOffer> {
+        self.0.pop_front()
+    }
+
+    /// Forgets a job that is over.
+    pub(crate) fn forget(&mut self, job: &str) {
+        self.0.retain(|offer| offer.job != job);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(job: u8) -> JobOffer {
+        JobOffer { job: format!("job-{job}"), ..JobOffer::default() }
+    }
+
+    #[test]
+    fn offers_wait_in_their_order_each_once_and_no_more_than_there_is_room_for() {
+        let mut waiting = Waiting::default();
+        for job in [1, 2, 1, 3] {
+            waiting.keep(offer(job));
+        }
+        waiting.forget("job-2");
+        assert_eq!((waiting.next(), waiting.next(), waiting.next()), (Some(offer(1)), Some(offer(3)), None));
+        (0..100).for_each(|job| waiting.keep(offer(job)));
+        assert_eq!(std::iter::from_fn(|| waiting.next()).count(), WAITING);
+    }
+}
