@@ -362,18 +362,7 @@ impl Job {
 
     /// Whether its device ended it by a receipt after the one of this number.
     pub fn ended_after(&self, sequence: u32) -> bool {
-        match self {
-            Self::Closed(closed) | Self::Settled(Settled { closed, .. }) => {
-                matches!(&closed.ending, Ending::Receipt(last) if sequence < last.sequence)
-            }
-            Self::Requested(_)
-            | Self::Admitted(_)
-            | Self::Slicing(_)
-            | Self::Sealed(_)
-            | Self::Delivering(_)
-            | Self::Printing(_)
-            | Self::Refused(_) => false,
-        }
+        self.last_word().is_some_and(|last| sequence < last.sequence)
     }
 
     /// The state's name, for logs and refusals.
@@ -392,17 +381,23 @@ impl Job {
     }
 
     fn ended_by(&self, receipt: &Verified<Receipt>) -> bool {
+        self.last_word().is_some_and(|last| last.statement() == receipt.statement())
+    }
+
+    /// The receipt its device ended it by, if it did.
+    fn last_word(&self) -> Option<&Verified<Receipt>> {
         match self {
-            Self::Closed(closed) | Self::Settled(Settled { closed, .. }) => {
-                matches!(&closed.ending, Ending::Receipt(known) if known.statement() == receipt.statement())
-            }
+            Self::Closed(closed) | Self::Settled(Settled { closed, .. }) => match &closed.ending {
+                Ending::Receipt(last) => Some(last),
+                Ending::Withdrawn(..) => None,
+            },
             Self::Requested(_)
             | Self::Admitted(_)
             | Self::Slicing(_)
             | Self::Sealed(_)
             | Self::Delivering(_)
             | Self::Printing(_)
-            | Self::Refused(_) => false,
+            | Self::Refused(_) => None,
         }
     }
 

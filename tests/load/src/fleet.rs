@@ -223,7 +223,7 @@ fn one(opened: Option<Result<Result<(), Failed>, tokio::task::JoinError>>) -> Re
     opened.map_or(Ok(()), |opened| opened.unwrap_or_else(|error| Err(Failed::at("a session", error))))
 }
 
-/// Where this session comes from: so many from each address of 127.1.0.0/16.
+/// The loopback address a device connects from: so many share each of 127.1.0.0/16.
 fn address(index: usize) -> Ipv4Addr {
     let [high, low] = u16::try_from(index / PER_ADDRESS + 1).unwrap_or(u16::MAX).to_be_bytes();
     Ipv4Addr::new(127, 1, high, low)

@@ -1,20 +1,17 @@
 //! The door against guests that say nothing, say nonsense, or come in a crowd.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use layerlock_cli::door::{self, Limits};
 use layerlock_cli::tls;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tonic::service::Routes;
+
+use crate::raw::shake;
 
 const PATIENCE: Duration = Duration::from_millis(200);
 /// Far over the door's patience: only a door that never closes is still open by then.
@@ -36,25 +33,6 @@ fn limits() -> Limits {
 async fn ended(mut stream: impl tokio::io::AsyncRead + Unpin) -> bool {
     let mut rest = Vec::new();
     timeout(FOREVER, stream.read_to_end(&mut rest)).await.is_ok()
-}
-
-fn connector(dir: &Path) -> TlsConnector {
-    let mut roots = rustls::RootCertStore::empty();
-    let authority = CertificateDer::from_pem_file(dir.join(tls::AUTHORITY)).expect("the authority is there");
-    roots.add(authority).expect("it is a certificate");
-    let mut config =
-        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .expect("TLS 1.3 is there")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    TlsConnector::from(Arc::new(config))
-}
-
-async fn shake(dir: &Path, address: SocketAddr) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-    let name = ServerName::try_from("localhost").expect("a name");
-    connector(dir).connect(name, TcpStream::connect(address).await?).await
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! bounded, and whoever else is there is served meanwhile.
 
 mod raw;
+mod silent;
 
 use std::net::SocketAddr;
 use std::path::Path;
