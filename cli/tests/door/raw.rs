@@ -30,7 +30,7 @@ pub const END_HEADERS: u8 = 4;
 pub const REFUSED_STREAM: u32 = 7;
 
 /// Far over every deadline of the door's: only a door that never closes is still open by then.
-const FOREVER: Duration = Duration::from_secs(30);
+pub const FOREVER: Duration = Duration::from_secs(30);
 
 /// A connection.
 pub type Stream = TlsStream<TcpStream>;
