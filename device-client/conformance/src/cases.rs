@@ -56,7 +56,8 @@ cases! {
     statements_of_different_jobs_are_not_fetched ["N7"],
     what_has_expired_is_not_fetched ["D5"],
     a_toolpath_outside_the_machine_is_not_printed ["S3"],
-    nothing_moves_before_the_manifest_or_a_key ["MODE-1"],
+    nothing_moves_before_the_manifest ["MODE-1"],
+    nothing_moves_without_a_key ["REL-5"],
     keys_of_a_stranger_move_nothing ["REL-1"],
     keys_wrapped_to_another_device_move_nothing ["EP-1"],
     motion_stops_where_keys_end ["REL-5"],
@@ -388,7 +389,7 @@ fn a_toolpath_outside_the_machine_is_not_printed(bench: &mut Bench) -> Verdict {
     must(bench.commands.is_empty(), "a toolpath that leaves the machine's volume was begun")
 }
 
-fn nothing_moves_before_the_manifest_or_a_key(bench: &mut Bench) -> Verdict {
+fn nothing_moves_before_the_manifest(bench: &mut Bench) -> Verdict {
     ready(bench)?;
     let pressed = job(bench, 5);
     bench.offer(&pressed)?;
@@ -396,11 +397,17 @@ fn nothing_moves_before_the_manifest_or_a_key(bench: &mut Bench) -> Verdict {
     bench.deliver_some(&pressed, 0, u32::MAX)?;
     bench.release(&pressed, 0)?;
     bench.run_machine()?;
-    must(bench.commands.is_empty(), "the machine moved before the manifest (MODE-1)")?;
-    let manifest = pressed.recorded.manifest.clone();
-    bench.say(ToDevice::Manifest(wire::JobManifest { job: job_of(&pressed), manifest }))?;
+    must(bench.commands.is_empty(), "the machine moved before the manifest (MODE-1)")
+}
+
+fn nothing_moves_without_a_key(bench: &mut Bench) -> Verdict {
+    ready(bench)?;
+    let pressed = job(bench, 5);
     bench.withhold_from = Some(0);
-    Ok(())
+    let ended = bench.print(&pressed)?;
+    must(bench.has_checked(), "an envelope that is whole must be called checked before any key is here")?;
+    must(bench.commands.is_empty(), "the machine moved without a key")?;
+    must(ended.is_none(), "a job whose keys are late is not over yet")
 }
 
 fn keys_of_a_stranger_move_nothing(bench: &mut Bench) -> Verdict {
@@ -491,7 +498,7 @@ fn a_toolpath_with_a_layer_missing_is_not_printed(bench: &mut Bench) -> Verdict 
     )
 }
 
-/// After something that must halt it, no job is taken: not now, not in another session.
+/// After something that must halt it, no job is taken.
 fn halted(bench: &mut Bench, what: &str) -> Verdict {
     let next = job(bench, 9);
     let answers = bench.offer(&next)?;
