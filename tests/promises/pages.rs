@@ -2,6 +2,7 @@
 //!
 //! A promise is a test with that name. A page that points at nothing is a page nobody has read since.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,10 @@ fn every_promise_names_a_test_that_exists() {
     let page = page("SECURITY.md");
     let promises: Vec<&str> = page.lines().filter(|line| line.starts_with("| P")).collect();
     assert!(promises.len() >= 10, "SECURITY.md makes {} promises: has its table moved?", promises.len());
+    let mut numbers = HashSet::new();
     for line in promises {
+        let number = line.split('|').nth(1).expect("a row has cells").trim();
+        assert!(numbers.insert(number), "two promises are called {number}");
         let tests: Vec<_> = quoted(line).into_iter().filter(|name| name.contains("::")).collect();
         assert!(!tests.is_empty(), "no test is named in: {line}");
         for named in tests {
