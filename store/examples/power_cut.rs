@@ -3,12 +3,12 @@
 //! `write DIR RUN` commits pairs of records from 16 writers until it can't, some of them naming a blob that was made
 //! durable before, and prints the id of each commit once it was acknowledged. `check DIR` opens the store, reads ids from
 //! its input and ends with status 1 unless each of them is there, whole, and its blob too. What it prints goes to another
-//! disk, so it's known what was acknowledged.
+//! disk, so it's known what was acknowledged; lines that begin with `#` say what the store was at meanwhile.
 
 #![allow(clippy::print_stdout, reason = "its output is what the rig reads")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is the rig failing")]
 
-use std::io::{BufRead, Read as _, Write};
+use std::io::{self, BufRead, Read as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ const OPTIONS: Options =
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let said = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false);
+    said.without_time().with_level(false).with_target(false).with_writer(|| Marks).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["write", dir, run] => runtime.block_on(write(Path::new(dir), run)),
@@ -33,6 +35,19 @@ fn main() -> ExitCode {
             println!("usage: power_cut write DIR RUN | check DIR < ids");
             ExitCode::from(2)
         }
+    }
+}
+
+/// Writes what the store says of its compactions, each a line of its own.
+struct Marks;
+
+impl Write for Marks {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stdout().write_all(&[b"# ", line].concat()).map(|()| line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
     }
 }
 
@@ -79,7 +94,7 @@ async fn write_pairs(store: &JournalStore, blobs: &BlobDir, run: &str, writer: u
             return;
         }
         // One write per line: an id is on the other disk whole or not at all.
-        std::io::stdout().write_all(format!("{id}\n").as_bytes()).unwrap();
+        io::stdout().write_all(format!("{id}\n").as_bytes()).unwrap();
     }
 }
 
@@ -105,6 +120,7 @@ fn reads_back(blobs: &BlobDir, id: &str) -> bool {
 }
 
 async fn check(dir: &Path) -> ExitCode {
+    println!("# recovering");
     let opened = JournalStore::open(dir, OPTIONS).map_err(|error| error.to_string());
     let ((store, report), blobs) = match opened.and_then(|opened| Ok((opened, open_blobs(dir)?))) {
         Ok(opened) => opened,
@@ -113,8 +129,9 @@ async fn check(dir: &Path) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    println!("# recovered");
     let (mut acknowledged, mut lost) = (0, 0);
-    for id in std::io::stdin().lock().lines().map(Result::unwrap).filter(|id| !id.starts_with('#')) {
+    for id in io::stdin().lock().lines().map(Result::unwrap).filter(|id| !id.starts_with('#')) {
         acknowledged += 1;
         for side in ["left", "right"] {
             let record = store.load(&key(&id, side)).await.unwrap();

@@ -170,11 +170,11 @@ fn nodes_that_are_killed_at_random_lose_no_job_and_end_each_once() {
             let pause = killing() * (at / DEVICES) as u32 / (JOBS / DEVICES) as u32;
             thread::spawn(move || {
                 thread::sleep(pause);
-                print(&folders, at, &license, &device, &buyer);
+                print(&folders, at, &license, &device, &buyer)
             })
         })
         .collect();
-    buyers.into_iter().for_each(|buyer| buyer.join().expect("its print ends"));
+    let told: Vec<String> = buyers.into_iter().map(|buyer| buyer.join().expect("its print ends")).collect();
     over.store(true, Ordering::SeqCst);
     let kills = killer.join().expect("the killer ends");
     assert!(kills >= 5, "only {kills} nodes were killed");
@@ -183,7 +183,7 @@ fn nodes_that_are_killed_at_random_lose_no_job_and_end_each_once() {
     let wanted = format!("{JOBS} granted = 0 free + 0 held + {JOBS} spent");
     for folder in &folders {
         let licenses = run(folder, &["buyer", "licenses", "--home", &buyer]);
-        assert!(licenses.contains(&wanted), "{licenses}");
+        assert!(licenses.contains(&wanted), "{kills} kills: {licenses}{}", unprinted(&folders, &told));
         let audit = run(folder, &["operator", "audit"]);
         assert!(audit.contains(&format!("{JOBS} leaves")), "{audit}");
     }
@@ -205,6 +205,12 @@ fn nodes_that_are_killed_at_random_lose_no_job_and_end_each_once() {
     assert!(unsettled.is_empty(), "{kills} kills, and devices wait: {unsettled:#?}");
     assert_eq!(said.lines().filter(|line| is_print(line)).count(), JOBS, "{kills} kills: {said}");
     println!("{kills} kills, {JOBS} jobs");
+}
+
+/// Which prints ended as something else, and what the nodes' logs say of them.
+fn unprinted(folders: &[PathBuf], told: &[String]) -> String {
+    let others = told.iter().filter(|words| !words.contains("printed"));
+    others.map(|words| format!("{words}\n{}\n", told_of(folders, word(words, "job-")))).collect()
 }
 
 /// What the nodes' logs say of a job, above the noise.
@@ -266,16 +272,20 @@ fn agent(folder: &Path, home: &str, said: Arc<Mutex<Vec<String>>>) -> Ended {
 }
 
 /// One buyer's print: the same request at one node after another, until it is settled.
-fn print(folders: &[PathBuf], at: usize, license: &str, device: &str, home: &str) {
+fn print(folders: &[PathBuf], at: usize, license: &str, device: &str, home: &str) -> String {
     let request = RequestId::from_bytes([at as u8 + 1; 16]).to_string();
     let begun = Instant::now();
     for node in at.. {
         let args = ["buyer", "print", license, "--device", device, "--request-id", &request, "--home", home];
-        let Err(words) = ran(&folders[node % NODES], &args) else { return };
+        let words = match ran(&folders[node % NODES], &args) {
+            Ok(words) => return words,
+            Err(words) => words,
+        };
         let patience = killing() + Duration::from_secs(120);
         assert!(begun.elapsed() < patience, "job {at} does not end: {words}");
         thread::sleep(Duration::from_millis(300));
     }
+    unreachable!("there is always a next node")
 }
 
 /// Kills a node, leaves it dead for a while, starts it again, and so on; never all of them.

@@ -214,9 +214,13 @@ impl Writer {
         self.compaction = Some(std::thread::spawn(move || {
             let _alarm = Alarm(&shared.stop);
             if shared.stop.check().is_ok() {
-                compact(&*disk, store, head).unwrap_or_else(|error| {
-                    shared.stop.pull(error.stop_cause(), format!("compaction failed: {error}"));
-                });
+                tracing::debug!(head = head.sequence, "compacting");
+                match compact(&*disk, store, head) {
+                    Ok(()) => tracing::debug!(head = head.sequence, "compacted"),
+                    Err(error) => {
+                        shared.stop.pull(error.stop_cause(), format!("compaction failed: {error}"));
+                    }
+                }
             }
             if let Some(reply) = reply {
                 // Whoever asked may have gone; the snapshot stands.
