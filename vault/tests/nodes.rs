@@ -6,7 +6,7 @@ mod house;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use house::device::Session;
@@ -18,8 +18,11 @@ use layerlock_store::{
     Claim, Commit, CommitError, Key, Listener, Listing, MemoryStore, Page, Prefix, Record, Revision,
     Standing, Store, StoreError,
 };
+use layerlock_terms::ids::JobId;
 use layerlock_terms::units::Millis;
 use layerlock_vault::{Files, Limits, Vault};
+
+const HOUR: u64 = 60 * 60 * 1000;
 
 /// A vault's way to the records, which can be cut as soon as the first segments of an envelope have passed, and can be
 /// without news.
@@ -238,4 +241,53 @@ async fn what_no_news_came_of_is_found_by_looking_over_everything() {
     let delivered = session.receive(&order).await;
     session.print(&order, &delivered).await;
     assert!(matches!(session.next_but_keys().await.unwrap(), Answer::Settled(_)));
+}
+
+/// Objects of no record, and one that must stay: what they are called.
+async fn left_over(objects: &Objects) -> [String; 2] {
+    let names =
+        [format!("blobs/{}", "ab".repeat(16)), format!("envelopes/{}/0", JobId::from_bytes([77; 16]))];
+    for name in &names {
+        objects.put(name, "left by a process that died".into()).await.unwrap();
+    }
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shared_objects_of_no_record_are_swept_once_no_process_can_still_be_writing_them() {
+    let objects = Objects::memory();
+    let mut house = shared();
+    house.files = Some(Files::Objects(objects.clone()));
+    let printer = Printer::new(40);
+    let vault = presser(&house).await;
+    upload(&vault, &mesh()).await.unwrap();
+    drop(vault);
+    let names = left_over(&objects).await;
+    // The objects carry the system's time.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+
+    house.clock.store(now + 23 * HOUR, Ordering::SeqCst);
+    let young = presser(&house).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for name in &names {
+        objects.get(name).await.unwrap();
+    }
+    drop(young);
+
+    house.clock.store(now + 25 * HOUR, Ordering::SeqCst);
+    let vault = presser(&house).await;
+    let swept = async {
+        for name in &names {
+            while objects.get(name).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), swept).await.expect("what nobody names goes");
+    // What a record names is as old, and is still there to print from.
+    let mut session = Session::open(&vault, &printer, 1).await.unwrap();
+    let order = Order::new(21, &mesh(), &printer);
+    order.create(&vault).await.unwrap();
+    let delivered = session.receive(&order).await;
+    session.print(&order, &delivered).await;
 }

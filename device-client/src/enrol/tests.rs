@@ -1,7 +1,14 @@
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+
 use layerlock_seal::keys::OpeningKey;
 use layerlock_seal::trust::TrustedRoot;
+use layerlock_terms::units::Timestamp;
 
 use super::*;
+use crate::embed::{Embedded, Host, HostError, Item};
 use crate::testbed::licensor::{CODE, FakeLicensor};
 use crate::testbed::{Counted, MACHINE, NOW, World, ended_root};
 use crate::trust::Anchors;
@@ -34,6 +41,60 @@ async fn a_device_enrols_once_and_opens_again_as_itself() {
     drop(again);
     let twice = enrol_with(&licensor, wanted(home.path())).await.unwrap_err();
     assert!(matches!(twice, EnrolError::Already(_)), "{twice}");
+}
+
+/// A host over the files that enrolling leaves.
+struct Home(PathBuf);
+
+impl Home {
+    fn of(&self, item: Item) -> PathBuf {
+        match item {
+            Item::Keys => files::keys(&self.0),
+            Item::Identity => files::identity(&self.0),
+            item => self.0.join(item.name()),
+        }
+    }
+}
+
+impl Host for Home {
+    fn now(&mut self) -> Timestamp {
+        NOW
+    }
+
+    fn random(&mut self, out: &mut [u8]) -> Result<(), HostError> {
+        out.fill(7);
+        Ok(())
+    }
+
+    fn send(&mut self, _: &[u8]) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    fn read(&mut self, item: Item, offset: u64, out: &mut [u8]) -> Result<usize, HostError> {
+        match std::fs::File::open(self.of(item)) {
+            Ok(file) => file.read_at(out, offset).map_err(|_| HostError("read")),
+            Err(_) => Ok(0),
+        }
+    }
+
+    fn replace(&mut self, item: Item, bytes: &[u8]) -> Result<(), HostError> {
+        std::fs::write(self.of(item), bytes).map_err(|_| HostError("replace"))
+    }
+
+    fn append(&mut self, item: Item, bytes: &[u8]) -> Result<(), HostError> {
+        let file = OpenOptions::new().create(true).append(true).open(self.of(item));
+        file.and_then(|mut file| file.write_all(bytes)).map_err(|_| HostError("append"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn firmware_opens_the_very_files_that_enrolling_leaves() {
+    let (home, licensor) = (tempfile::tempdir().unwrap(), licensor());
+    let device = enrol_with(&licensor, wanted(home.path())).await.unwrap();
+    let (id, machine) = (device.id(), device.machine().name);
+    drop(device);
+    let embedded = Embedded::open(Home(home.path().to_owned())).unwrap();
+    assert_eq!((embedded.id(), embedded.machine().name), (id, machine));
 }
 
 #[tokio::test(start_paused = true)]
