@@ -425,7 +425,7 @@ impl<H: Host> Embedded<H> {
                 Ok(())
             }
             Effect::Fetch { job, from } => {
-                self.say(Outgoing::Fetch(wire::Fetch { job: job.to_string(), from_segment: from }));
+                self.say(Outgoing::Fetch(job.fetch(from)));
                 Ok(())
             }
             Effect::Move(cleared) => {

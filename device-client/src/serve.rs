@@ -14,7 +14,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::device_message::Message as Outgoing;
 use layerlock_seal::statement::Verified;
 use layerlock_terms::envelope::{EPOCH_LIMIT, EnvelopeHeader};
@@ -262,8 +261,7 @@ impl<'a> Shift<'a> {
                 }
             }
             Effect::Fetch { job, from } => {
-                let fetch = wire::Fetch { job: job.to_string(), from_segment: from };
-                self.link.send(Outgoing::Fetch(fetch)).await;
+                self.link.send(Outgoing::Fetch(job.fetch(from))).await;
             }
             Effect::Move(cleared) => self.go = Some(cleared),
             Effect::Clear => spool::clear(&self.device.home).map_err(DeviceError::Spool)?,

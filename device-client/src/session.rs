@@ -8,6 +8,7 @@
 
 mod states;
 
+use layerlock_proto::vault::v1 as wire;
 use layerlock_terms::digest::Digest;
 use layerlock_terms::ids::{HoldId, JobId};
 use layerlock_terms::receipt::{self, Extent, Outcome};
@@ -48,6 +49,13 @@ pub struct Job {
     pub hold: HoldId,
     /// Digest of the header's statement.
     pub header: Digest,
+}
+
+impl Job {
+    /// Asks for its envelope from this segment on.
+    pub(crate) fn fetch(&self, from_segment: u32) -> wire::Fetch {
+        wire::Fetch { job: self.id.to_string(), from_segment, header: self.header.as_bytes().to_vec() }
+    }
 }
 
 /// What happened.
@@ -114,8 +122,8 @@ pub enum Effect {
     Resend,
     /// Ask the vault for segments.
     Fetch {
-        /// Whose.
-        job: JobId,
+        /// Of which envelope.
+        job: Job,
         /// The first one missing.
         from: u32,
     },

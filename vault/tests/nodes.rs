@@ -13,6 +13,7 @@ use house::device::Session;
 use house::{House, Order, Printer, block, mesh, reason, upload};
 use layerlock_proto::refusal::Reason;
 use layerlock_proto::vault::v1::vault_message::Message as Answer;
+use layerlock_seal::statement::Statement;
 use layerlock_store::blobs::Objects;
 use layerlock_store::{
     Claim, Commit, CommitError, Key, Listener, Listing, MemoryStore, Page, Prefix, Record, Revision,
@@ -186,6 +187,12 @@ async fn a_vault_that_is_cut_off_while_it_presses_is_succeeded_and_does_no_harm_
     let after = session.offer().await;
     assert_ne!(after.header, before.header, "nothing is sealed twice under one secret");
     way.cut.store(false, Ordering::SeqCst);
+    // The answer to the first offer comes when there is another already: it is not taken for one to that.
+    order.sealed(&devices).await;
+    let stale = Statement::parse(&before.header).unwrap().digest();
+    session.fetch_of(&order, stale.as_bytes().to_vec(), 3).await;
+    let answered = tokio::time::timeout(Duration::from_millis(500), session.next()).await;
+    assert!(answered.is_err(), "a fetch of the first envelope is answered: {answered:?}");
     let delivered = session.receive_offered(&order, &after).await;
     session.print(&order, &delivered).await;
     assert!(matches!(session.next_but_keys().await.unwrap(), Answer::Settled(_)));

@@ -183,7 +183,12 @@ fn nodes_that_are_killed_at_random_lose_no_job_and_end_each_once() {
     let wanted = format!("{JOBS} granted = 0 free + 0 held + {JOBS} spent");
     for folder in &folders {
         let licenses = run(folder, &["buyer", "licenses", "--home", &buyer]);
-        assert!(licenses.contains(&wanted), "{kills} kills: {licenses}{}", unprinted(&folders, &told));
+        assert!(
+            licenses.contains(&wanted),
+            "{kills} kills: {licenses}{}\n{}",
+            unprinted(&folders, &told),
+            prints.lock().expect("nobody panics with it").join("\n")
+        );
         let audit = run(folder, &["operator", "audit"]);
         assert!(audit.contains(&format!("{JOBS} leaves")), "{audit}");
     }

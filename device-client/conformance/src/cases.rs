@@ -125,6 +125,8 @@ fn a_print_goes_from_offer_to_ledger(bench: &mut Bench) -> Verdict {
         return Err("a right offer must be answered with one Fetch".into());
     };
     must(fetch.from_segment == 0, "the first Fetch must begin with segment 0")?;
+    let header = Statement::parse(&pressed.recorded.header).map_err(|why| why.to_string())?.digest();
+    must(fetch.header == header.as_bytes(), "Fetch must name the header that was offered (SES-11)")?;
     bench.see_through(&pressed, answers)?;
     let events: Vec<Event> =
         bench.receipts.iter().filter_map(|bytes| Some(receipt(bytes).ok()?.event)).collect();

@@ -92,7 +92,7 @@ impl Idle {
                 let Job { id, hold, header } = job;
                 let next = Fetching { job, stored: 0, attested: Attested::NotYet };
                 let accepted = Effect::Record(Entry::Accepted { job: id, hold, header });
-                let fetch = Effect::Fetch { job: id, from: 0 };
+                let fetch = Effect::Fetch { job, from: 0 };
                 Ok(Step::with(Session::Fetching(next), [accepted, fetch]))
             }
             Event::Broken(why) => Ok(halted(why)),
@@ -117,7 +117,7 @@ impl Fetching {
             // Nothing is asked for yet: the vault may have another envelope by now, and offers what it has.
             Event::LinkUp => Ok(Step::with(Session::Fetching(self), [Effect::Resend])),
             Event::Offered(again) if again == job => {
-                let fetch = Effect::Fetch { job: job.id, from: self.stored };
+                let fetch = Effect::Fetch { job, from: self.stored };
                 Ok(Step::with(Session::Fetching(self), [fetch]))
             }
             // Pressed anew after the vault crashed: the same job and hold, another envelope. Only as long as

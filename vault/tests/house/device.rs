@@ -25,6 +25,8 @@ pub struct Session {
     printer: Printer,
     say: mpsc::Sender<wire::DeviceMessage>,
     hear: Streaming<wire::VaultMessage>,
+    /// Digest of the header that was offered last.
+    pub offered: Vec<u8>,
     /// Released and not asked for yet.
     secrets: VecDeque<EpochSecret>,
 }
@@ -51,8 +53,8 @@ impl Session {
     ) -> Result<Self, Status> {
         let (say, said) = mpsc::channel(16);
         let hear = SessionsClient::new(vault.routes()).open_session(ReceiverStream::new(said)).await?;
-        let mut session =
-            Self { printer: printer.clone(), say, hear: hear.into_inner(), secrets: VecDeque::new() };
+        let (hear, offered, secrets) = (hear.into_inner(), Vec::new(), VecDeque::new());
+        let mut session = Self { printer: printer.clone(), say, hear, offered, secrets };
         let Answer::Challenge(challenge) = session.next().await? else { panic!("no challenge") };
         let mut proof = SessionProof {
             device: printer.id,
@@ -71,10 +73,14 @@ impl Session {
     }
 
     pub async fn next(&mut self) -> Result<Answer, Status> {
-        match self.hear.message().await? {
-            Some(message) => Ok(message.message.expect("a message says something")),
-            None => Err(Status::cancelled("the vault ended the session")),
+        let Some(message) = self.hear.message().await? else {
+            return Err(Status::cancelled("the vault ended the session"));
+        };
+        let message = message.message.expect("a message says something");
+        if let Answer::Offer(offer) = &message {
+            self.offered = Statement::parse(&offer.header).unwrap().digest().as_bytes().to_vec();
         }
+        Ok(message)
     }
 
     pub async fn say(&mut self, message: Said) {
@@ -94,9 +100,14 @@ impl Session {
         }
     }
 
-    pub async fn fetch(&mut self, order: &Order, from: u32) {
-        let fetch = wire::Fetch { job: order.hold.job.to_string(), from_segment: from };
-        self.say(Said::Fetch(fetch)).await;
+    /// Fetches what was offered last.
+    pub async fn fetch(&mut self, order: &Order, from_segment: u32) {
+        self.fetch_of(order, self.offered.clone(), from_segment).await;
+    }
+
+    pub async fn fetch_of(&mut self, order: &Order, header: Vec<u8>, from_segment: u32) {
+        let job = order.hold.job.to_string();
+        self.say(Said::Fetch(wire::Fetch { job, from_segment, header })).await;
     }
 
     /// The segments from `from` on, and the manifest.

@@ -24,6 +24,7 @@ use super::deliver::deliver;
 use super::{Gone, Outbox, id, parse};
 use crate::Vault;
 use crate::desk::{Advanced, Live};
+use crate::envelope::Envelope;
 use crate::job::{Ending, Event, Job, Settled, Slicing};
 use crate::press::secret_place;
 use crate::refusal::Refusal;
@@ -36,8 +37,10 @@ pub(super) struct Session {
     entered: Entered,
     outbox: Outbox,
     known: HashMap<JobId, Known>,
-    deliveries: JoinSet<Result<(), Gone>>,
+    deliveries: Deliveries,
 }
+
+type Deliveries = JoinSet<Result<(), Gone>>;
 
 /// What one device's stream has said and sent about a job.
 struct Known {
@@ -132,7 +135,7 @@ impl Session {
         }
         let mut over = Vec::new();
         for (job, known) in &mut self.known {
-            known.offer(&self.outbox).await?;
+            known.offer(&mut self.deliveries, &self.outbox).await?;
             known.last_word(&self.outbox).await?;
             if known.said == Final::Said {
                 over.push(*job);
@@ -142,7 +145,7 @@ impl Session {
         Ok(())
     }
 
-    /// The job of this id if it is this device's; to any other it is absent.
+    /// Has the job of this id at hand if it is this device's; to any other it is absent.
     async fn own(&mut self, job: JobId) -> Result<Option<&mut Known>, Refusal> {
         if !self.known.contains_key(&job) {
             let found = self.vault.find_job(job).await?;
@@ -157,19 +160,15 @@ impl Session {
     async fn fetch(&mut self, fetch: &wire::Fetch) -> Result<(), End> {
         let job = id(&fetch.job)?;
         let (vault, outbox) = (self.vault.clone(), self.outbox.clone());
-        let Some(known) = self.own(job).await? else {
+        if self.own(job).await?.is_none() {
             return self.say_ended(job, "there is no such job").await;
-        };
-        // While an envelope is being begun anew there is none; its offer follows.
-        let Some(envelope) = known.live.envelope() else { return Ok(()) };
-        let live = known.live.clone();
-        if let Some(before) = known.delivery.take() {
-            before.abort();
         }
-        let task = self.deliveries.spawn(deliver(vault, live, envelope, fetch.from_segment, outbox));
-        if let Some(known) = self.known.get_mut(&job) {
-            known.delivery = Some(task);
-        }
+        let Some(known) = self.known.get_mut(&job) else { return Ok(()) };
+        // Begun anew since: what it asks for is no more, and the newer envelope is offered as soon as it is here.
+        let Some(envelope) = known.envelope_of(&fetch.header) else { return Ok(()) };
+        let (live, from) = (known.live.clone(), fetch.from_segment);
+        known.stop_delivery(&mut self.deliveries).await?;
+        known.delivery = Some(self.deliveries.spawn(deliver(vault, live, envelope, from, outbox)));
         Ok(())
     }
 
@@ -247,8 +246,30 @@ impl Known {
         Self { live, offered: None, delivery: None, next_epoch: 0, said: Final::Unasked }
     }
 
+    /// The envelope this fetch asks for, if the job still has it and it was offered here.
+    fn envelope_of(&self, header: &[u8]) -> Option<Arc<Envelope>> {
+        let (job, envelope) = (self.live.view().job, self.live.envelope()?);
+        let statement = job.slicing()?.header.statement();
+        let digest = Some(statement.digest()).filter(|digest| digest.as_bytes()[..] == *header);
+        (digest.is_some() && digest == self.offered && envelope.header() == header_hash(statement))
+            .then_some(envelope)
+    }
+
+    /// Ends what is being delivered. Nothing of it is queued after this: the device hears what is queued next, and then
+    /// nothing from before.
+    async fn stop_delivery(&mut self, deliveries: &mut Deliveries) -> Result<(), Gone> {
+        let Some(delivery) = self.delivery.take() else { return Ok(()) };
+        delivery.abort();
+        while !delivery.is_finished() {
+            if let Some(Ok(Err(Gone))) = deliveries.join_next().await {
+                return Err(Gone);
+            }
+        }
+        Ok(())
+    }
+
     /// Offers the job once per envelope: one that was begun anew is another envelope.
-    async fn offer(&mut self, outbox: &Outbox) -> Result<(), Gone> {
+    async fn offer(&mut self, deliveries: &mut Deliveries, outbox: &Outbox) -> Result<(), Gone> {
         let job = self.live.view().job;
         let (Some(slicing), Some(envelope)) = (job.slicing(), self.live.envelope()) else { return Ok(()) };
         let header = slicing.header.statement();
@@ -259,6 +280,8 @@ impl Known {
         if self.offered == Some(header.digest()) {
             return Ok(());
         }
+        // A segment of the one before, after this offer, would be taken for a forged one of this.
+        self.stop_delivery(deliveries).await?;
         self.offered = Some(header.digest());
         let order = job.order();
         let offer = wire::JobOffer {
