@@ -9,3 +9,4 @@ mod database;
 mod nodes;
 mod road;
 mod sight;
+mod written;

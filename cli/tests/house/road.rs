@@ -7,11 +7,15 @@ use std::process::{Child, Command, Stdio};
 
 use layerlock_cli::connect::Connection;
 use layerlock_slicer::mesh::{Mesh, to_binary_stl};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::bucket;
 
 /// The names of a seller, a design and an order that belong to nobody else.
 pub const NAMES: [&str; 3] = ["Acme-Designs-of-Ulm", "secret-vase", "Order-66-for-Ada"];
+
+/// Any free ports.
+const USUAL: &str = "licensor = \"127.0.0.1:0\"\nvault = \"127.0.0.1:0\"\nmetrics = \"127.0.0.1:0\"\n";
 
 /// A server, everything it logs going to a file.
 pub struct Server {
@@ -28,17 +32,24 @@ impl Server {
 
     /// A server of these settings beside.
     pub fn start_with(dir: &Path, more: &str) -> Self {
-        let settings = "licensor = \"127.0.0.1:0\"\nvault = \"127.0.0.1:0\"\nmetrics = \"127.0.0.1:0\"\n"
-            .to_owned()
-            + more;
-        fs::write(dir.join("serve.toml"), settings).expect("writable");
+        fs::write(dir.join("serve.toml"), USUAL.to_owned() + more).expect("writable");
         Self::start_again(dir)
     }
 
     /// A server of the settings that lie there.
     pub fn start_again(dir: &Path) -> Self {
+        Self::of(program(dir), dir)
+    }
+
+    /// A server of the usual settings, with another program in front.
+    pub fn start_under(dir: &Path, front: &[String]) -> Self {
+        fs::write(dir.join("serve.toml"), USUAL).expect("writable");
+        Self::of(under(front, dir), dir)
+    }
+
+    fn of(mut program: Command, dir: &Path) -> Self {
         let log = OpenOptions::new().append(true).create(true).open(dir.join("log")).expect("writable");
-        let mut child = program(dir)
+        let mut child = program
             .args(["serve", "--data-dir", "house", "--config", "serve.toml", "--log-format", "json"])
             .env("RUST_LOG", "trace")
             .env("AWS_ACCESS_KEY_ID", bucket::KEY_ID)
@@ -55,6 +66,11 @@ impl Server {
             fs::read_to_string(dir.join("log")).unwrap_or_default()
         );
         Self { child, dir: dir.to_owned() }
+    }
+
+    /// Asks it to end and waits; answers its number.
+    pub fn end(mut self) -> u32 {
+        end(&mut self.child)
     }
 
     pub fn connection(&self) -> Connection {
@@ -85,7 +101,15 @@ impl Drop for Server {
 }
 
 pub fn program(dir: &Path) -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_layerlock"));
+    under(&[], dir)
+}
+
+/// The program, with another and its arguments in front.
+pub fn under(front: &[String], dir: &Path) -> Command {
+    let ours = env!("CARGO_BIN_EXE_layerlock").to_owned();
+    let words: Vec<String> = front.iter().cloned().chain([ours]).collect();
+    let mut program = Command::new(&words[0]);
+    program.args(&words[1..]);
     program.current_dir(dir).env("LAYERLOCK_DATA", "house").env("LAYERLOCK_CONNECT", "house/connect.toml");
     program
 }
@@ -104,6 +128,33 @@ pub fn model() -> Vec<u8> {
 
 /// The road of the README, by hand; answers whose secret is what.
 pub fn walk(server: &Server) -> Vec<(&'static str, Vec<u8>)> {
+    let keys = go(server, &[]).0;
+    let key = |file: &str| fs::read(server.dir.join("house/keys").join(file)).expect("the house has it");
+    let operator = String::from_utf8(key("operator.key")).expect("text").trim().as_bytes().to_vec();
+    vec![
+        ("the seller's API key", keys.seller.into_bytes()),
+        ("the buyer's API key", keys.buyer.into_bytes()),
+        ("the operator's API key", operator),
+        ("the key of all designs", key("vault.kek")),
+        ("the vault's signing key", key("vault.key")),
+        ("the enrolment code", keys.code.into_bytes()),
+        ("geometry", model()[84..134].to_vec()),
+    ]
+}
+
+/// The same with another program in front of the device, which has ended then; answers the device's number.
+pub fn walk_under(server: &Server, front: &[String]) -> u32 {
+    go(server, front).1
+}
+
+/// What people were given on the road.
+struct Given {
+    seller: String,
+    buyer: String,
+    code: String,
+}
+
+fn go(server: &Server, front: &[String]) -> (Given, u32) {
     let seller = server.run(&["operator", "create-seller", NAMES[0]]);
     let seller_key = word(&seller, "layerlock_").to_owned();
     server.run(&["seller", "join", "--api-key", &seller_key, "--home", "seller"]);
@@ -120,30 +171,35 @@ pub fn walk(server: &Server) -> Vec<(&'static str, Vec<u8>)> {
     let device = server.run(&enrol);
     server.run(&["buyer", "join", "--api-key", &buyer_key, "--home", "buyer"]);
 
-    let agent = program(&server.dir)
+    let agent = under(front, &server.dir)
         .args(["device", "run", "--printer", "simulated", "--home", "device"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let _agent = Ended(agent);
+    let agent = Ended(agent);
     let device = word(&device, "device-");
     server.run(&["buyer", "print", word(&license, "license-"), "--device", device, "--home", "buyer"]);
-    let key = |file: &str| fs::read(server.dir.join("house/keys").join(file)).expect("the house has it");
-    let operator = String::from_utf8(key("operator.key")).expect("text").trim().as_bytes().to_vec();
-    vec![
-        ("the seller's API key", seller_key.into_bytes()),
-        ("the buyer's API key", buyer_key.into_bytes()),
-        ("the operator's API key", operator),
-        ("the key of all designs", key("vault.kek")),
-        ("the vault's signing key", key("vault.key")),
-        ("the enrolment code", code.trim().as_bytes().to_vec()),
-        ("geometry", model()[84..134].to_vec()),
-    ]
+    (Given { seller: seller_key, buyer: buyer_key, code: code.trim().to_owned() }, agent.end())
+}
+
+/// Asks a process to end, as a service manager does, and waits.
+fn end(child: &mut Child) -> u32 {
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process's number")).expect("it runs");
+    kill_process(pid, Signal::TERM).expect("it runs");
+    child.wait().expect("it ends");
+    child.id()
 }
 
 /// A child that ends with the test.
 pub struct Ended(pub Child);
+
+impl Ended {
+    /// Asks it to end and waits; answers its number.
+    pub fn end(mut self) -> u32 {
+        end(&mut self.0)
+    }
+}
 
 impl Drop for Ended {
     fn drop(&mut self) {
