@@ -7,8 +7,6 @@
 
 #![allow(clippy::print_stdout, reason = "a bench's result is what it prints")]
 
-mod meshes;
-mod models;
 mod options;
 mod ours;
 mod peers;
@@ -21,6 +19,7 @@ mod usage;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use layerlock_bench::{Failed, asked, meshes, models, prusa};
 use options::Options;
 
 fn main() -> ExitCode {
@@ -36,17 +35,6 @@ fn main() -> ExitCode {
             eprintln!("slicer-bench: {error}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// Whatever ends a run; a person reads it, nothing decides by it.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Failed(String);
-
-impl Failed {
-    fn at(what: impl std::fmt::Display, error: impl std::fmt::Display) -> Self {
-        Self(format!("{what}: {error}"))
     }
 }
 

@@ -15,7 +15,9 @@ const MIDDLE: f32 = 125.0;
 
 /// One model.
 pub struct Model {
+    /// Its file's, without the ending.
     pub name: String,
+    /// How many.
     pub triangles: usize,
     /// The bare STL.
     pub stl: PathBuf,

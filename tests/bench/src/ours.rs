@@ -23,42 +23,13 @@ use layerlock_terms::toolpath::Piece;
 use layerlock_terms::units::Timestamp;
 use rand_core::{TryCryptoRng, TryRng};
 
-use crate::Failed;
+use crate::{Failed, asked};
 
 /// The first argument of our own run.
 pub const COMMAND: &str = "ours";
 
 /// Layers of one key, as the vault has it.
-const EPOCH_LAYERS: u32 = 10;
-
-/// What all three slicers of the bench are asked for; `cura_settings.py` and `prusa.ini` say the same.
-const SETTINGS: &[(&str, &str)] = &[
-    ("layer-height", "0.2mm"),
-    ("first-layer-height", "0.2mm"),
-    ("line-width", "0.45mm"),
-    ("outer-line-width", "0.45mm"),
-    ("first-layer-line-width", "0.45mm"),
-    ("perimeters", "2"),
-    ("top-layers", "5"),
-    ("bottom-layers", "4"),
-    ("infill-density", "20%"),
-    ("infill-pattern", "grid"),
-    ("support", "off"),
-    ("skirt-loops", "0"),
-    ("brim-width", "0mm"),
-    ("outer-speed", "40mm/s"),
-    ("inner-speed", "60mm/s"),
-    ("solid-speed", "60mm/s"),
-    ("top-speed", "40mm/s"),
-    ("sparse-speed", "80mm/s"),
-    ("bridge-speed", "30mm/s"),
-    ("thin-speed", "30mm/s"),
-    ("first-layer-speed", "20mm/s"),
-    ("travel-speed", "180mm/s"),
-    ("retract-length", "0.8mm"),
-    ("retract-speed", "35mm/s"),
-    ("retract-travel", "1.5mm"),
-];
+const EPOCH_LAYERS: u32 = 8;
 
 /// What a run makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,11 +98,11 @@ fn mesh(stl: &OsString) -> Result<Mesh, Failed> {
 }
 
 fn profile(extra: &[OsString]) -> Result<Profile, Failed> {
-    let machine = Machine::named("voron-2.4-250").map_err(|error| Failed::at("the machine", error))?;
-    let material = Material::named("pla").map_err(|error| Failed::at("the material", error))?;
+    let machine = Machine::named(asked::MACHINE).map_err(|error| Failed::at("the machine", error))?;
+    let material = Material::named(asked::MATERIAL).map_err(|error| Failed::at("the material", error))?;
     let mut profile = Profile::new(machine, material, Preset::Standard);
     let extra = extra.iter().filter_map(|pair| pair.to_str()?.split_once('='));
-    for (name, value) in SETTINGS.iter().copied().chain(extra) {
+    for (name, value) in asked::SETTINGS.iter().copied().chain(extra) {
         profile.set(name, value).map_err(|error| Failed::at(name, error))?;
     }
     Ok(profile)

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::Failed;
 use crate::usage::Cores;
+use crate::{Failed, prusa};
 
 /// A slicer of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Peers {
     pub fn arguments(&self, peer: Peer, cores: Cores, stl: &Path, out: &Path) -> Vec<OsString> {
         match peer {
             Peer::CuraEngine => self.cura(cores, stl, out),
-            Peer::PrusaSlicer => prusa(stl, out),
+            Peer::PrusaSlicer => prusa::arguments(stl, out),
         }
     }
 
@@ -77,14 +77,6 @@ impl Peers {
         arguments.extend(["-l".into(), stl.into(), "-o".into(), out.into()]);
         arguments
     }
-}
-
-fn prusa(stl: &Path, out: &Path) -> Vec<OsString> {
-    let settings = concat!(env!("CARGO_MANIFEST_DIR"), "/prusa.ini");
-    let mut arguments: Vec<OsString> = ["--export-gcode", "--load", settings].map(OsString::from).into();
-    arguments.extend(["--dont-arrange", "--center", "125,125", "--output"].map(OsString::from));
-    arguments.extend([out.into(), stl.into()]);
-    arguments
 }
 
 fn version(peer: Peer) -> Result<String, Failed> {

@@ -1,11 +1,13 @@
 //! One device as light as can be: TCP from an address of its own choice, TLS 1.3, one HTTP/2 stream, the handshake of a
-//! session, and then an ear for offers. It prints nothing, fetches nothing and believes whatever vault answers.
+//! session, an ear for offers and a hand to fetch them. It prints nothing and believes whatever vault answers.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use h2::{RecvStream, SendStream};
+use layerlock_cli::connect::Connection;
 use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::device_message::Message as Said;
 use layerlock_proto::vault::v1::vault_message::Message as Heard;
@@ -14,7 +16,8 @@ use layerlock_seal::statement::Statement;
 use layerlock_terms::ids::DeviceId;
 use layerlock_terms::trust::SessionProof;
 use prost::Message as _;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::net::TcpSocket;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -26,21 +29,52 @@ use crate::Failed;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a device proves itself by.
-pub(crate) struct Papers {
-    pub(crate) device: DeviceId,
-    pub(crate) certificate: Bytes,
-    pub(crate) key: SigningKey,
+pub struct Papers {
+    /// Its id.
+    pub device: DeviceId,
+    /// Statement: the licensor's certificate.
+    pub certificate: Bytes,
+    /// Signs its proofs.
+    pub key: SigningKey,
 }
 
 /// The way to the vault.
 #[derive(Clone)]
-pub(crate) struct Way {
-    pub(crate) tls: TlsConnector,
-    pub(crate) address: SocketAddr,
+pub struct Way {
+    /// Believes the house's own authority.
+    pub tls: TlsConnector,
+    /// Of the vault.
+    pub address: SocketAddr,
+}
+
+impl Way {
+    /// The way of this connection, which every device goes by itself.
+    pub fn of(connection: &Connection) -> Result<Self, Failed> {
+        let failed = |error: &dyn std::fmt::Display| Failed::at("TLS", error);
+        let mut roots = rustls::RootCertStore::empty();
+        let authority =
+            CertificateDer::from_pem_file(&connection.authority).map_err(|error| failed(&error))?;
+        roots.add(authority).map_err(|error| failed(&error))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(|error| failed(&error))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        // Each device is a machine of its own: none resumes what another began.
+        config.resumption = rustls::client::Resumption::disabled();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let port = connection.vault.rsplit(':').next().and_then(|port| port.parse().ok());
+        let port: u16 = port.ok_or_else(|| Failed(format!("`{}` names no port", connection.vault)))?;
+        Ok(Self {
+            tls: TlsConnector::from(Arc::new(config)),
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+        })
+    }
 }
 
 /// What devices tell the bench.
-pub(crate) enum Word {
+pub enum Word {
     /// This job was offered at this moment.
     Offered(String, Instant),
     /// A session was over at this moment.
@@ -48,15 +82,15 @@ pub(crate) enum Word {
 }
 
 /// An open session.
-pub(crate) struct Session {
+pub struct Session {
     inbound: Inbound,
     /// Dropped, it would end the stream.
-    _outbound: SendStream<Bytes>,
+    outbound: SendStream<Bytes>,
 }
 
 impl Session {
     /// Opens one, from `from`.
-    pub(crate) async fn open(way: &Way, from: Ipv4Addr, papers: &Papers) -> Result<Self, Failed> {
+    pub async fn open(way: &Way, from: Ipv4Addr, papers: &Papers) -> Result<Self, Failed> {
         let opened = timeout(PATIENCE, Self::shake(way, from, papers)).await;
         opened.unwrap_or_else(|_| Err(Failed(format!("no session within {PATIENCE:?}"))))
     }
@@ -93,13 +127,27 @@ impl Session {
         let message = wire::DeviceMessage { message: Some(Said::Hello(hello)) };
         outbound.send_data(framed(&message), false).map_err(http)?;
         match inbound.next().await? {
-            Some(Heard::Welcome(_)) => Ok(Self { inbound, _outbound: outbound }),
+            Some(Heard::Welcome(_)) => Ok(Self { inbound, outbound }),
             _ => Err(Failed("no welcome came".into())),
         }
     }
 
+    /// What the vault says next; nothing once the session is over.
+    pub async fn next(&mut self) -> Result<Option<Heard>, Failed> {
+        self.inbound.next().await
+    }
+
+    /// Asks for all of what was offered.
+    pub fn fetch(&mut self, offer: &wire::JobOffer) -> Result<(), Failed> {
+        let header = Statement::parse(&offer.header).map_err(|error| Failed::at("offer", error))?.digest();
+        let header = header.as_bytes().to_vec();
+        let fetch = wire::Fetch { job: offer.job.clone(), from_segment: 0, header };
+        let message = wire::DeviceMessage { message: Some(Said::Fetch(fetch)) };
+        self.outbound.send_data(framed(&message), false).map_err(|error| Failed::at("HTTP/2", error))
+    }
+
     /// Listens until the session is over.
-    pub(crate) async fn listen(mut self, tell: mpsc::UnboundedSender<Word>) {
+    pub async fn listen(mut self, tell: mpsc::UnboundedSender<Word>) {
         while let Ok(Some(heard)) = self.inbound.next().await {
             if let Heard::Offer(offer) = heard {
                 // Nobody listens once the run is over.

@@ -17,29 +17,29 @@ use crate::Failed;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running server.
-pub(crate) struct House {
+pub struct House {
     child: Child,
     pid: Pid,
     dir: PathBuf,
 }
 
 /// The server's own folder in the run's.
-pub(crate) fn server_dir(folder: &Path) -> PathBuf {
+pub fn server_dir(folder: &Path) -> PathBuf {
     folder.join("server")
 }
 
 /// What the server has used.
 #[derive(Clone, Copy)]
-pub(crate) struct Used {
+pub struct Used {
     /// Bytes in memory.
-    pub(crate) resident: u64,
+    pub resident: u64,
     /// CPU time, user and system.
-    pub(crate) cpu: Duration,
+    pub cpu: Duration,
 }
 
 impl House {
     /// Starts `program` on a house in `folder`, with room for so many connections.
-    pub(crate) async fn start(program: &Path, folder: &Path, connections: usize) -> Result<Self, Failed> {
+    pub async fn start(program: &Path, folder: &Path, connections: usize) -> Result<Self, Failed> {
         let (config, dir) = (folder.join("serve.toml"), server_dir(folder));
         let mut text = "licensor = \"127.0.0.1:0\"\nvault = \"127.0.0.1:0\"\nmetrics = \"off\"\n".to_owned();
         // The usual cap is good for the rest.
@@ -81,12 +81,12 @@ impl House {
     }
 
     /// Where it is.
-    pub(crate) fn connection(&self) -> Result<Connection, Failed> {
+    pub fn connection(&self) -> Result<Connection, Failed> {
         Connection::read(&self.dir.join(CONNECT)).map_err(|error| Failed::at("connection", error))
     }
 
     /// What it has used until now.
-    pub(crate) fn used(&self) -> Result<Used, Failed> {
+    pub fn used(&self) -> Result<Used, Failed> {
         let read = |name: &str| {
             let path = format!("/proc/{}/{name}", self.pid.as_raw_nonzero());
             std::fs::read_to_string(&path).map_err(|error| Failed::at(path, error))
@@ -105,7 +105,7 @@ impl House {
     }
 
     /// Says stop, as a service manager does, and waits until it has ended.
-    pub(crate) async fn stop(mut self) -> Result<Duration, Failed> {
+    pub async fn stop(mut self) -> Result<Duration, Failed> {
         let begun = Instant::now();
         kill_process(self.pid, Signal::TERM).map_err(|error| Failed::at("SIGTERM", error))?;
         match timeout(PATIENCE, self.child.wait()).await {

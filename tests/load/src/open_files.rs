@@ -8,7 +8,7 @@ use crate::Failed;
 const OTHERS: u64 = 500;
 
 /// Raises the limit as far as this user may, and says what is missing if that is too little.
-pub(crate) fn allow(sessions: usize) -> Result<(), Failed> {
+pub fn allow(sessions: usize) -> Result<(), Failed> {
     let limit = getrlimit(Resource::Nofile);
     let wanted = sessions as u64 + OTHERS;
     if limit.maximum.is_some_and(|most| most < wanted) {

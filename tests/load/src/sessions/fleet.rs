@@ -1,44 +1,29 @@
 //! The run: a house, its devices, their sessions, the jobs, and the end.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
-use std::sync::Arc;
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use layerlock_cli::commands::seller::widest;
-use layerlock_cli::connect::Connection;
-use layerlock_cli::keyring::{self, Holds, Keyring, LicensorKeys};
 use layerlock_cli::now;
-use layerlock_cli::parties::buyer::{Buyer, Order};
-use layerlock_cli::parties::home::Home;
-use layerlock_cli::parties::operator::Operator;
-use layerlock_cli::parties::seller::{Seller, Upload};
+use layerlock_cli::parties::buyer::Order;
 use layerlock_cli::random::{Random, id_bytes};
-use layerlock_proto::licensor::v1::devices_client::DevicesClient;
-use layerlock_proto::licensor::v1::{BeginEnrolmentRequest, CompleteEnrolmentRequest};
-use layerlock_seal::enrolment::{EnrolmentCode, WrappedAnswer};
+use layerlock_load::Failed;
+use layerlock_load::device::{Papers, Session, Way, Word};
+use layerlock_load::house::House;
+use layerlock_load::shop::Shop;
 use layerlock_seal::keys::{OpeningKey, SigningKey};
 use layerlock_seal::statement::Statement;
-use layerlock_seal::token::ApiKey;
 use layerlock_slicer::mesh::{Mesh, to_binary_stl};
 use layerlock_terms::ids::{DeviceId, RequestId};
-use layerlock_terms::trust::{DeviceCertificate, EnrolmentRequest};
+use layerlock_terms::trust::DeviceCertificate;
 use layerlock_terms::units::Millis;
-use layerlock_terms::wire::Noun as _;
 use rand_core::Rng as _;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsConnector;
-use zeroize::Zeroizing;
 
-use crate::device::{Papers, Session, Way, Word};
-use crate::house::{self, House};
+use crate::Options;
 use crate::result::{Drained, Result as Table};
-use crate::{Failed, Options};
 
 const MACHINE: &str = "prusa-mk3s";
 /// Handshakes under way at the same time.
@@ -55,9 +40,11 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
     let dir = tempfile::tempdir().map_err(|error| Failed::at("a temporary folder", error))?;
     let house = House::start(&options.server, dir.path(), options.sessions).await?;
     let connection = house.connection()?;
-    let shop = Shop::open(&connection, dir.path(), options.jobs).await?;
+    let shop = Shop::open(&connection, dir.path()).await?;
+    let uploaded = shop.upload("block", &to_binary_stl(&block())).await?;
+    let license = shop.license(&uploaded, options.jobs).await?;
     let (papers, chosen) = papers(&shop, options).await?;
-    let way = way(&connection)?;
+    let way = Way::of(&connection)?;
 
     let (tell, mut words) = mpsc::unbounded_channel();
     let before = house.used()?;
@@ -67,7 +54,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
     let opened = house.used()?;
     sleep(REST).await;
     let rested = house.used()?;
-    let arrivals = offer_all(&shop, &chosen, &mut words).await?;
+    let arrivals = offer_all(&shop, &license, &chosen, &mut words).await?;
     let drained = drain(house, &mut words, options.sessions).await?;
 
     let sessions = u32::try_from(options.sessions).unwrap_or(u32::MAX);
@@ -85,75 +72,6 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Those who make jobs.
-struct Shop {
-    keys: LicensorKeys,
-    connection: Connection,
-    operator: Operator,
-    buyer: Buyer,
-    license: String,
-}
-
-impl Shop {
-    async fn open(connection: &Connection, dir: &Path, jobs: usize) -> Result<Self, Failed> {
-        let party = |error| Failed::at("the house", error);
-        let connect = |error| Failed::at("the house", error);
-        let folder = keyring::folder(&house::server_dir(dir));
-        let keys = Keyring::open(&folder, Holds::Everything, now(), &mut Random);
-        let keys = keys.map_err(|error| Failed::at("keys", error))?.licensor.expect("it holds everything");
-        let licensor = connection.licensor().await.map_err(connect)?;
-        let vault = connection.vault().await.map_err(connect)?;
-        let operator = Operator::new(licensor.clone(), operator_key(&keys)?);
-        let home = Home::at(&dir.join("seller")).map_err(party)?;
-        let joined = operator.create_seller("bench").await.map_err(party)?;
-        Seller::join(licensor.clone(), &home, &joined.api_key, now()).await.map_err(party)?;
-        let seller = Seller::open(licensor.clone(), vault.clone(), &home).await.map_err(party)?;
-        let copies = u32::try_from(jobs).unwrap_or(u32::MAX);
-        let model = to_binary_stl(&block());
-        let upload = Upload { model: &model, name: "block", design: None, terms: widest(copies) };
-        let uploaded = seller.upload(upload, now(), |_| {}).await.map_err(party)?;
-        let offer = seller.offer(&uploaded.manifest.emit(), &widest(copies)).await.map_err(party)?;
-        let buyer = seller.create_buyer().await.map_err(party)?;
-        let license = seller.license(&offer.offer, &buyer.buyer).await.map_err(party)?.license;
-        let buyer = Buyer::new(licensor, vault, Zeroizing::new(buyer.api_key));
-        Ok(Self { keys, connection: connection.clone(), operator, buyer, license })
-    }
-
-    /// A device the licensor knows.
-    async fn enrol(&self) -> Result<Papers, Failed> {
-        let failed = |error: &dyn std::fmt::Display| Failed::at("enrolment", error);
-        let licensor = self.connection.licensor().await.map_err(|error| failed(&error))?;
-        let code = self.operator.enrolment_code().await.map_err(|error| failed(&error))?.code;
-        let code = EnrolmentCode::parse(&code).map_err(|error| failed(&error))?;
-        let (key, open) = (SigningKey::generate(&mut Random), OpeningKey::generate(&mut Random));
-        let request = EnrolmentRequest {
-            code: code.digest(),
-            sign: key.verifying_key().into(),
-            open: open.wrapping_key().into(),
-            machine: MACHINE.to_owned(),
-        };
-        let request = Statement::sign(&request, &key);
-        let mut devices = DevicesClient::new(licensor);
-        let begun = devices.begin_enrolment(BeginEnrolmentRequest { request: request.emit() }).await;
-        let begun = begun.map_err(|error| failed(&error))?.into_inner();
-        let wrapped =
-            WrappedAnswer::parse(&begun.encapsulated, &begun.ciphertext).map_err(|error| failed(&error))?;
-        let answer = open
-            .open_enrolment(&wrapped, &request.digest())
-            .map_err(|_| Failed("enrolment: the challenge is for another key".into()))?;
-        let complete = CompleteEnrolmentRequest {
-            request: request.emit(),
-            answer: answer.to_bytes().to_vec(),
-            attestation: Vec::new(),
-        };
-        let certified = devices.complete_enrolment(complete).await.map_err(|error| failed(&error))?;
-        let certificate = certified.into_inner().certificate;
-        let statement = Statement::parse(&certificate).map_err(|error| failed(&error))?;
-        let device = DeviceCertificate::parse(statement.payload()).map_err(|error| failed(&error))?.device;
-        Ok(Papers { device, certificate: certificate.into(), key })
-    }
-}
-
 /// A box of 12 × 9 × 4 mm.
 fn block() -> Mesh {
     let (min, max) = ([0.0; 3], [12.0, 9.0, 4.0]);
@@ -163,10 +81,6 @@ fn block() -> Mesh {
         vertices: (0..8).map(corner).collect(),
         triangles: quads.iter().flat_map(|&[a, b, c, d]| [[a, b, c], [a, c, d]]).collect(),
     }
-}
-
-fn operator_key(keys: &LicensorKeys) -> Result<ApiKey, Failed> {
-    ApiKey::parse(&keys.operator.reveal()).map_err(|error| Failed::at("the operator's key", error))
 }
 
 /// Papers for every session, and which devices will be offered a job: they lie among the others at random.
@@ -179,7 +93,7 @@ async fn papers(shop: &Shop, options: &Options) -> Result<(Vec<Papers>, Vec<Devi
     let (mut all, mut chosen) = (Vec::with_capacity(options.sessions), Vec::new());
     for index in 0..options.sessions {
         if places.contains(&index) {
-            let papers = shop.enrol().await?;
+            let papers = shop.enrol(MACHINE).await?;
             chosen.push(papers.device);
             all.push(papers);
             continue;
@@ -232,6 +146,7 @@ fn address(index: usize) -> Ipv4Addr {
 /// One job after the other: from the call that makes it to its arrival at the device.
 async fn offer_all(
     shop: &Shop,
+    license: &str,
     chosen: &[DeviceId],
     words: &mut mpsc::UnboundedReceiver<Word>,
 ) -> Result<Vec<Duration>, Failed> {
@@ -240,14 +155,8 @@ async fn offer_all(
     for device in chosen {
         let device = device.to_string();
         let request = RequestId::from_bytes(id_bytes());
-        let held = shop.buyer.place_hold(&shop.license, &device, request).await.map_err(failed)?;
-        let order = Order {
-            license: &shop.license,
-            device: &device,
-            preset: "draft",
-            material: "pla",
-            settings: &[],
-        };
+        let held = shop.buyer.place_hold(license, &device, request).await.map_err(failed)?;
+        let order = Order { license, device: &device, preset: "draft", material: "pla", settings: &[] };
         let begun = Instant::now();
         let job = shop.buyer.create_job(&held, &order).await.map_err(failed)?.job;
         let arrived = timeout(ARRIVAL, async {
@@ -290,23 +199,4 @@ async fn drain(
     let whole = stopped.await.map_err(|error| Failed::at("the stop", error))??;
     let busiest = busiest.into_values().max().unwrap_or_default();
     Ok(Drained { whole, last: last.duration_since(begun), busiest })
-}
-
-fn way(connection: &Connection) -> Result<Way, Failed> {
-    let failed = |error: &dyn std::fmt::Display| Failed::at("TLS", error);
-    let mut roots = rustls::RootCertStore::empty();
-    let authority = CertificateDer::from_pem_file(&connection.authority).map_err(|error| failed(&error))?;
-    roots.add(authority).map_err(|error| failed(&error))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|error| failed(&error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    // Each device is a machine of its own: none resumes what another began.
-    config.resumption = rustls::client::Resumption::disabled();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let port = connection.vault.rsplit(':').next().and_then(|port| port.parse().ok());
-    let port: u16 = port.ok_or_else(|| Failed(format!("`{}` names no port", connection.vault)))?;
-    Ok(Way { tls: TlsConnector::from(Arc::new(config)), address: SocketAddr::from(([127, 0, 0, 1], port)) })
 }

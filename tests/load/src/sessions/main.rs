@@ -8,15 +8,14 @@
 
 #![allow(clippy::print_stdout, reason = "a bench's result is what it prints")]
 
-mod device;
 mod fleet;
-mod house;
-mod open_files;
 mod result;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+
+use layerlock_load::{Failed, open_files};
 
 /// No run takes longer.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
@@ -25,17 +24,6 @@ const LONGEST: Duration = Duration::from_secs(20 * 60);
 const USUAL: usize = 10_000;
 /// Without a number, jobs offered.
 const JOBS: usize = 200;
-
-/// Whatever ends a run; a person reads it, nothing decides by it.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Failed(String);
-
-impl Failed {
-    fn at(what: impl std::fmt::Display, error: impl std::fmt::Display) -> Self {
-        Self(format!("{what}: {error}"))
-    }
-}
 
 /// What a run is told.
 struct Options {
