@@ -8,6 +8,9 @@ use crate::mesh::analysis::Extent;
 /// Samples along each side of a light's view.
 const SIDE: usize = 1024;
 
+/// Tiles along each side of the finest level of what is nearest; each further level has half as many.
+const TILES: usize = 64;
+
 /// Points of a disc, spread evenly by the golden angle (Vogel, 1979); shadows are the mean over them.
 const TAPS: usize = 24;
 
@@ -21,6 +24,8 @@ pub(super) struct Light {
     /// Samples a millimetre.
     scale: f32,
     seen: Raster,
+    /// The nearest there is in each tile, level by level: most points are in nobody's shadow, and this says so at once.
+    nearest: Vec<Vec<f32>>,
     disc: [[f32; 2]; TAPS],
 }
 
@@ -38,7 +43,8 @@ impl Light {
         let scale = SIDE as f32 * 0.96 / reach;
         let view = |point: Vec3| view(point - middle, [across, along, towards], scale);
         let seen = Raster::draw(mesh, [SIDE, SIDE], view);
-        Self { towards, across, along, middle, scale, seen, disc: disc() }
+        let nearest = nearest(&seen);
+        Self { towards, across, along, middle, scale, seen, nearest, disc: disc() }
     }
 
     /// How much of the light reaches a point, from 0 to 1. `blur` is the radius of the shadow's soft edge in
@@ -46,6 +52,9 @@ impl Light {
     pub(super) fn reaches(&self, point: Vec3, blur: f32, slack: f32) -> f32 {
         let at = view(point - self.middle, [self.across, self.along, self.towards], self.scale);
         let blur = blur * self.scale;
+        if !self.may_block(at, blur, at.z + slack) {
+            return 1.0;
+        }
         let blocked = self
             .disc
             .iter()
@@ -53,10 +62,50 @@ impl Light {
         1.0 - blocked.count() as f32 / TAPS as f32
     }
 
+    /// Whether anything within `blur` of a place is nearer than `limit`.
+    fn may_block(&self, at: Vec3, blur: f32, limit: f32) -> bool {
+        // The level whose tiles are as wide as the blur: a few of them cover it.
+        let mut level = 0;
+        while level + 1 < self.nearest.len() && blur > ((SIDE / TILES) << level) as f32 {
+            level += 1;
+        }
+        let (tile, tiles) = ((SIDE / TILES) << level, TILES >> level);
+        // A float cast saturates: what lies outside gives an empty range.
+        let covered = |middle: f32| {
+            let (low, high) = ((middle - blur).max(0.0) as usize, (middle + blur + 1.0).max(0.0) as usize);
+            low / tile..high.div_ceil(tile).min(tiles)
+        };
+        covered(at.y).any(|row| covered(at.x).any(|column| self.nearest[level][row * tiles + column] > limit))
+    }
+
     fn nearness(&self, x: f32, y: f32) -> f32 {
         let inside = x >= 0.0 && y >= 0.0 && x < SIDE as f32 && y < SIDE as f32;
         if inside { self.seen.nearness_at(x as usize, y as usize) } else { f32::NEG_INFINITY }
     }
+}
+
+/// The nearest of each tile, level by level.
+fn nearest(seen: &Raster) -> Vec<Vec<f32>> {
+    let mut levels = vec![coarser(&seen.nearness, SIDE, SIDE / TILES)];
+    let mut side = TILES;
+    while side > 1 {
+        let next = coarser(levels.last().expect("there is a first"), side, 2);
+        levels.push(next);
+        side /= 2;
+    }
+    levels
+}
+
+/// The largest of each `by` by `by` of a square.
+fn coarser(square: &[f32], side: usize, by: usize) -> Vec<f32> {
+    let mut largest = vec![f32::NEG_INFINITY; (side / by) * (side / by)];
+    for (y, row) in square.chunks_exact(side).enumerate() {
+        for (x, cells) in row.chunks_exact(by).enumerate() {
+            let tile = &mut largest[y / by * (side / by) + x];
+            *tile = cells.iter().copied().fold(*tile, f32::max);
+        }
+    }
+    largest
 }
 
 /// A point relative to the middle, in samples of a light's view; its nearness stays in millimetres.

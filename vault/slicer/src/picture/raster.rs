@@ -47,21 +47,27 @@ impl Raster {
             return;
         }
         let columns = span([a.x, b.x, c.x], self.size[0]);
+        let shrunk = 1.0 / doubled;
+        let (ab, bc) =
+            ([(b.x - a.x) * shrunk, (b.y - a.y) * shrunk], [(c.x - b.x) * shrunk, (c.y - b.y) * shrunk]);
         for y in span([a.y, b.y, c.y], self.size[1]) {
             let py = y as f32 + 0.5;
-            for x in columns.clone() {
+            let (row_c, row_a) = (ab[0] * (py - a.y), bc[0] * (py - b.y));
+            let row = y * self.size[0];
+            let cells = self.nearness[row..][columns.clone()]
+                .iter_mut()
+                .zip(&mut self.triangle[row..][columns.clone()]);
+            for (x, (nearest, triangle)) in columns.clone().zip(cells) {
                 let px = x as f32 + 0.5;
-                let for_c = ((b.x - a.x) * (py - a.y) - (b.y - a.y) * (px - a.x)) / doubled;
-                let for_a = ((c.x - b.x) * (py - b.y) - (c.y - b.y) * (px - b.x)) / doubled;
+                let for_c = row_c - ab[1] * (px - a.x);
+                let for_a = row_a - bc[1] * (px - b.x);
                 let for_b = 1.0 - for_a - for_c;
                 if for_a < 0.0 || for_b < 0.0 || for_c < 0.0 {
                     continue;
                 }
                 let nearness = for_a * a.z + for_b * b.z + for_c * c.z;
-                let at = y * self.size[0] + x;
-                if nearness > self.nearness[at] {
-                    self.nearness[at] = nearness;
-                    self.triangle[at] = number;
+                if nearness > *nearest {
+                    (*nearest, *triangle) = (nearness, number);
                 }
             }
         }

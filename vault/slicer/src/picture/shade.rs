@@ -26,6 +26,9 @@ const BOUNCE: Vec3 = vec3(0.17, 0.14, 0.13);
 /// The floor near the part, and far from it.
 const FLOOR: Vec3 = vec3(0.90, 0.905, 0.92);
 const FAR: Vec3 = vec3(0.62, 0.66, 0.72);
+/// Cosine of the angle between normals that are taken for one, and how far apart, of their distance, samples of it lie.
+const ALIKE: f32 = 0.995;
+const CLOSE: f32 = 0.002;
 /// Taps of the ambient occlusion.
 const TAPS: usize = 12;
 
@@ -47,18 +50,41 @@ impl<'m> Scene<'m> {
     pub(super) fn new(mesh: &'m Mesh, camera: Camera) -> Self {
         let extent = Extent::of(mesh);
         let (min, max) = (Vec3::from(extent.min), Vec3::from(extent.max));
-        let faces = normals::of_faces(mesh);
+        let seen = || Raster::draw(mesh, camera.size, |point| camera.project(point));
+        let corners = || normals::of_corners(mesh, &normals::of_faces(mesh));
+        let (key, above) = (|| Light::new(mesh, KEY), || Light::new(mesh, vec3(0.0, 0.0, 1.0)));
+        let ((seen, corners), (key, above)) =
+            rayon::join(|| rayon::join(seen, corners), || rayon::join(key, above));
         Self {
             mesh,
-            seen: Raster::draw(mesh, camera.size, |point| camera.project(point)),
-            corners: normals::of_corners(mesh, &faces),
-            key: Light::new(mesh, KEY),
-            above: Light::new(mesh, vec3(0.0, 0.0, 1.0)),
+            seen,
+            corners,
+            key,
+            above,
             floor: min.z,
             middle: (min + max) * 0.5,
             radius: ((max - min).length() / 2.0).max(1.0),
             camera,
         }
+    }
+
+    /// Whether these samples show one smooth place: nothing but floor, or faces of the part that lie in one plane or nearly.
+    pub(super) fn is_smooth(&self, samples: &[[usize; 2]]) -> bool {
+        let seen = |&[x, y]: &[usize; 2]| self.seen.triangle_at(x, y);
+        let Some((first, rest)) = samples.split_first() else { return true };
+        let here = seen(first);
+        if rest.iter().all(|sample| seen(sample) == here) {
+            return true;
+        }
+        let facing = |triangle: u32| self.corners[triangle as usize][0];
+        let depth = |&[x, y]: &[usize; 2]| self.seen.nearness_at(x, y);
+        rest.iter().all(|sample| {
+            let there = seen(sample);
+            here != NONE
+                && there != NONE
+                && facing(here).dot(facing(there)) > ALIKE
+                && (depth(sample) / depth(first) - 1.0).abs() < CLOSE
+        })
     }
 
     /// The colour at a sample, in linear light.
