@@ -6,6 +6,8 @@ mod bucket;
 #[path = "../../../store/tests/cluster/mod.rs"]
 mod cluster;
 mod database;
+mod killed;
+mod killing;
 mod nodes;
 mod road;
 mod sight;
