@@ -6,6 +6,7 @@ mod bucket;
 #[path = "../../../store/tests/cluster/mod.rs"]
 mod cluster;
 mod database;
+mod faults;
 mod killed;
 mod killing;
 mod nodes;

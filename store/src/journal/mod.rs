@@ -141,7 +141,7 @@ impl JournalStore {
 impl Store for JournalStore {
     async fn load(&self, key: &Key) -> Result<Option<Record>, StoreError> {
         self.shared.stop.check()?;
-        self.shared.view.load(key)
+        self.shared.seen(self.shared.view.load(key))
     }
 
     async fn commit(&self, commit: Commit) -> Result<Revision, CommitError> {
@@ -158,7 +158,7 @@ impl Store for JournalStore {
 
     async fn list(&self, prefix: &Prefix, page: Page) -> Result<Listing, StoreError> {
         self.shared.stop.check()?;
-        self.shared.view.list(prefix, &page)
+        self.shared.seen(self.shared.view.list(prefix, &page))
     }
 
     async fn snapshot(&self) -> Result<Option<Arc<dyn Store>>, StoreError> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::journal::frame::{Hash, Head, StoreId};
 use crate::journal::payload::Effects;
-use crate::{Key, Listing, Page, Prefix, Record, Revision, StoreError};
+use crate::{Key, Listing, Page, Prefix, Record, Revision, StopCause, StoreError};
 
 /// The records as of some state of the journal.
 #[derive(Debug)]
@@ -117,8 +117,16 @@ impl View {
         &self.dir
     }
 
+    /// A view that can't be read is of no use before the next start, which makes it anew if it has to.
     fn failed(&self, error: &sled::Error) -> StoreError {
-        StoreError::Unavailable { detail: format!("the view {} failed: {error}", self.dir.display()) }
+        let cause = match error {
+            sled::Error::Io(error) => StopCause::of(error),
+            _ => StopCause::Fault,
+        };
+        StoreError::Stopped {
+            cause,
+            reason: format!("reading the view {} failed: {error}", self.dir.display()),
+        }
     }
 }
 

@@ -40,6 +40,16 @@ pub struct Shared {
     pub head: Mutex<Head>,
 }
 
+impl Shared {
+    /// What the view answered. One that fails stops the store, for nothing it says later is to be had.
+    pub fn seen<T>(&self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::Stopped { cause, reason }) = &answer {
+            self.stop.pull(*cause, reason.clone());
+        }
+        answer
+    }
+}
+
 pub struct Writer {
     disk: Arc<dyn Disk>,
     shared: Arc<Shared>,
@@ -257,7 +267,7 @@ impl Group {
     ) {
         let current = |key: &Key| match self.staged.get(key) {
             Some(revision) => Ok(*revision),
-            None => shared.view.revision(key),
+            None => shared.seen(shared.view.revision(key)),
         };
         let outcome = match commit.first_conflict(current) {
             Ok(None) => Ok(self.take(commit)),
