@@ -27,7 +27,7 @@ fn kills() -> usize {
 }
 
 /// A wall with a wavy top, large enough that a kill finds its upload under way.
-fn large() -> Vec<u8> {
+pub fn large() -> Vec<u8> {
     let mut mesh = Mesh::default();
     let columns = 3_000_u32;
     for n in 0..=columns {

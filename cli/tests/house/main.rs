@@ -7,6 +7,7 @@ mod bucket;
 mod cluster;
 mod database;
 mod faults;
+mod full;
 mod killed;
 mod killing;
 mod nodes;
