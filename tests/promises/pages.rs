@@ -52,3 +52,25 @@ fn every_path_in_the_life_of_a_print_exists() {
         assert!(root().join(path).is_file(), "docs/life-of-a-print.md names {path}, which is not there");
     }
 }
+
+#[test]
+fn every_rule_of_the_printers_wire_has_a_test_of_its_number() {
+    let page = page("docs/printer-link.md");
+    let rules: Vec<u32> = page.lines().filter_map(|line| line.split_once(". ")?.0.parse().ok()).collect();
+    assert_eq!(rules, (1..=31).collect::<Vec<_>>(), "docs/printer-link.md numbers its rules");
+    let mut code = String::new();
+    read_all(&root().join("device-client/src"), &mut code);
+    for rule in rules {
+        assert!(code.contains(&format!("fn rule_{rule}_")), "rule {rule} has no test");
+    }
+}
+
+fn read_all(folder: &Path, into: &mut String) {
+    for entry in fs::read_dir(folder).expect("it is there") {
+        let path = entry.expect("readable").path();
+        match path.is_dir() {
+            true => read_all(&path, into),
+            false => *into += &fs::read_to_string(&path).expect("text"),
+        }
+    }
+}

@@ -207,14 +207,21 @@ fn nothing_moves_before_homing() {
     assert_eq!(let_go.admit("G1 Z1").unwrap_err().reason, Reason::NotHomed('Z'));
 }
 
+fn is_forbidden(line: &str) {
+    assert!(matches!(reason(line), Reason::Forbidden { .. }), "{line}");
+    assert!(matches!(reason(&format!("{line} S1")), Reason::Forbidden { .. }), "{line}");
+}
+
 #[test]
-fn commands_that_keep_break_or_hand_over_the_machine_are_forbidden() {
+fn rule_26_what_waits_for_a_person_is_no_line_of_a_job() {
+    ["M0", "M1", "M600"].into_iter().for_each(is_forbidden);
+}
+
+#[test]
+fn rule_27_no_job_works_on_the_card_the_settings_the_firmware_or_a_halted_machine() {
     let card = (20..=33).map(|number| format!("M{number}"));
-    let named = "M110 M112 M302 M500 M502 M600 M0 M1 M928 M997 M999".split(' ').map(String::from);
-    for line in card.chain(named) {
-        assert!(matches!(reason(&line), Reason::Forbidden { .. }), "{line}");
-        assert!(matches!(reason(&format!("{line} S1")), Reason::Forbidden { .. }), "{line}");
-    }
+    let named = "M110 M112 M302 M500 M501 M502 M504 M928 M997 M999".split(' ').map(String::from);
+    card.chain(named).for_each(|line| is_forbidden(&line));
 }
 
 #[test]

@@ -126,13 +126,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_checksum_covers_exactly_the_bytes_before_the_star() {
+    fn rule_3_the_checksum_covers_exactly_the_bytes_before_the_star() {
         assert_eq!(&*frame(LineNumber(0), "M110 N0"), b"N0 M110 N0*125\n");
         assert_eq!(&*frame(LineNumber(3), "T0"), b"N3 T0*57\n");
     }
 
     #[test]
-    fn at_least_fifty_sent_lines_are_kept() {
+    fn rule_2_at_least_fifty_sent_lines_are_kept() {
         let mut history = History::new();
         for n in 1..=500 {
             let number = history.push("G1 X1", (Pace::Prompt, Origin::Job), LineNumber(n));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_line_is_at_most_95_bytes_up_to_a_hundred_million_lines() {
+    fn rule_4_a_whole_line_is_at_most_95_bytes_up_to_a_hundred_million_lines() {
         let text = format!("Aa{:079}", 0); // Chosen for a checksum of three digits.
         assert_eq!(text.len(), crate::guard::MAX_TEXT);
         let line = frame(LineNumber(99_999_999), &text);

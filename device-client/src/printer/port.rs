@@ -125,12 +125,42 @@ impl AsyncWrite for Port {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::OwnedFd;
+
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::{LocalModes, OutputModes, tcgetattr, tcsetattr};
+
     use super::*;
 
     #[test]
-    fn the_machines_own_speed_is_tried_first_and_a_given_one_alone() {
+    fn rule_29_the_machines_own_speed_is_tried_first_and_a_given_one_alone() {
         assert_eq!(speeds(None, 115_200), [115_200, 250_000, 500_000, 230_400, 57_600]);
         assert_eq!(speeds(Some(9_600), 115_200), [9_600]);
+    }
+
+    /// A pseudo-terminal as it is made: cooked, echoing, hanging up at the last close. Its master and its slave's path.
+    fn pseudo_terminal() -> (OwnedFd, PathBuf) {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let mut settings = tcgetattr(&master).unwrap();
+        settings.control_modes.insert(ControlModes::HUPCL);
+        settings.local_modes.insert(LocalModes::ICANON | LocalModes::ECHO);
+        tcsetattr(&master, OptionalActions::Now, &settings).unwrap();
+        (master, path.into())
+    }
+
+    #[tokio::test]
+    async fn rule_28_a_port_is_opened_alone_raw_and_stays_up_when_it_is_closed() {
+        let (master, path) = pseudo_terminal();
+        let port = Port::open(&path, 115_200).unwrap();
+        let settings = tcgetattr(&master).unwrap();
+        assert!(!settings.local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG));
+        assert!(!settings.output_modes.contains(OutputModes::OPOST), "bytes go out as they are");
+        assert!(!settings.control_modes.contains(ControlModes::HUPCL), "closing it would reset the machine");
+        let Port::Serial(stream) = &port else { panic!("not a serial port") };
+        assert!(stream.exclusive(), "another program could write between our lines");
     }
 
     #[tokio::test]

@@ -476,3 +476,28 @@ fn rule_17_a_flood_without_line_ends_is_not_kept() {
     play.hears("\nok");
     assert!(play.wire.is_idle());
 }
+
+// The port.
+
+#[test]
+fn rule_28_a_machine_has_ten_seconds_to_start_and_need_not_say_so() {
+    let mut silent = Play::opened();
+    silent.passes(9.9);
+    assert!(silent.wire.is_greeting() && silent.wire.ending().is_none(), "it may still be starting");
+    silent.hears("ok");
+    assert!(!silent.wire.is_greeting(), "an ok is enough, without any `start`");
+    let mut dead = Play::opened();
+    dead.passes(10.1);
+    assert!(matches!(dead.error(), PrinterError::NoAnswer { .. }));
+}
+
+#[test]
+fn rule_29_bytes_at_a_wrong_speed_are_no_answer() {
+    let mut play = Play::opened();
+    for noise in [&[0xff, 0x00, 0xe6, 0x9a, b'\n'][..], b"\x80\x80k\n", b"Marlin 2.1\n", b"echo: busy\n"] {
+        play.wire.receive(noise, play.now);
+        assert!(play.wire.is_greeting(), "{noise:?} was taken for an answer");
+    }
+    play.passes(10.1);
+    assert!(matches!(play.error(), PrinterError::NoAnswer { .. }), "the next speed is tried");
+}
