@@ -350,12 +350,15 @@ pub enum Device {
     },
     /// Wait for jobs and print them
     Run {
-        /// Where the toolpath goes: `simulated` or `serial:PATH[@BAUD]`
+        /// Where the toolpath goes: `simulated`, `simulated@TIMES` real speed, or `serial:PATH[@BAUD]`
         #[arg(long, value_name = "PRINTER", default_value = "simulated")]
         printer: String,
         /// Stop after one job
         #[arg(long)]
         once: bool,
+        /// Draw as PNG what a simulated machine has laid down, when a job is over
+        #[arg(long, value_name = "FILE")]
+        picture: Option<PathBuf>,
         /// Whose keys, and which server.
         #[command(flatten)]
         party: Party,

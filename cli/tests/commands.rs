@@ -98,3 +98,12 @@ fn output_that_nobody_reads_to_its_end_is_no_error() {
         String::from_utf8_lossy(&output.stderr)
     );
 }
+
+#[test]
+fn a_picture_of_a_real_machines_print_is_refused_with_the_mend() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let args = ["device", "run", "--printer", "serial:/dev/ttyUSB0", "--picture", "print.png"];
+    refused(&layerlock(&args, dir.path()), "take `--printer simulated`");
+    let args = ["device", "run", "--printer", "simulated@0"];
+    refused(&layerlock(&args, dir.path()), "'simulated@1' for real time");
+}

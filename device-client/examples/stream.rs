@@ -42,6 +42,7 @@ async fn main() -> Result<(), Failure> {
 async fn open(target: &PrinterTarget, machine: &Machine) -> Result<(MarlinPrinter, Greeting), PrinterError> {
     match target {
         PrinterTarget::Simulated => MarlinPrinter::simulated(Bench::instant(machine)).await,
+        PrinterTarget::Paced(times) => MarlinPrinter::simulated(Bench::paced(machine, *times)).await,
         PrinterTarget::Serial { path, baud } => MarlinPrinter::serial(path, *baud, machine.baud).await,
     }
 }

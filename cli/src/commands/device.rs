@@ -7,7 +7,8 @@ use indicatif::ProgressBar;
 use layerlock_conformance::Against;
 use layerlock_device::enrol::{self, Enrolment};
 use layerlock_device::{
-    Clock, Device, DeviceError, EnrolError, LinkError, Notice, OpenError, PrinterTarget, RenewError, Until,
+    Clock, Device, DeviceError, EnrolError, LinkError, Notice, OpenError, PrintReport, PrinterTarget,
+    RenewError, Until,
 };
 use layerlock_seal::statement::Statement;
 
@@ -17,7 +18,11 @@ use crate::commands::show;
 use crate::connect::{ConnectError, Connection};
 use crate::files;
 use crate::parties::PartyError;
+use crate::picture::BodyPicture;
 use crate::random::Random;
+
+/// Width and height of a picture.
+const PICTURE: [u32; 2] = [1200, 900];
 
 /// Why a command of the device ends.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +48,9 @@ pub enum DeviceCommandError {
     /// What `--printer` says.
     #[error("--printer: {0}")]
     Printer(String),
+    /// A picture of a real machine's print.
+    #[error("--picture draws what a simulated machine laid down: take `--printer simulated`")]
+    NotDrawn,
     /// A client that doesn't keep to the rules.
     #[error(
         "{failed} of {cases} cases failed: the lines above say what the client did, [..] which rule it broke"
@@ -78,7 +86,9 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
             let device = Device::enrol(connection.licensor().await?, wanted, &mut Random).await?;
             writeln!(out, "{}", device.id())?;
         }
-        Args::Run { printer, once, party } => serve(&printer, once, &party, out).await?,
+        Args::Run { printer, once, picture, party } => {
+            serve(&printer, once, picture.as_deref(), &party, out).await?;
+        }
         Args::Keys { party } => {
             let (sign, open) = enrol::public_keys(party.home("device")?.path(), &mut Random)?;
             writeln!(out, "sign {sign}\nopen {open}")?;
@@ -131,11 +141,15 @@ fn conformance(
 async fn serve(
     printer: &str,
     once: bool,
+    picture: Option<&Path>,
     party: &Party,
     out: &mut (impl Write + Send),
 ) -> Result<(), DeviceCommandError> {
     let printer: PrinterTarget =
         printer.parse().map_err(|error| DeviceCommandError::Printer(format!("{error}")))?;
+    if picture.is_some() && !printer.is_simulated() {
+        return Err(DeviceCommandError::NotDrawn);
+    }
     let connection = party.connection()?;
     let mut device = Device::open(party.home("device")?.path())?;
     if let Err(why) = renew(&mut device, &connection).await {
@@ -161,11 +175,13 @@ async fn serve(
             }
             _ => {}
         }
-        let line = tell(&notice, &bar);
-        if let Some(line) = line {
-            let told_now = bar.suspend(|| writeln!(out, "{line}"));
-            told = std::mem::replace(&mut told, Ok(())).and(told_now);
-        }
+        let drawn = match (&notice, picture) {
+            (Notice::Over(report), Some(file)) => draw(report, file),
+            _ => Ok(None),
+        };
+        let lines = tell(&notice, &bar).into_iter().chain(drawn.as_ref().ok().cloned().flatten());
+        let told_now = lines.into_iter().try_for_each(|line| bar.suspend(|| writeln!(out, "{line}")));
+        told = std::mem::replace(&mut told, Ok(())).and(told_now).and(drawn.map(drop));
     };
     let vault = connection.lazy(&connection.vault)?;
     let mut served = device.serve(vault.clone(), printer.clone(), &mut watch, until()).await;
@@ -181,6 +197,19 @@ async fn serve(
     bar.finish_and_clear();
     served?;
     Ok(told?)
+}
+
+/// Draws what a simulated machine laid down.
+fn draw(report: &PrintReport, file: &Path) -> io::Result<Option<String>> {
+    let Some((record, (low, high))) =
+        report.record.as_ref().and_then(|record| Some((record, record.extruded?)))
+    else {
+        return Ok(Some("nothing was laid down: no picture".to_owned()));
+    };
+    let mut body = BodyPicture::new(low, high, PICTURE[0], PICTURE[1]);
+    record.layers().iter().for_each(|layer| body.add(layer));
+    files::write_public(file, &body.image().to_png())?;
+    Ok(Some(format!("drawn in {}", file.display())))
 }
 
 fn read_attestation(file: &Path) -> Result<Statement, PartyError> {

@@ -11,6 +11,7 @@ mod full;
 mod killed;
 mod killing;
 mod nodes;
+mod picture;
 mod road;
 mod sight;
 mod written;

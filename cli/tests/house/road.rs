@@ -128,7 +128,7 @@ pub fn model() -> Vec<u8> {
 
 /// The road of the README, by hand; answers whose secret is what.
 pub fn walk(server: &Server) -> Vec<(&'static str, Vec<u8>)> {
-    let keys = go(server, &[]).0;
+    let keys = go(server, &[], &[]).0;
     let key = |file: &str| fs::read(server.dir.join("house/keys").join(file)).expect("the house has it");
     let operator = String::from_utf8(key("operator.key")).expect("text").trim().as_bytes().to_vec();
     vec![
@@ -144,7 +144,13 @@ pub fn walk(server: &Server) -> Vec<(&'static str, Vec<u8>)> {
 
 /// The same with another program in front of the device, which has ended then; answers the device's number.
 pub fn walk_under(server: &Server, front: &[String]) -> u32 {
-    go(server, front).1
+    go(server, front, &[]).1.end()
+}
+
+/// The same with a device that draws what it has printed, and ends.
+pub fn walk_drawing(server: &Server, picture: &str) {
+    let mut device = go(server, &[], &["--once", "--picture", picture]).1;
+    assert!(device.0.wait().expect("it ends").success());
 }
 
 /// What people were given on the road.
@@ -154,7 +160,7 @@ struct Given {
     code: String,
 }
 
-fn go(server: &Server, front: &[String]) -> (Given, u32) {
+fn go(server: &Server, front: &[String], device_args: &[&str]) -> (Given, Ended) {
     let seller = server.run(&["operator", "create-seller", NAMES[0]]);
     let seller_key = word(&seller, "layerlock_").to_owned();
     server.run(&["seller", "join", "--api-key", &seller_key, "--home", "seller"]);
@@ -173,6 +179,7 @@ fn go(server: &Server, front: &[String]) -> (Given, u32) {
 
     let agent = under(front, &server.dir)
         .args(["device", "run", "--printer", "simulated", "--home", "device"])
+        .args(device_args)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -180,7 +187,7 @@ fn go(server: &Server, front: &[String]) -> (Given, u32) {
     let agent = Ended(agent);
     let device = word(&device, "device-");
     server.run(&["buyer", "print", word(&license, "license-"), "--device", device, "--home", "buyer"]);
-    (Given { seller: seller_key, buyer: buyer_key, code: code.trim().to_owned() }, agent.end())
+    (Given { seller: seller_key, buyer: buyer_key, code: code.trim().to_owned() }, agent)
 }
 
 /// Asks a process to end, as a service manager does, and waits.

@@ -13,6 +13,7 @@ pub mod simulated;
 pub mod wire;
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -78,8 +79,10 @@ pub enum Stop {
 /// Where the machine is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PrinterTarget {
-    /// A simulated machine inside this process.
+    /// A simulated machine inside this process, which does everything in no time.
     Simulated,
+    /// The same at the pace of a real machine, or so many times faster.
+    Paced(NonZeroU32),
     /// A serial port, by a stable path such as `/dev/serial/by-id/…`.
     Serial {
         /// The port.
@@ -230,10 +233,21 @@ pub enum PrinterError {
 
 /// A printer's address that can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' names no printer: say 'simulated' or 'serial:PATH' or 'serial:PATH@BAUD'")]
+#[error(
+    "'{0}' names no printer: say 'simulated', 'simulated@1' for real time, 'simulated@20' for twenty times that, \
+     'serial:PATH' or 'serial:PATH@BAUD'"
+)]
 pub struct TargetError(String);
 
 impl PrinterTarget {
+    /// Whether the machine is one of this process.
+    pub fn is_simulated(&self) -> bool {
+        match self {
+            Self::Simulated | Self::Paced(_) => true,
+            Self::Serial { .. } => false,
+        }
+    }
+
     /// Opens the machine and agrees on line numbers with it.
     ///
     /// # Errors
@@ -241,6 +255,7 @@ impl PrinterTarget {
     pub async fn connect(&self, machine: &Machine) -> Result<(Box<dyn Printer>, Greeting), PrinterError> {
         let (printer, greeting) = match self {
             Self::Simulated => MarlinPrinter::simulated(Bench::instant(machine)).await?,
+            Self::Paced(times) => MarlinPrinter::simulated(Bench::paced(machine, *times)).await?,
             Self::Serial { path, baud } => MarlinPrinter::serial(path, *baud, machine.baud).await?,
         };
         Ok((Box::new(printer), greeting))
@@ -253,6 +268,9 @@ impl FromStr for PrinterTarget {
     fn from_str(text: &str) -> Result<Self, TargetError> {
         if text == "simulated" {
             return Ok(Self::Simulated);
+        }
+        if let Some(times) = text.strip_prefix("simulated@") {
+            return times.parse().map(Self::Paced).map_err(|_| TargetError(text.into()));
         }
         let port = text.strip_prefix("serial:").ok_or_else(|| TargetError(text.into()))?;
         let (path, baud) = match port.rsplit_once('@') {
@@ -270,6 +288,7 @@ impl fmt::Display for PrinterTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Simulated => write!(f, "simulated"),
+            Self::Paced(times) => write!(f, "simulated@{times}"),
             Self::Serial { path, baud: None } => write!(f, "serial:{}", path.display()),
             Self::Serial { path, baud: Some(baud) } => write!(f, "serial:{}@{baud}", path.display()),
         }
@@ -282,16 +301,25 @@ mod tests {
 
     #[test]
     fn a_target_reads_back_as_it_was_written() {
-        for text in ["simulated", "serial:/dev/ttyUSB0", "serial:/dev/serial/by-id/usb@250000"] {
+        for text in
+            ["simulated", "simulated@20", "serial:/dev/ttyUSB0", "serial:/dev/serial/by-id/usb@250000"]
+        {
             assert_eq!(text.parse::<PrinterTarget>().unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn a_target_that_names_no_printer_is_refused_with_the_mend() {
-        for text in
-            ["", "serial:", "usb:1", "serial:/dev/ttyS0@fast", "serial:/dev/ttyS0@0", "serial:@250000"]
-        {
+        for text in [
+            "",
+            "simulated@0",
+            "simulated@fast",
+            "serial:",
+            "usb:1",
+            "serial:/dev/ttyS0@fast",
+            "serial:/dev/ttyS0@0",
+            "serial:@250000",
+        ] {
             assert!(text.parse::<PrinterTarget>().unwrap_err().to_string().contains("serial:PATH"), "{text}");
         }
     }

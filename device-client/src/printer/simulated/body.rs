@@ -7,7 +7,7 @@ use layerlock_terms::machine::Machine;
 use layerlock_terms::toolpath::Point3;
 use layerlock_terms::units::{Celsius, Micrometres, Millis};
 
-use crate::printer::simulated::Record;
+use crate::printer::simulated::{Bead, Record};
 
 /// What a command did.
 #[derive(Debug, Clone, PartialEq)]
@@ -179,8 +179,8 @@ impl Body {
 
     fn feed(&mut self, fed: f64, to: [f64; 3], (distance, record): (f64, &mut Record)) {
         if fed > 0.0 && distance > 0.0 {
-            record.extrude_to(point(self.position));
-            record.extrude_to(point(to));
+            let fed_um = (fed * 1000.0).round() as i32;
+            record.lay(Bead { from: point(self.position), to: point(to), fed_um });
         }
         self.position = to;
         self.filament += fed;

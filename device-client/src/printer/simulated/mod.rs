@@ -8,8 +8,10 @@
 mod body;
 mod faults;
 mod firmware;
+mod laid;
 mod record;
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use tokio::time::Instant;
 pub use body::{Body, Deed};
 pub use faults::{Fault, Faults};
 pub use firmware::{Firmware, Manners, Pace};
+pub use laid::Bead;
 pub use record::Record;
 
 /// A simulated machine about to be plugged in.
@@ -37,6 +40,12 @@ impl Bench {
     /// A machine on a good cable that does everything in no time, yet counts how long it would have taken.
     pub fn instant(machine: &Machine) -> Self {
         Self { machine: *machine, manners: Manners::default(), faults: Faults::none() }
+    }
+
+    /// The same at the pace of a real machine, or so many times faster.
+    pub fn paced(machine: &Machine, times: NonZeroU32) -> Self {
+        let manners = Manners { pace: Pace::Times(times.get().into()), ..Manners::default() };
+        Self { manners, ..Self::instant(machine) }
     }
 
     /// Starts the machine; the stream is its serial port, the firmware is shared for reading its record.

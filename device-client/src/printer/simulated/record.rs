@@ -3,10 +3,13 @@
 use layerlock_terms::toolpath::Point3;
 use layerlock_terms::units::{Celsius, Millis};
 
+use crate::printer::simulated::Bead;
+
 /// Everything a simulated machine was made to do, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
     text: String,
+    beads: Vec<Bead>,
     /// Commands executed that move or change the machine; questions (M105, M114, M115, …) are not counted.
     pub commands: u64,
     /// Filament fed less filament pulled back, in micrometres of filament.
@@ -39,7 +42,18 @@ impl Record {
         self.commands += 1;
     }
 
-    pub(super) fn extrude_to(&mut self, at: Point3) {
+    /// Every line of plastic laid down, oldest first.
+    pub fn beads(&self) -> &[Bead] {
+        &self.beads
+    }
+
+    pub(super) fn lay(&mut self, bead: Bead) {
+        self.extrude_to(bead.from);
+        self.extrude_to(bead.to);
+        self.beads.push(bead);
+    }
+
+    fn extrude_to(&mut self, at: Point3) {
         let (low, high) = self.extruded.unwrap_or((at, at));
         let least = |a: Point3, b: Point3| Point3 { x: a.x.min(b.x), y: a.y.min(b.y), z: a.z.min(b.z) };
         let most = |a: Point3, b: Point3| Point3 { x: a.x.max(b.x), y: a.y.max(b.y), z: a.z.max(b.z) };

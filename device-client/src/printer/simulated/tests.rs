@@ -1,6 +1,7 @@
 //! The shell over the simulated machine: what a session sees, in-process, on good and bad cables.
 
 use layerlock_terms::machine::MACHINES;
+use layerlock_terms::toolpath::{Layer, Step};
 use layerlock_terms::units::Celsius;
 
 use super::*;
@@ -197,5 +198,66 @@ fn nothing_the_guard_lets_through_is_impossible_for_the_machine_it_guards() {
         }
         assert!(passed > 100, "seed {seed}: only {passed} passed");
         assert!(record.max_nozzle <= MACHINES[0].max_nozzle && record.max_bed <= MACHINES[0].max_bed);
+    }
+}
+
+fn admitted(lines: &[&str]) -> Vec<Command> {
+    let mut guard = Guard::new(&MACHINES[0]);
+    lines.iter().map(|line| guard.admit(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_was_laid_down_is_read_back_from_the_machine_layer_by_layer() {
+    // Lines of 0.45 mm by 0.2 mm: 0.03742 mm of filament a millimetre.
+    let job = admitted(&[
+        "M109 S205",
+        "G28",
+        "M83",
+        "G1 X10 Y10 Z0.2 F1200",
+        "G1 X20 E0.3742",
+        "G1 Y20 E0.3742",
+        "G1 X40 Y10",
+        "G1 X50 E0.3742",
+        "G1 Z0.4",
+        "G1 X40 E0.3742",
+    ]);
+    let mut printer = connected(Faults::none()).await;
+    send_all(&mut printer, &job).await.unwrap();
+    let layers = printer.record().unwrap().layers();
+    let heights: Vec<_> = layers.iter().map(|layer| (layer.z.0, layer.height.0)).collect();
+    assert_eq!(heights, [(200, 200), (400, 200)]);
+    let kinds = |layer: &Layer| layer.steps.iter().map(kind).collect::<String>();
+    assert_eq!((kinds(&layers[0]).as_str(), kinds(&layers[1]).as_str()), ("tLLtL", "tL"));
+    let widths = layers.iter().flat_map(|layer| &layer.steps).filter_map(|step| match step {
+        Step::Extrude(path) => Some(path.width.0),
+        _ => None,
+    });
+    for width in widths {
+        assert!((445..=455).contains(&width), "{width} µm");
+    }
+}
+
+fn kind(step: &Step) -> char {
+    match step {
+        Step::Extrude(_) => 'L',
+        Step::Travel { .. } => 't',
+        _ => '?',
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paced_machine_takes_the_time_of_a_real_one_or_a_share_of_it() {
+    for times in [1, 20] {
+        let job = job(500);
+        let begun = Instant::now();
+        let target: PrinterTarget = format!("simulated@{times}").parse().unwrap();
+        let (mut printer, _) = target.connect(&MACHINES[0]).await.unwrap();
+        for command in &job {
+            printer.send(command).await.unwrap();
+        }
+        printer.drain().await.unwrap();
+        let (took, wanted) = (begun.elapsed(), printer.record().unwrap().duration.0 / times);
+        let took = took.as_millis() as u64;
+        assert!((wanted * 9 / 10..wanted * 12 / 10 + 3_000).contains(&took), "{took} ms instead of {wanted}");
     }
 }
