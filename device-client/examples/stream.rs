@@ -1,7 +1,7 @@
 //! A lab tool: streams a G-code file of one's own to a machine through the guard and the wire.
 //!
 //! `cargo run -p layerlock-device --example stream -- serial:/dev/ttyUSB0 prusa-mk3s part.gcode`
-//! With `one-line` at the end one line is in flight instead of four.
+//! With `one-line` at the end one line is in flight instead of four, on a serial port.
 //! Nothing here is licensed, sealed or counted: it shows how a machine and its cable behave, and at what rate.
 
 use std::path::Path;
@@ -19,17 +19,17 @@ type Failure = Box<dyn std::error::Error>;
 async fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [target, machine, file, window @ ..] = arguments.as_slice() else {
-        return Err("usage: stream simulated|serial:PATH[@BAUD] MACHINE FILE.gcode [one-line]".into());
+        return Err(
+            "usage: stream simulated|serial:PATH[@BAUD]|klipper:SOCKET MACHINE FILE.gcode [one-line]".into(),
+        );
     };
     let (target, machine) = (target.parse::<PrinterTarget>()?, Machine::named(machine)?);
     let commands = admitted(Path::new(file), machine)?;
-    let (mut printer, greeting) = open(&target, machine).await?;
-    if window.iter().any(|word| word == "one-line") {
-        printer.one_line_at_a_time();
-    }
+    let one_line = window.iter().any(|word| word == "one-line");
+    let (mut printer, greeting) = open(&target, machine, one_line).await?;
     tell(format_args!("{} at {:?} baud", greeting.firmware, greeting.baud));
     let begun = Instant::now();
-    let printed = print(&mut printer, &commands).await;
+    let printed = print(&mut *printer, &commands).await;
     summary(printer.stats(), begun);
     if let Err(error) = printed {
         tell(format_args!("{error}"));
@@ -39,12 +39,21 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-async fn open(target: &PrinterTarget, machine: &Machine) -> Result<(MarlinPrinter, Greeting), PrinterError> {
-    match target {
-        PrinterTarget::Simulated => MarlinPrinter::simulated(Bench::instant(machine)).await,
-        PrinterTarget::Paced(times) => MarlinPrinter::simulated(Bench::paced(machine, *times)).await,
-        PrinterTarget::Serial { path, baud } => MarlinPrinter::serial(path, *baud, machine.baud).await,
+async fn open(
+    target: &PrinterTarget,
+    machine: &Machine,
+    one_line: bool,
+) -> Result<(Box<dyn Printer>, Greeting), PrinterError> {
+    let (mut printer, greeting) = match target {
+        PrinterTarget::Klipper(_) => return target.connect(machine).await,
+        PrinterTarget::Simulated => MarlinPrinter::simulated(Bench::instant(machine)).await?,
+        PrinterTarget::Paced(times) => MarlinPrinter::simulated(Bench::paced(machine, *times)).await?,
+        PrinterTarget::Serial { path, baud } => MarlinPrinter::serial(path, *baud, machine.baud).await?,
+    };
+    if one_line {
+        printer.one_line_at_a_time();
     }
+    Ok((Box::new(printer), greeting))
 }
 
 fn admitted(file: &Path, machine: &Machine) -> Result<Vec<Command>, Failure> {
@@ -53,7 +62,7 @@ fn admitted(file: &Path, machine: &Machine) -> Result<Vec<Command>, Failure> {
     Ok(text.lines().filter_map(stripped).map(|line| guard.admit(line)).collect::<Result<_, _>>()?)
 }
 
-async fn print(printer: &mut MarlinPrinter, commands: &[Command]) -> Result<(), Failure> {
+async fn print(printer: &mut dyn Printer, commands: &[Command]) -> Result<(), Failure> {
     for command in commands {
         printer.send(command).await?;
         while let Some(event) = printer.take_event() {

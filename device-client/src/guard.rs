@@ -138,6 +138,11 @@ impl Command {
         &self.text
     }
 
+    /// Its words in order, each a letter and a value in units of 10⁻⁵.
+    pub(crate) fn words(&self) -> impl Iterator<Item = (char, i64)> + '_ {
+        words(&self.text).filter_map(Result::ok).map(|word| (word.letter, word.value.units()))
+    }
+
     /// Evidence without a check, for tests of what lies behind the guard.
     #[cfg(test)]
     pub(crate) fn test(text: &str) -> Self {

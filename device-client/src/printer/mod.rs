@@ -6,6 +6,7 @@
 //! Rule numbers here and below are those of `docs/printer-link.md`.
 
 pub mod frame;
+pub mod klipper;
 pub mod marlin;
 pub mod port;
 pub mod reply;
@@ -21,6 +22,7 @@ use async_trait::async_trait;
 use layerlock_terms::machine::Machine;
 
 use crate::guard::Command;
+use crate::printer::klipper::{Address, KlipperPrinter};
 use crate::printer::marlin::MarlinPrinter;
 use crate::printer::simulated::{Bench, Record};
 
@@ -90,6 +92,8 @@ pub enum PrinterTarget {
         /// Its speed; the machine's own and the usual ones are tried where it isn't given.
         baud: Option<u32>,
     },
+    /// Klipper, over its socket or through Moonraker.
+    Klipper(Address),
 }
 
 /// What is known of a machine once it answers.
@@ -226,6 +230,36 @@ pub enum PrinterError {
         /// The line's number on the link.
         line: u64,
     },
+    /// Klipper or Moonraker can't be reached.
+    #[error("can't reach {address}: {cause}; {mend}")]
+    Unreachable {
+        /// As it is written after `--printer`.
+        address: String,
+        /// What the system or the other end says.
+        cause: String,
+        /// What to do.
+        mend: &'static str,
+    },
+    /// Klipper is there and takes no job (rule K3).
+    #[error("Klipper takes no job now: {0}")]
+    Unready(String),
+    /// Klipper did not run a line (rule K11).
+    #[error("Klipper refused a line after command {last}: {message}; the job is over")]
+    Refused {
+        /// Last command acknowledged.
+        last: u64,
+        /// What to do, and Klipper's words.
+        message: String,
+    },
+    /// The head still moved when it should have been at rest, so everything was turned off (rule K10).
+    #[error(
+        "the head was not at rest {} ms after the stop, so Klipper was stopped for good: clear the bed, then say FIRMWARE_RESTART",
+        after.as_millis()
+    )]
+    NotObeyed {
+        /// How long it was given.
+        after: std::time::Duration,
+    },
     /// A call after the job was stopped.
     #[error("the job on this printer is over; connect again")]
     Over,
@@ -235,7 +269,7 @@ pub enum PrinterError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{0}' names no printer: say 'simulated', 'simulated@1' for real time, 'simulated@20' for twenty times that, \
-     'serial:PATH' or 'serial:PATH@BAUD'"
+     'serial:PATH', 'serial:PATH@BAUD', 'klipper:SOCKET' or 'moonraker:http://HOST:PORT'"
 )]
 pub struct TargetError(String);
 
@@ -244,7 +278,7 @@ impl PrinterTarget {
     pub fn is_simulated(&self) -> bool {
         match self {
             Self::Simulated | Self::Paced(_) => true,
-            Self::Serial { .. } => false,
+            Self::Serial { .. } | Self::Klipper(_) => false,
         }
     }
 
@@ -254,6 +288,10 @@ impl PrinterTarget {
     /// [`PrinterError::Open`] or [`PrinterError::NoAnswer`].
     pub async fn connect(&self, machine: &Machine) -> Result<(Box<dyn Printer>, Greeting), PrinterError> {
         let (printer, greeting) = match self {
+            Self::Klipper(address) => {
+                let (printer, greeting) = KlipperPrinter::connect(address).await?;
+                return Ok((Box::new(printer), greeting));
+            }
             Self::Simulated => MarlinPrinter::simulated(Bench::instant(machine)).await?,
             Self::Paced(times) => MarlinPrinter::simulated(Bench::paced(machine, *times)).await?,
             Self::Serial { path, baud } => MarlinPrinter::serial(path, *baud, machine.baud).await?,
@@ -272,6 +310,12 @@ impl FromStr for PrinterTarget {
         if let Some(times) = text.strip_prefix("simulated@") {
             return times.parse().map(Self::Paced).map_err(|_| TargetError(text.into()));
         }
+        if let Some(socket) = text.strip_prefix("klipper:").filter(|socket| !socket.is_empty()) {
+            return Ok(Self::Klipper(Address::Socket(socket.into())));
+        }
+        if let Some(url) = text.strip_prefix("moonraker:") {
+            return moonraker(url).map(Self::Klipper).ok_or_else(|| TargetError(text.into()));
+        }
         let port = text.strip_prefix("serial:").ok_or_else(|| TargetError(text.into()))?;
         let (path, baud) = match port.rsplit_once('@') {
             Some((path, baud)) => (path, Some(baud.parse().map_err(|_| TargetError(text.into()))?)),
@@ -284,11 +328,26 @@ impl FromStr for PrinterTarget {
     }
 }
 
+/// `http://HOST:PORT`, and `?key=FILE` where Moonraker asks for its key.
+fn moonraker(url: &str) -> Option<Address> {
+    let (place, key) = match url.strip_prefix("http://")?.split_once("?key=") {
+        Some((_, "")) => return None,
+        Some((place, file)) => (place, Some(file.into())),
+        None => (url.strip_prefix("http://")?, None),
+    };
+    let (host, port) = place.trim_end_matches('/').rsplit_once(':')?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let port = port.parse().ok().filter(|&port| port > 0)?;
+    let is_plain = !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ']);
+    is_plain.then(|| Address::Moonraker { host: host.into(), port, key })
+}
+
 impl fmt::Display for PrinterTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Simulated => write!(f, "simulated"),
             Self::Paced(times) => write!(f, "simulated@{times}"),
+            Self::Klipper(address) => write!(f, "{address}"),
             Self::Serial { path, baud: None } => write!(f, "serial:{}", path.display()),
             Self::Serial { path, baud: Some(baud) } => write!(f, "serial:{}@{baud}", path.display()),
         }
@@ -301,9 +360,15 @@ mod tests {
 
     #[test]
     fn a_target_reads_back_as_it_was_written() {
-        for text in
-            ["simulated", "simulated@20", "serial:/dev/ttyUSB0", "serial:/dev/serial/by-id/usb@250000"]
-        {
+        for text in [
+            "simulated",
+            "simulated@20",
+            "serial:/dev/ttyUSB0",
+            "serial:/dev/serial/by-id/usb@250000",
+            "klipper:/tmp/klippy_uds",
+            "moonraker:http://printer.local:7125",
+            "moonraker:http://[::1]:7125?key=/etc/layerlock/moonraker",
+        ] {
             assert_eq!(text.parse::<PrinterTarget>().unwrap().to_string(), text);
         }
     }
@@ -319,6 +384,15 @@ mod tests {
             "serial:/dev/ttyS0@fast",
             "serial:/dev/ttyS0@0",
             "serial:@250000",
+            "klipper:",
+            "moonraker:",
+            "moonraker:printer:7125",
+            "moonraker:https://printer:7125",
+            "moonraker:http://printer",
+            "moonraker:http://printer:0",
+            "moonraker:http://:7125",
+            "moonraker:http://user@printer:7125",
+            "moonraker:http://printer:7125?key=",
         ] {
             assert!(text.parse::<PrinterTarget>().unwrap_err().to_string().contains("serial:PATH"), "{text}");
         }
