@@ -65,7 +65,8 @@ pub struct Printing {
 pub struct Demo {
     /// STL, 3MF or OBJ file; without one, a sample part the program makes itself
     pub model: Option<PathBuf>,
-    /// Where the toolpath goes: `simulated` or `serial:PATH[@BAUD]`
+    /// Where the toolpath goes: `simulated`, `serial:PATH[@BAUD]`, `klipper:SOCKET` or
+    /// `moonraker:http://HOST:PORT[?key=FILE]`
     #[arg(long, value_name = "PRINTER", default_value = "simulated")]
     pub printer: String,
     /// The machine behind it
@@ -350,7 +351,8 @@ pub enum Device {
     },
     /// Wait for jobs and print them
     Run {
-        /// Where the toolpath goes: `simulated`, `simulated@TIMES` real speed, or `serial:PATH[@BAUD]`
+        /// Where the toolpath goes: `simulated`, `simulated@TIMES` real speed, `serial:PATH[@BAUD]`, `klipper:SOCKET` or
+        /// `moonraker:http://HOST:PORT[?key=FILE]`
         #[arg(long, value_name = "PRINTER", default_value = "simulated")]
         printer: String,
         /// Stop after one job

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -282,21 +283,22 @@ impl Double {
 
     async fn moonraker(self, pipe: impl Pipe + 'static) {
         let key = self.state.lock().unwrap().key.clone();
+        let stranger = AtomicBool::new(false);
         #[allow(clippy::result_large_err, reason = "the library's own type")]
         let check = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+            // Moonraker lets everybody in and tells strangers so with every answer.
             let shown = request.headers().get("x-api-key").and_then(|value| value.to_str().ok());
-            if key.is_none() || shown == key.as_deref() {
-                return Ok(response);
-            }
-            let mut refused = ErrorResponse::new(None);
-            *refused.status_mut() = tokio_tungstenite::tungstenite::http::StatusCode::UNAUTHORIZED;
-            Err(refused)
+            stranger.store(key.is_some() && shown != key.as_deref(), Ordering::Relaxed);
+            Ok(response)
         };
         let Ok(stream) = tokio_tungstenite::accept_hdr_async(pipe, check).await else { return };
         let (mut to, mut from) = stream.split();
         let (tell, mut told) = mpsc::unbounded_channel::<Vec<u8>>();
         let (requests, incoming) = mpsc::unbounded_channel();
-        let serving = tokio::spawn(self.serve(incoming, tell, true));
+        let serving = match stranger.into_inner() {
+            true => tokio::spawn(turn_away(incoming, tell)),
+            false => tokio::spawn(self.serve(incoming, tell, true)),
+        };
         let reading = tokio::spawn(async move {
             while let Some(Ok(message)) = from.next().await {
                 let _ = requests.send(message.into_data().to_vec());
@@ -639,6 +641,16 @@ impl Double {
             (name.clone(), Value::Object(of))
         };
         wanted.iter().map(|(name, fields)| pick(name, fields)).collect()
+    }
+}
+
+/// What Moonraker says to whom it does not know.
+async fn turn_away(mut requests: mpsc::UnboundedReceiver<Vec<u8>>, tell: Tell) {
+    while let Some(request) = requests.recv().await {
+        let request: Value = serde_json::from_slice(&request).expect("the client speaks JSON");
+        let error = json!({"code": 401, "message": "Unauthorized"});
+        let _ = tell
+            .send(json!({"jsonrpc": "2.0", "id": request["id"], "error": error}).to_string().into_bytes());
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WebError, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
@@ -85,15 +85,6 @@ impl Road {
         let _ = stream.set_nodelay(true);
         match timeout(OPENING, Self::web(stream, &format!("{bracketed}:{port}"), key)).await {
             Ok(Ok(road)) => Ok(road),
-            Ok(Err(WebError::Http(answer)))
-                if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&answer.status()) =>
-            {
-                let (cause, mend) = (
-                    "it lets in only those with its API key".to_owned(),
-                    "add `?key=FILE` with the key Moonraker shows, or name this host among its trusted_clients",
-                );
-                Err(PrinterError::Unreachable { address: address.clone(), cause, mend })
-            }
             Ok(Err(error)) => Err(unreachable(error.to_string())),
             Err(_elapsed) => Err(unreachable("what listens there does not answer".to_owned())),
         }

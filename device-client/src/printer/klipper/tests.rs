@@ -585,6 +585,11 @@ async fn k16_moonrakers_key_comes_from_a_file_and_its_absence_is_told() {
     let machine = layerlock_terms::machine::Machine::named("ender-3").unwrap();
     let refused = without.connect(machine).await.err().unwrap().to_string();
     assert!(refused.contains("?key=FILE"), "{refused}");
+    let wrong = Path::join(dir.path(), "wrong");
+    std::fs::write(&wrong, "a1b2c4").unwrap();
+    let other = format!("moonraker:http://127.0.0.1:{port}?key={}", wrong.display());
+    let refused = other.parse::<PrinterTarget>().unwrap().connect(machine).await.err().unwrap().to_string();
+    assert!(refused.contains("?key=FILE") && !refused.contains("a1b2c4"), "{refused}");
     let file = Path::join(dir.path(), "key");
     std::fs::write(&file, "a1b2c3\n").unwrap();
     let with = format!("moonraker:http://127.0.0.1:{port}?key={}", file.display());

@@ -9,6 +9,10 @@ const LONGEST: usize = 240;
 /// What a message contains, and what mends it.
 const MENDS: &[(&str, &str)] = &[
     (
+        "Unauthorized",
+        "add `?key=FILE` with the key Moonraker shows, or name this host among its trusted_clients",
+    ),
+    (
         "Timer too close",
         "relieve the host: stop other programs on it, check for overheating, a bad power supply and a full disk",
     ),
