@@ -56,12 +56,20 @@ fn every_path_in_the_life_of_a_print_exists() {
 #[test]
 fn every_rule_of_the_printers_wire_has_a_test_of_its_number() {
     let page = page("docs/printer-link.md");
-    let rules: Vec<u32> = page.lines().filter_map(|line| line.split_once(". ")?.0.parse().ok()).collect();
-    assert_eq!(rules, (1..=31).collect::<Vec<_>>(), "docs/printer-link.md numbers its rules");
     let mut code = String::new();
     read_all(&root().join("device-client/src"), &mut code);
-    for rule in rules {
-        assert!(code.contains(&format!("fn rule_{rule}_")), "rule {rule} has no test");
+    // The rules of a serial line, and those of Klipper.
+    for (before, test, last) in [("", "rule_", 31), ("K", "k", 16)] {
+        let number = |line: &str| line.strip_prefix(before)?.split_once(". ")?.0.parse().ok();
+        let rules: Vec<u32> = page.lines().filter_map(number).collect();
+        assert_eq!(
+            rules,
+            (1..=last).collect::<Vec<_>>(),
+            "docs/printer-link.md numbers its rules {before}1 to {before}{last}"
+        );
+        for rule in rules {
+            assert!(code.contains(&format!("fn {test}{rule}_")), "rule {before}{rule} has no test");
+        }
     }
 }
 
