@@ -34,9 +34,9 @@ use crate::printer::{Greeting, LinkStats, Printer, PrinterError, PrinterEvent, S
 const START: Duration = Duration::from_secs(10);
 /// Pause between two looks at a Klipper that is starting.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long after a cancel the head may move. Klipper plans a second ahead and takes none of it back; a head that
-/// still moves then does not obey, and everything is turned off (rule K10).
-pub(super) const REST: Duration = Duration::from_millis(1_500);
+/// How long after a stop the head may move. Klipper plans a second ahead, holds some more in its look-ahead and takes none
+/// of it back; a head that still moves then does not obey, and everything is turned off (rule K10).
+pub(super) const REST: Duration = Duration::from_secs(2);
 /// How long parking may take.
 const PARK: Duration = Duration::from_secs(60);
 /// What is set up before a job: what the guard takes for granted, and filament as relative lengths.
