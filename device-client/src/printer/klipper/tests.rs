@@ -548,6 +548,28 @@ async fn k15_pause_resume_and_cancel_at_the_machine_are_events_each_told_once() 
     }
 }
 
+#[test]
+fn k15_a_pause_told_as_a_state_before_it_is_told_as_a_line_is_one() {
+    let state = |paused: bool| {
+        format!(r#"{{"method":"status","params":{{"status":{{"pause_resume":{{"is_paused":{paused}}}}}}}}}"#)
+    };
+    let line = |said: &str| format!(r#"{{"method":"output","params":{{"response":"// action:{said}"}}}}"#);
+    let mut wire = Wire::new(Tongue::Klipper, Duration::ZERO);
+    for message in [
+        state(false),
+        state(true),
+        line("paused"),
+        state(false),
+        line("resumed"),
+        line("paused"),
+        state(true),
+    ] {
+        wire.receive(message.as_bytes(), Duration::ZERO);
+    }
+    let told: Vec<_> = std::iter::from_fn(|| wire.take_event()).collect();
+    assert_eq!(told, [PrinterEvent::Paused, PrinterEvent::Resumed, PrinterEvent::Paused]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn k15_a_job_that_ends_in_a_pause_leaves_no_pause_behind() {
     for tongue in BOTH {
