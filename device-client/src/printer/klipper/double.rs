@@ -116,6 +116,11 @@ struct State {
     faults: Vec<(usize, Fault)>,
     key: Option<String>,
     macros: BTreeSet<&'static str>,
+    /// Degrees in a second.
+    rate: f64,
+    /// `idle_timeout.py`: heaters go off so long after the last script.
+    idle: Option<Duration>,
+    last_script: Instant,
 }
 
 /// The machine; clones are the same one.
@@ -159,6 +164,9 @@ impl Double {
             faults: Vec::new(),
             key: None,
             macros: BTreeSet::new(),
+            rate: 40.0,
+            idle: None,
+            last_script: now,
         };
         let hearers = Arc::default();
         Self { state: Arc::new(Mutex::new(state)), turn: Arc::new(Turn::new(())), begun: now, hearers }
@@ -172,6 +180,15 @@ impl Double {
 
     pub(super) fn with_macro(self, name: &'static str) -> Self {
         self.state.lock().unwrap().macros.insert(name);
+        self
+    }
+
+    /// Heats by so many degrees in a second, and turns heaters off when so long nothing has run.
+    pub(super) fn slow_and_idle(self, rate: f64, idle: Duration) -> Self {
+        {
+            let mut held = self.state.lock().unwrap();
+            (held.rate, held.idle) = (rate, Some(idle));
+        }
         self
     }
 
@@ -447,6 +464,7 @@ impl Double {
             seen.longest_script = seen.longest_script.max(motion);
             seen.scripts -= 1;
         }
+        self.state.lock().unwrap().last_script = Instant::now();
         let answer = match ran {
             Ok(()) => json!({"id": id, "result": {}}),
             Err(message) => {
@@ -558,7 +576,7 @@ impl Double {
             let way = (0..3).map(|axis| (to[axis] - held.at[axis]).powi(2)).sum::<f64>().sqrt();
             let fed = value("E").unwrap_or(0.0);
             let (then, from, target) = held.heats[0];
-            if fed != 0.0 && warm(then, from, target) < 170.0 {
+            if fed != 0.0 && warm(then, from, target, held.rate) < 170.0 {
                 return Err(
                     "Extrude below minimum temp\nSee the 'min_extrude_temp' config option for details".into(),
                 );
@@ -609,14 +627,23 @@ impl Double {
     fn heat(&self, which: usize, target: f64) {
         let mut held = self.state.lock().unwrap();
         let (then, from, before) = held.heats[which];
-        held.heats[which] = (Instant::now(), warm(then, from, before), target);
+        held.heats[which] = (Instant::now(), warm(then, from, before, held.rate), target);
         held.seen.targets[which] = target;
     }
 
     fn status(&self, objects: &Value) -> Map<String, Value> {
+        let idles = {
+            let held = self.state.lock().unwrap();
+            held.seen.scripts == 0 && held.idle.is_some_and(|idle| held.last_script.elapsed() > idle)
+        };
+        if idles {
+            self.heat(0, 0.0);
+            self.heat(1, 0.0);
+        }
         let held = self.state.lock().unwrap();
-        let degrees =
-            held.heats.map(|(then, from, target)| (warm(then, from, target) * 100.0).round() / 100.0);
+        let degrees = held
+            .heats
+            .map(|(then, from, target)| (warm(then, from, target, held.rate) * 100.0).round() / 100.0);
         let all = json!({
             "webhooks": {"state": held.state, "state_message": held.message},
             "toolhead": {
@@ -654,9 +681,9 @@ async fn turn_away(mut requests: mpsc::UnboundedReceiver<Vec<u8>>, tell: Tell) {
     }
 }
 
-/// Forty degrees in a second, either way, never below the room's.
-fn warm(then: Instant, from: f64, target: f64) -> f64 {
-    let by = then.elapsed().as_secs_f64() * 40.0;
+/// Up or down by so much a second, never below the room's.
+fn warm(then: Instant, from: f64, target: f64, rate: f64) -> f64 {
+    let by = then.elapsed().as_secs_f64() * rate;
     let target = target.max(25.0);
     if target > from { (from + by).min(target) } else { (from - by).max(target) }
 }

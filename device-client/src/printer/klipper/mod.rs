@@ -1,6 +1,6 @@
 //! Klipper, over its own API socket or through Moonraker (hop 11): the shell that owns road and clock.
 //!
-//! `docs/printer-link.md` holds the rules K1 to K14. Toolpath goes out as small scripts, each answered when Klipper
+//! `docs/printer-link.md` holds the rules K1 to K16. Toolpath goes out as small scripts, each answered when Klipper
 //! has run it; nothing is uploaded, no file of Klipper's is named, the virtual card is never asked for. Deliberately
 //! absent: reviving a Klipper that has stopped itself. A person who pressed the emergency stop had a reason.
 

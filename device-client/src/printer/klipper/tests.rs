@@ -485,6 +485,39 @@ async fn k12_heating_is_waited_for_here_so_that_a_cancel_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn k12_klippers_idle_timeout_does_not_cool_what_is_waited_for() {
+    for tongue in BOTH {
+        let double = Double::new().slow_and_idle(0.05, Duration::from_secs(600));
+        let mut printer = ready(&double, tongue).await;
+        let begun = Instant::now();
+        send(&mut printer, &["M190 S90"]).await.unwrap();
+        printer.drain().await.unwrap();
+        assert!(begun.elapsed() > Duration::from_secs(1_200), "{:?}", begun.elapsed());
+        assert_eq!(double.see(|seen| seen.targets[1]), 90.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn k12_a_heater_turned_off_while_it_is_waited_for_ends_the_job() {
+    for tongue in BOTH {
+        let double = Double::new();
+        let mut printer = ready(&double, tongue).await;
+        let person = double.clone();
+        let typing = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            person.person("M104 S0").await;
+        });
+        let begun = Instant::now();
+        send(&mut printer, &["M109 S250"]).await.unwrap();
+        let error = printer.drain().await.unwrap_err().to_string();
+        assert!(error.contains("turned a heater off"), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        typing.await.unwrap();
+        printer.stop(Stop::Safe).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn k13_after_a_lost_link_the_heaters_are_turned_off_over_another_and_nothing_else_is_sent() {
     for tongue in BOTH {
         let double = Double::new().failing(100, Fault::Closes);

@@ -34,6 +34,8 @@ const NEAR: f64 = 1.0;
 const LONG_RUN: Duration = Duration::from_secs(45 * 60);
 /// Farther than this no head can be, in millimetres.
 const FARTHEST: f64 = 10_000.0;
+/// How often a Klipper that heats is given something to do: its shortest idle timeout in use is minutes.
+const STIR: Duration = Duration::from_secs(30);
 /// How long a halted Klipper's own words are waited for.
 const LAST_WORDS: Duration = Duration::from_millis(600);
 
@@ -82,6 +84,10 @@ struct Heat {
     ends: bool,
     begun: Duration,
     near_since: Option<Duration>,
+    /// When Klipper was last given something to do.
+    stirred: Duration,
+    /// Klipper has told a target since.
+    is_lit: bool,
 }
 
 /// What Klipper last said of itself.
@@ -127,6 +133,8 @@ pub(super) enum Ending {
     Babble,
     /// A heater took too long.
     Cold,
+    /// A heater that was waited for was turned off.
+    TurnedOff,
 }
 
 impl State {
@@ -293,7 +301,15 @@ impl Wire {
                 }
                 Some(&Step::Wait(heater, until)) => {
                     let ends = self.queue.pop_front().is_some_and(|part| part.ends);
-                    self.heat = Some(Heat { heater, until, ends, begun: now, near_since: None });
+                    self.heat = Some(Heat {
+                        heater,
+                        until,
+                        ends,
+                        begun: now,
+                        near_since: None,
+                        stirred: now,
+                        is_lit: false,
+                    });
                     self.warm(now);
                 }
                 Some(Step::Locate) => {
@@ -351,6 +367,7 @@ impl Wire {
             Heard::Halted(what) => self.halted = self.halted.or(Some((what, now + LAST_WORDS))),
             Heard::Other => {}
         }
+        self.stir(now);
         self.pump(now);
     }
 
@@ -438,10 +455,15 @@ impl Wire {
     fn warm(&mut self, now: Duration) {
         let Some(heat) = &mut self.heat else { return };
         let temperatures = &self.state.temperatures;
-        let is = f64::from(match heat.heater {
-            Heater::Nozzle => temperatures.nozzle,
-            Heater::Bed => temperatures.bed,
-        });
+        let (is, target) = match heat.heater {
+            Heater::Nozzle => (f64::from(temperatures.nozzle), temperatures.nozzle_target),
+            Heater::Bed => (f64::from(temperatures.bed), temperatures.bed_target),
+        };
+        if heat.is_lit && target == 0.0 {
+            self.end(Ending::TurnedOff);
+            return;
+        }
+        heat.is_lit |= target > 0.0;
         let is_near = match heat.until {
             Until::AtLeast(wanted) => is >= wanted as f64 / 100.0 - NEAR,
             Until::At(wanted) => (is - wanted as f64 / 100.0).abs() <= NEAR,
@@ -460,7 +482,7 @@ impl Wire {
     pub(super) fn deadline(&self) -> Duration {
         let settled = self.heat.as_ref().map(|heat| match heat.near_since {
             Some(since) => since + SETTLED,
-            None => heat.begun + LONG_RUN,
+            None => (heat.begun + LONG_RUN).min(heat.stirred + STIR),
         });
         let halted = self.halted.map(|(_, until)| until);
         [settled, halted].into_iter().flatten().fold(self.heard_at + QUIET, Duration::min)
@@ -479,8 +501,17 @@ impl Wire {
                 None => (self.probe, self.heard_at) = (Some(self.send(&Call::Info)), now),
             }
         }
+        self.stir(now);
         self.warm(now);
         self.pump(now);
+    }
+
+    /// Klipper turns its heaters off when nothing runs for a while, and a wait of ours is nothing to it.
+    fn stir(&mut self, now: Duration) {
+        if let Some(heat) = self.heat.as_mut().filter(|heat| now >= heat.stirred + STIR) {
+            heat.stirred = now;
+            self.send(&Call::Script("G4 P1".to_owned().into()));
+        }
     }
 
     fn end(&mut self, ending: Ending) {
@@ -507,6 +538,11 @@ impl Ending {
             Self::Restarted => PrinterError::Restarted { last },
             Self::Silent => PrinterError::Silent { last, probes: 1 },
             Self::Babble => PrinterError::LinkLost { last, cause: "what it says is no JSON".into() },
+            Self::TurnedOff => PrinterError::Fault {
+                last,
+                message: "somebody, or Klipper's idle timeout, turned a heater off while it was to get warm"
+                    .into(),
+            },
             Self::Cold => PrinterError::Fault {
                 last,
                 message: format!(
@@ -520,7 +556,7 @@ impl Ending {
     /// Whether Klipper still does what it is told.
     pub(super) fn still_listens(&self) -> bool {
         match self {
-            Self::Refused(_) | Self::Babble | Self::Cold | Self::Silent => true,
+            Self::Refused(_) | Self::Babble | Self::Cold | Self::TurnedOff | Self::Silent => true,
             Self::Halted(_) | Self::Restarted => false,
         }
     }
