@@ -1,7 +1,7 @@
 //! Protobuf messages in gRPC frames, as tonic carries them, with buffers that begin small.
 //!
 //! A hundred thousand device sessions wait for a job most of their lives, each with a buffer for either direction. Tonic's
-//! begin at 8 KiB; these begin at [`BEGIN`] and grow to what a message needs.
+//! begin at 8 KiB; these begin at `BEGIN` and grow to what a message needs.
 
 use std::marker::PhantomData;
 

@@ -114,7 +114,7 @@ fn handful(seated: usize, longest: Duration) -> usize {
 }
 
 impl Vault {
-    /// Ends all sessions with a word to come back, handful by handful: [`PACE`] a second, or faster if it would last longer
+    /// Ends all sessions with a word to come back, handful by handful: `PACE` a second, or faster if it would last longer
     /// than `longest` otherwise. Whoever stops a vault lets no new ones in meanwhile.
     pub async fn send_away(&self, longest: Duration) {
         let seated = self.sessions.seated();

@@ -3,13 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::road::{NAMES, Server, model, program, walk};
+use crate::road::{NAMES, Server, attempt, model, program, walk};
 
 /// What a refused command said.
 fn refused(dir: &Path, args: &[&str]) -> String {
-    let output = program(dir).args(args).output().expect("it runs");
-    assert!(!output.status.success(), "{args:?} went through");
-    String::from_utf8(output.stderr).expect("text")
+    attempt(dir, args).expect_err("it went through")
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -8,7 +8,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::road::{Server, model, program, word};
+use crate::road::{Server, attempt, model, word};
 
 /// A call, how it fails, and what callers must be told to do.
 const FAULTS: [(&str, &str, &str); 3] = [
@@ -28,13 +28,7 @@ fn failing(call: &str, error: &str, nth: usize) -> Vec<String> {
 
 /// Uses the house until it refuses; answers what it gave before, and its last words.
 fn use_up(server: &Server, seller: &str) -> (Vec<String>, Vec<String>, String) {
-    let run = |args: &[&str]| {
-        let output = program(&server.dir).args(args).output().expect("it runs");
-        match output.status.success() {
-            true => Ok(String::from_utf8(output.stdout).expect("text")),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        }
-    };
+    let run = |args: &[&str]| attempt(&server.dir, args);
     let (mut buyers, mut designs) = (Vec::new(), Vec::new());
     for _ in 0..60 {
         match run(&["seller", "create-buyer", "--home", seller]) {

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::killed::large;
-use crate::road::{Server, program, word};
+use crate::road::{Server, attempt, word};
 
 /// The small disk.
 fn disk() -> PathBuf {
@@ -23,13 +23,6 @@ fn a_full_disk_is_named_with_its_mend_and_costs_nothing_that_was_answered() {
     let dir = tempfile::tempdir().expect("a folder");
     symlink(disk(), dir.path().join("house")).expect("writable");
     let server = Server::start(dir.path());
-    let attempt = |server: &Server, args: &[&str]| {
-        let output = program(&server.dir).args(args).output().expect("it runs");
-        match output.status.success() {
-            true => Ok(String::from_utf8(output.stdout).expect("text")),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        }
-    };
     let joined = server.run(&["operator", "create-seller", "Acme"]);
     server.run(&["seller", "join", "--api-key", word(&joined, "layerlock_"), "--home", "seller"]);
     fs::write(dir.path().join("large.stl"), large()).expect("writable");
@@ -40,7 +33,7 @@ fn a_full_disk_is_named_with_its_mend_and_costs_nothing_that_was_answered() {
     let upload = ["seller", "upload", "large.stl", "--home", "seller"];
     let mut designs = Vec::new();
     let words = loop {
-        match attempt(&server, &upload) {
+        match attempt(&server.dir, &upload) {
             Ok(words) => designs.push(word(&words, "design-").to_owned()),
             Err(words) => break words,
         }
@@ -49,7 +42,7 @@ fn a_full_disk_is_named_with_its_mend_and_costs_nothing_that_was_answered() {
     assert!(words.contains("disk is full") && words.contains("nothing was stored"), "{words}");
     assert!(!designs.is_empty(), "nothing fits on this disk");
     let mut buyers = Vec::new();
-    let more = |server: &Server| attempt(server, &["seller", "create-buyer", "--home", "seller"]);
+    let more = |server: &Server| attempt(&server.dir, &["seller", "create-buyer", "--home", "seller"]);
     buyers.push(word(&more(&server).expect("small things still fit"), "layerlock_").to_owned());
 
     // Then the last byte is taken, and no record fits any more.

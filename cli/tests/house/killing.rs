@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use layerlock_terms::ids::RequestId;
 
-use crate::road::{Ended, Server, model, program, word};
+use crate::road::{Ended, Server, attempt, model, program, word};
 
 /// How long a print may take after the last kill.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -134,11 +134,7 @@ impl People {
 
     /// Runs one command at a node.
     pub fn run(&self, node: usize, args: &[&str]) -> Result<String, String> {
-        let output = program(&self.folders[node % self.folders.len()]).args(args).output().expect("it runs");
-        match output.status.success() {
-            true => Ok(String::from_utf8(output.stdout).expect("text")),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        }
+        attempt(&self.folders[node % self.folders.len()], args)
     }
 
     /// Says the same at one node after another, until one answers.

@@ -79,10 +79,7 @@ impl Server {
 
     /// Runs one command; answers what it printed.
     pub fn run(&self, args: &[&str]) -> String {
-        let output = program(&self.dir).args(args).output().expect("it runs");
-        let words = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{args:?}: {words}");
-        String::from_utf8(output.stdout).expect("text")
+        attempt(&self.dir, args).unwrap_or_else(|words| panic!("{args:?}: {words}"))
     }
 
     /// The lines logged so far.
@@ -102,6 +99,15 @@ impl Drop for Server {
 
 pub fn program(dir: &Path) -> Command {
     under(&[], dir)
+}
+
+/// Runs one command; answers what it printed, or why it was refused.
+pub fn attempt(dir: &Path, args: &[&str]) -> Result<String, String> {
+    let output = program(dir).args(args).output().expect("it runs");
+    match output.status.success() {
+        true => Ok(String::from_utf8(output.stdout).expect("text")),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
 }
 
 /// The program, with another and its arguments in front.
