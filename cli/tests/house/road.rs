@@ -68,9 +68,9 @@ impl Server {
         Self { child, dir: dir.to_owned() }
     }
 
-    /// Asks it to end and waits; answers its number.
-    pub fn end(mut self) -> u32 {
-        end(&mut self.child)
+    /// Asks it to end and waits, also for what stands in front of it.
+    pub fn end(mut self) {
+        end(&mut self.child);
     }
 
     pub fn connection(&self) -> Connection {
@@ -92,8 +92,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        kill(&mut self.child);
     }
 }
 
@@ -148,9 +147,9 @@ pub fn walk(server: &Server) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// The same with another program in front of the device, which has ended then; answers the device's number.
-pub fn walk_under(server: &Server, front: &[String]) -> u32 {
-    go(server, front, &[]).1.end()
+/// The same with another program in front of the device, which has ended then.
+pub fn walk_under(server: &Server, front: &[String]) {
+    go(server, front, &[]).1.end();
 }
 
 /// The same with a device that draws what it has printed, and ends.
@@ -196,27 +195,44 @@ fn go(server: &Server, front: &[String], device_args: &[&str]) -> (Given, Ended)
     (Given { seller: seller_key, buyer: buyer_key, code: code.trim().to_owned() }, agent)
 }
 
-/// Asks a process to end, as a service manager does, and waits.
-fn end(child: &mut Child) -> u32 {
-    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process's number")).expect("it runs");
-    kill_process(pid, Signal::TERM).expect("it runs");
+/// Asks our program to end, as a service manager does, and waits, also for what stands in front of it.
+fn end(child: &mut Child) {
+    kill_process(ours(child), Signal::TERM).expect("it runs");
     child.wait().expect("it ends");
-    child.id()
+}
+
+/// Kills our program, and with it what stands in front of it.
+fn kill(child: &mut Child) {
+    // Of one that has ended already the number may be another's by now.
+    if let Ok(Some(_)) = child.try_wait() {
+        return;
+    }
+    let _ = kill_process(ours(child), Signal::KILL);
+    let _ = child.wait();
+}
+
+/// The process of our program: the child itself, or the child of the `strace` in front of it.
+fn ours(child: &Child) -> Pid {
+    let pid = child.id();
+    let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+    let children = read(&format!("task/{pid}/children"));
+    let behind = children.split_whitespace().next().filter(|_| read("comm").trim() == "strace");
+    let number = behind.map_or(pid, |number| number.parse().expect("a process's number"));
+    Pid::from_raw(i32::try_from(number).expect("a process's number")).expect("it runs")
 }
 
 /// A child that ends with the test.
 pub struct Ended(pub Child);
 
 impl Ended {
-    /// Asks it to end and waits; answers its number.
-    pub fn end(mut self) -> u32 {
-        end(&mut self.0)
+    /// Asks it to end and waits, also for what stands in front of it.
+    pub fn end(mut self) {
+        end(&mut self.0);
     }
 }
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        kill(&mut self.0);
     }
 }

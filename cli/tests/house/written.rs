@@ -8,8 +8,6 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use layerlock_slicer::mesh::{Mesh, to_binary_stl};
 use layerlock_slicer::slice;
@@ -22,8 +20,6 @@ use crate::road::{NAMES, Server, under, walk_under};
 /// What is watched: everything by which bytes get into a file.
 const CALLS: &str =
     "trace=write,pwrite64,writev,pwritev,pwritev2,sendfile,copy_file_range,splice,mmap,io_uring_setup";
-/// How long a watcher may take to write down the end.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// A window of a toolpath that is looked for, and how many different bytes make it unlike anything else.
 const WINDOW: usize = 16;
 const UNLIKE: usize = 11;
@@ -116,18 +112,11 @@ struct Written {
 }
 
 impl Written {
-    /// Reads the watcher's notes, once they have come to the end of `pid`.
-    fn read(notes: &Path, pid: u32) -> Self {
-        let begun = Instant::now();
-        let ends = [format!("{pid} +++ exited"), format!("{pid} +++ killed")];
-        let text = loop {
-            let text = fs::read_to_string(notes).unwrap_or_default();
-            if ends.iter().any(|end| text.contains(end)) {
-                break text;
-            }
-            assert!(begun.elapsed() < PATIENCE, "the watcher writes no end of {pid} to {}", notes.display());
-            thread::sleep(Duration::from_millis(50));
-        };
+    /// Reads the notes of a watcher that has ended.
+    fn read(notes: &Path) -> Self {
+        let text = fs::read_to_string(notes).expect("strace wrote it");
+        let ended = text.contains("+++ exited") || text.contains("+++ killed");
+        assert!(ended, "{} stops in the middle", notes.display());
         let mut written = Self::default();
         text.lines().for_each(|line| written.note(line));
         written
@@ -179,10 +168,9 @@ fn bytes_of(arguments: &str) -> Vec<u8> {
     rest.split('"').skip(1).step_by(2).flat_map(unescaped).collect()
 }
 
-/// The watcher in front of a program, writing to `notes`. The program stays this process's own child.
+/// The watcher in front of a program, writing to `notes`.
 fn watcher(notes: &Path) -> Vec<String> {
-    let options =
-        ["strace", "-D", "-f", "--seccomp-bpf", "-y", "-q", "-xx", "-s", "16777216", "-e", "signal=none"];
+    let options = ["strace", "-f", "--seccomp-bpf", "-y", "-q", "-xx", "-s", "16777216", "-e", "signal=none"];
     let mut words: Vec<String> = options.map(str::to_owned).into();
     words.extend(["-e".to_owned(), CALLS.to_owned(), "-o".to_owned(), notes.display().to_string()]);
     words
@@ -190,10 +178,9 @@ fn watcher(notes: &Path) -> Vec<String> {
 
 /// Runs a program to its end and gives what it wrote.
 fn watched(notes: &Path, mut command: Command) -> Written {
-    let mut child = command.stdout(Stdio::null()).spawn().expect("strace starts: the package is `strace`");
-    let pid = child.id();
-    assert!(child.wait().expect("it ends").success(), "{command:?}");
-    Written::read(notes, pid)
+    let status = command.stdout(Stdio::null()).status().expect("strace starts: the package is `strace`");
+    assert!(status.success(), "{command:?}");
+    Written::read(notes)
 }
 
 #[test]
@@ -225,11 +212,11 @@ fn no_file_that_server_worker_or_device_writes_holds_a_mesh_or_a_toolpath() {
 
     let (serving, printing) = (at("serving"), at("printing"));
     let server = Server::start_under(dir.path(), &watcher(&serving));
-    let device_pid = walk_under(&server, &watcher(&printing));
+    walk_under(&server, &watcher(&printing));
     assert!(server.run(&["operator", "audit"]).contains("1 leaves"), "it was printed and settled");
-    let server_pid = server.end();
-    for (notes, pid, least) in [(&serving, server_pid, 100_000), (&printing, device_pid, 10_000)] {
-        let written = Written::read(notes, pid);
+    server.end();
+    for (notes, least) in [(&serving, 100_000), (&printing, 10_000)] {
+        let written = Written::read(notes);
         assert!(written.bytes() > least, "{} bytes were seen: is that all?", written.bytes());
         assert_eq!(written.unseen, Vec::<String>::new(), "bytes went to a file unseen");
         assert_eq!(secrets.found_in(&written), None);
