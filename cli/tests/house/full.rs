@@ -18,7 +18,7 @@ fn disk() -> PathBuf {
 }
 
 #[test]
-#[ignore = "needs a small disk of its own: ./x bench full-disk"]
+#[ignore = "takes a disk of its own, which `./x test` mounts for it at its end, and `./x bench full-disk`"]
 fn a_full_disk_is_named_with_its_mend_and_costs_nothing_that_was_answered() {
     let dir = tempfile::tempdir().expect("a folder");
     symlink(disk(), dir.path().join("house")).expect("writable");

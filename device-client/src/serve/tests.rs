@@ -15,7 +15,7 @@ use crate::Clock;
 use crate::check::Refusal;
 use crate::printer::marlin::MarlinPrinter;
 use crate::printer::simulated::Bench;
-use crate::testbed::vault::{Cut, Desk, FakeVault, Withholds};
+use crate::testbed::vault::{Cut, Desk, FakeVault, Withholds, one_job};
 use crate::testbed::{FAR, NOW, Nouns, Pressed, World, commands, enrol, enrol_at, press};
 
 /// A device, and a vault with one job for it.
@@ -28,11 +28,7 @@ struct Scene {
 
 fn scene(cuts: impl IntoIterator<Item = Cut>) -> Scene {
     let home = tempfile::tempdir().unwrap();
-    let world = World::new(1);
-    let device = enrol(&world, home.path(), 1);
-    let pressed = press(Nouns::of(&device, 5), &world, &device);
-    let mut desk = Desk::new(world);
-    desk.jobs.push(pressed.clone());
+    let (device, mut desk, pressed) = one_job(home.path());
     desk.cuts.extend(cuts);
     Scene { home, device, vault: FakeVault::new(desk), pressed }
 }

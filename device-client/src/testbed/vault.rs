@@ -1,6 +1,7 @@
 //! A vault in miniature: the session service over pipes in memory, with a script of where its streams break.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
@@ -24,7 +25,8 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{NOW, Pressed, World};
+use super::{NOW, Nouns, Pressed, World, enrol, press};
+use crate::Device;
 
 /// Where a stream breaks; each is used once, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +116,16 @@ impl Desk {
         }
         due
     }
+}
+
+/// A device that lives in `home`, and a vault's desk with one job for it.
+pub(crate) fn one_job(home: &Path) -> (Device, Desk, Pressed) {
+    let world = World::new(1);
+    let device = enrol(&world, home, 1);
+    let pressed = press(Nouns::of(&device, 5), &world, &device);
+    let mut desk = Desk::new(world);
+    desk.jobs.push(pressed.clone());
+    (device, desk, pressed)
 }
 
 /// The service.

@@ -4,6 +4,9 @@
 //! run, which it holds back while a second of motion is planned. That is the back-pressure; nothing here counts
 //! time against a script. What is not sent yet is forgotten by a cancel, and what is sent is [`LOAD`] at most.
 
+mod ending;
+mod state;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -15,7 +18,7 @@ use crate::printer::klipper::motion::{Heater, PIECE, Part, Shaper, Step, Until};
 use crate::printer::klipper::speech::{Call, Heard, Tongue};
 use crate::printer::klipper::words;
 use crate::printer::reply::{self, Reply};
-use crate::printer::{LinkStats, PrinterError, PrinterEvent, Temperatures};
+use crate::printer::{LinkStats, PrinterEvent, Temperatures};
 
 /// Motion in one script, at most, where lines can be cut: what a cancel finds under way (rule K5).
 pub(super) const LOAD: Duration = PIECE;
@@ -38,6 +41,9 @@ const FARTHEST: f64 = 10_000.0;
 const STIR: Duration = Duration::from_secs(30);
 /// How long a halted Klipper's own words are waited for.
 const LAST_WORDS: Duration = Duration::from_millis(600);
+
+pub(super) use ending::Ending;
+pub(super) use state::{Standing, State};
 
 /// The host's side of one connection to Klipper.
 #[derive(Debug)]
@@ -88,88 +94,6 @@ struct Heat {
     stirred: Duration,
     /// Klipper has told a target since.
     is_lit: bool,
-}
-
-/// What Klipper last said of itself.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct State {
-    /// `startup`, `ready`, `error` or `shutdown`.
-    pub(super) webhooks: String,
-    pub(super) message: String,
-    pub(super) homed: String,
-    pub(super) print: String,
-    pub(super) card_active: bool,
-    pub(super) paused: bool,
-    temperatures: Temperatures,
-}
-
-/// What a machine is doing, in the words of the device client.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// It looks for its controller.
-    Starting,
-    /// It takes a job.
-    Ready,
-    /// Somebody else's job is on it.
-    Taken,
-    /// A job is paused on it.
-    Paused,
-    /// It has stopped itself, or could never start; with Klipper's words.
-    Halted(String),
-}
-
-/// Why a connection is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// Klipper did not run a line.
-    Refused(String),
-    /// Klipper has stopped itself.
-    Halted(String),
-    /// It began anew.
-    Restarted,
-    /// It is silent.
-    Silent,
-    /// It says what is no JSON.
-    Babble,
-    /// A heater took too long.
-    Cold,
-    /// A heater that was waited for was turned off.
-    TurnedOff,
-}
-
-impl State {
-    pub(super) fn standing(&self) -> Standing {
-        match self.webhooks.as_str() {
-            "ready" if self.card_active || self.print == "printing" => Standing::Taken,
-            "ready" if self.paused || self.print == "paused" => Standing::Paused,
-            "ready" => Standing::Ready,
-            "startup" => Standing::Starting,
-            _ => Standing::Halted(self.message.clone()),
-        }
-    }
-
-    fn learn(&mut self, changed: &Map<String, Value>) {
-        let field = |object: &str, name: &str| changed.get(object).and_then(|object| object.get(name));
-        let text = |at: &mut String, value: Option<&Value>| {
-            if let Some(value) = value.and_then(Value::as_str) {
-                value.clone_into(at);
-            }
-        };
-        let flag = |at: &mut bool, value: Option<&Value>| *at = value.and_then(Value::as_bool).unwrap_or(*at);
-        let degrees = |at: &mut f32, value: Option<&Value>| {
-            *at = value.and_then(Value::as_f64).map_or(*at, |value| value as f32);
-        };
-        text(&mut self.webhooks, field("webhooks", "state"));
-        text(&mut self.message, field("webhooks", "state_message"));
-        text(&mut self.homed, field("toolhead", "homed_axes"));
-        text(&mut self.print, field("print_stats", "state"));
-        flag(&mut self.card_active, field("virtual_sdcard", "is_active"));
-        flag(&mut self.paused, field("pause_resume", "is_paused"));
-        degrees(&mut self.temperatures.nozzle, field("extruder", "temperature"));
-        degrees(&mut self.temperatures.nozzle_target, field("extruder", "target"));
-        degrees(&mut self.temperatures.bed, field("heater_bed", "temperature"));
-        degrees(&mut self.temperatures.bed_target, field("heater_bed", "target"));
-    }
 }
 
 impl Wire {
@@ -521,43 +445,6 @@ impl Wire {
             self.queue.clear();
             self.output.clear();
             self.ending = Some(ending);
-        }
-    }
-}
-
-impl Ending {
-    /// The error to report.
-    pub(super) fn error(&self, stats: LinkStats) -> PrinterError {
-        let last = stats.last_acknowledged;
-        match self {
-            Self::Refused(message) if message.contains("Extrude below minimum temp") => {
-                PrinterError::ColdExtrusion { last }
-            }
-            Self::Refused(message) => PrinterError::Refused { last, message: words::plain(message) },
-            Self::Halted(message) => PrinterError::Fault { last, message: words::plain(message) },
-            Self::Restarted => PrinterError::Restarted { last },
-            Self::Silent => PrinterError::Silent { last, probes: 1 },
-            Self::Babble => PrinterError::LinkLost { last, cause: "what it says is no JSON".into() },
-            Self::TurnedOff => PrinterError::Fault {
-                last,
-                message: "somebody, or Klipper's idle timeout, turned a heater off while it was to get warm"
-                    .into(),
-            },
-            Self::Cold => PrinterError::Fault {
-                last,
-                message: format!(
-                    "check heater and thermistor: not warm within {} min",
-                    LONG_RUN.as_secs() / 60
-                ),
-            },
-        }
-    }
-
-    /// Whether Klipper still does what it is told.
-    pub(super) fn still_listens(&self) -> bool {
-        match self {
-            Self::Refused(_) | Self::Babble | Self::Cold | Self::TurnedOff | Self::Silent => true,
-            Self::Halted(_) | Self::Restarted => false,
         }
     }
 }

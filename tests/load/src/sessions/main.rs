@@ -56,19 +56,9 @@ impl Options {
 }
 
 fn main() -> ExitCode {
-    let outcome = Options::parse(std::env::args().skip(1)).and_then(|options| {
+    layerlock_load::run("sessions-bench", LONGEST, async {
+        let options = Options::parse(std::env::args().skip(1))?;
         open_files::allow(options.sessions)?;
-        let runtime = tokio::runtime::Runtime::new().map_err(|error| Failed::at("runtime", error))?;
-        runtime.block_on(async {
-            let run = tokio::time::timeout(LONGEST, fleet::run(&options)).await;
-            run.unwrap_or_else(|_| Err(Failed(format!("not done within {LONGEST:?}"))))
-        })
-    });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("sessions-bench: {error}");
-            ExitCode::FAILURE
-        }
-    }
+        fleet::run(&options).await
+    })
 }

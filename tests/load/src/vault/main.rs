@@ -61,20 +61,9 @@ impl Options {
 }
 
 fn main() -> ExitCode {
-    let outcome = Options::parse(std::env::args().skip(1)).and_then(|options| {
-        let runtime = tokio::runtime::Runtime::new().map_err(|error| Failed::at("runtime", error))?;
-        runtime.block_on(async {
-            let run = tokio::time::timeout(LONGEST, bench(&options)).await;
-            run.unwrap_or_else(|_| Err(Failed(format!("not done within {LONGEST:?}"))))
-        })
-    });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("vault-bench: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    layerlock_load::run("vault-bench", LONGEST, async {
+        bench(&Options::parse(std::env::args().skip(1))?).await
+    })
 }
 
 async fn bench(options: &Options) -> Result<(), Failed> {

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::printer::klipper::double::Moved;
 use crate::serve::{Berth, Shift};
-use crate::testbed::vault::{Desk, FakeVault};
-use crate::testbed::{Nouns, Pressed, World, commands, enrol, press};
+use crate::testbed::vault::{FakeVault, one_job};
+use crate::testbed::{Pressed, commands};
 use crate::{Device, Notice, PrintReport, Until};
 
 struct Scene {
@@ -31,11 +31,7 @@ impl Berth for Plugged {
 
 fn scene(double: Double, tongue: Tongue) -> Scene {
     let home = tempfile::tempdir().unwrap();
-    let world = World::new(1);
-    let device = enrol(&world, home.path(), 1);
-    let pressed = press(Nouns::of(&device, 5), &world, &device);
-    let mut desk = Desk::new(world);
-    desk.jobs.push(pressed.clone());
+    let (device, desk, pressed) = one_job(home.path());
     Scene { home, device, vault: FakeVault::new(desk), pressed, berth: Plugged(double, tongue) }
 }
 
