@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::slice;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -48,11 +47,11 @@ pub fn large() -> Vec<u8> {
 }
 
 /// Uploads, one after the other, until it is over; answers the designs that were acknowledged.
-fn upload_until(people: &People, over: &AtomicBool) -> Vec<String> {
+fn upload_until_over(people: &People) -> Vec<String> {
     let (file, seller) = (people.home("large.stl"), people.home("seller"));
     fs::write(&file, large()).expect("writable");
     let mut designs = Vec::new();
-    while !over.load(Ordering::SeqCst) {
+    while !people.is_over() {
         match people.run(0, &["seller", "upload", &file, "--home", &seller]) {
             Ok(words) => designs.push(word(&words, "design-").to_owned()),
             Err(_) => thread::sleep(Duration::from_millis(50)),
@@ -73,12 +72,12 @@ fn a_house_that_is_killed_again_and_again_loses_nothing_it_acknowledged() {
     settle(&folder, "", &mut dice);
     let mut nodes = Nodes::start(slice::from_ref(&folder));
     let people = People::join(dir.path(), slice::from_ref(&folder), DEVICES);
-    let over = AtomicBool::new(false);
     let designs = thread::scope(|scope| {
-        scope.spawn(|| people.print_until(&over, ROUND * kills as u32));
-        let uploading = scope.spawn(|| upload_until(&people, &over));
+        let over = people.until_over();
+        scope.spawn(|| people.print_until_over(ROUND * kills as u32));
+        let uploading = scope.spawn(|| upload_until_over(&people));
         (0..kills).for_each(|_| nodes.kill_one(&mut dice, LIVES, DEAD));
-        over.store(true, Ordering::SeqCst);
+        drop(over);
         uploading.join().expect("its uploads end")
     });
     println!("{kills} kills, {} prints, {} uploads", people.printed(), designs.len());

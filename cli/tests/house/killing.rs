@@ -86,6 +86,20 @@ pub struct People {
     /// What buyers were told at the end of each print.
     told: Mutex<Vec<String>>,
     request: AtomicUsize,
+    /// Nobody kills any more.
+    over: AtomicBool,
+    /// A node did not come up: nothing is to be waited for.
+    given_up: AtomicBool,
+}
+
+/// Says that it is over when it is dropped, also by a panic: whoever waits for a dead node would else wait for ever.
+pub struct Over<'a>(&'a People);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.given_up.store(thread::panicking(), Ordering::SeqCst);
+        self.0.over.store(true, Ordering::SeqCst);
+    }
 }
 
 impl People {
@@ -100,6 +114,8 @@ impl People {
             said: Arc::default(),
             told: Mutex::default(),
             request: AtomicUsize::new(1),
+            over: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
         };
         let run = |node: usize, args: &[&str]| people.run(node, args).expect("nothing is killed yet");
         let (seller, buyer) = (people.home("seller"), people.home("buyer"));
@@ -128,6 +144,16 @@ impl People {
         people
     }
 
+    /// To be held while nodes are killed.
+    pub fn until_over(&self) -> Over<'_> {
+        Over(self)
+    }
+
+    /// Whether nobody kills any more.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::SeqCst)
+    }
+
     pub fn home(&self, name: &str) -> String {
         self.dir.join(name).display().to_string()
     }
@@ -145,6 +171,7 @@ impl People {
                 Ok(words) => return words,
                 Err(words) => words,
             };
+            assert!(!self.given_up.load(Ordering::SeqCst), "a node did not come up again");
             assert!(begun.elapsed() < patience, "{args:?} is never answered: {words}");
             thread::sleep(Duration::from_millis(300));
         }
@@ -152,13 +179,13 @@ impl People {
     }
 
     /// Prints at each device, one print after the other, for as long as the house is killed; one more then.
-    pub fn print_until(&self, over: &AtomicBool, longest: Duration) {
+    pub fn print_until_over(&self, longest: Duration) {
         thread::scope(|scope| {
             for (at, device) in self.devices.iter().enumerate() {
                 scope.spawn(move || {
                     let mut last = false;
                     while !last {
-                        last = over.load(Ordering::SeqCst);
+                        last = self.is_over();
                         self.print(at, device, longest + PATIENCE);
                     }
                 });

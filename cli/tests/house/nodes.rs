@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -111,16 +110,15 @@ fn nodes_that_are_killed_at_random_lose_no_job_and_end_each_once() {
     });
     let mut nodes = Nodes::start(&folders);
     let people = People::join(dir.path(), &folders, DEVICES);
-    let over = AtomicBool::new(false);
     let mut kills = 0;
     thread::scope(|scope| {
-        scope.spawn(|| people.print_until(&over, killing()));
+        let _over = people.until_over();
+        scope.spawn(|| people.print_until_over(killing()));
         let begun = Instant::now();
         while begun.elapsed() < killing() {
             nodes.kill_one(&mut dice, LIVES, DEAD);
             kills += 1;
         }
-        over.store(true, Ordering::SeqCst);
     });
     assert!(kills >= 5, "only {kills} nodes were killed");
     println!("{kills} kills, {} prints", people.printed());

@@ -18,7 +18,7 @@ use crate::printer::wire::{Afterwards, Ending, Wire};
 use crate::printer::{Greeting, LinkStats, Printer, PrinterError, PrinterEvent, Stop, Temperatures};
 
 /// How long a machine may take to start and answer at the first speed (rule 28).
-const START: Duration = Duration::from_secs(10);
+pub(super) const START: Duration = Duration::from_secs(10);
 /// How long it may take at each further speed: it has started by then.
 const NEXT_SPEED: Duration = Duration::from_secs(3);
 /// How long the port may refuse bytes before the link counts as lost.

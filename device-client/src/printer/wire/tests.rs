@@ -8,6 +8,7 @@ use layerlock_terms::machine::MACHINES;
 
 use super::*;
 use crate::guard::Guard;
+use crate::printer::marlin::START;
 
 /// A wire and the hands of its clock; the machine's side is played by the test.
 struct Play {
@@ -29,7 +30,7 @@ fn command(text: &str) -> Command {
 
 impl Play {
     fn opened() -> Self {
-        Self { wire: Wire::open(Duration::ZERO, seconds(10.0)), now: Duration::ZERO }
+        Self { wire: Wire::open(Duration::ZERO, START), now: Duration::ZERO }
     }
 
     /// Numbering agreed, reports known to be glued, everything acknowledged; the next line is number 2.
