@@ -63,7 +63,7 @@ impl Vault {
     async fn check_order(&self, order: &Order) -> Result<(), Refusal> {
         let license = order.license();
         let name = DesignName { seller: license.seller, design: license.design, version: license.version };
-        if self.records.design(&name, &self.keys.kek).await?.is_none() {
+        if self.records.design(&name, &self.keys.keks).await?.is_none() {
             let words = format!("{} is not in this vault: its seller must upload it", name.design);
             return Err(Refusal::new(Reason::NotFound, words));
         }

@@ -11,10 +11,9 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::Hasher;
-use layerlock_seal::blob::{Part, Sealer, seal};
+use layerlock_seal::blob::{Part, Sealer};
 use layerlock_seal::statement::{Statement, Verified};
 use layerlock_slicer::mesh::analysis::Analysis;
-use layerlock_store::CommitError;
 use layerlock_store::blobs::{BlobName, BlobWriter, Blobs};
 use layerlock_terms::trust::DesignManifest;
 use tokio::sync::mpsc;
@@ -22,7 +21,8 @@ use tokio::task::JoinHandle;
 
 use crate::Vault;
 use crate::caller::Caller;
-use crate::records::{Design, DesignName};
+use crate::keys::Keys;
+use crate::records::{Design, DesignName, KeepError, Sealed};
 use crate::refusal::Refusal;
 use crate::worker::{Answer, Task, Worker};
 
@@ -55,7 +55,7 @@ pub(crate) enum Begun {
 
 /// The sealed copy being written, on a thread that may block.
 struct Disk {
-    name: BlobName,
+    sealed: Sealed,
     chunks: Option<mpsc::Sender<Bytes>>,
     written: JoinHandle<Result<Writing, Refusal>>,
 }
@@ -88,7 +88,7 @@ impl Vault {
             let words = format!("an upload of {} bytes: this vault takes 1 to {limit}", manifest.length);
             return Err(Refusal::new(Reason::UploadMismatch, words));
         }
-        if let Some(design) = self.records.design(&DesignName::of(&manifest), &self.keys.kek).await? {
+        if let Some(design) = self.records.design(&DesignName::of(&manifest), &self.keys.keks).await? {
             return Ok(Begun::Known(Box::new(design)));
         }
         let worker =
@@ -102,18 +102,17 @@ impl Vault {
         let blob = self.draw_blob_name();
         let disk_name = blob.clone();
         let place = name.place(Part::Upload);
-        let (sealer, header) = Sealer::new(&self.keys.kek, &place, &mut self.randomness.clone());
+        let (sealer, header) = self.keys.keks.sealer(&place, &mut self.randomness.clone());
         let (chunks, mut queue) = mpsc::channel::<Bytes>(QUEUE);
         let blobs = self.blobs.clone();
         let written = tokio::task::spawn_blocking(move || {
             let mut writing = Writing { sealer, writer: blobs.create(&blob)?, sealed: Vec::new() };
-            writing.writer.write_all(header.as_bytes())?;
             while let Some(chunk) = queue.blocking_recv() {
                 writing.take(&chunk)?;
             }
             Ok(writing)
         });
-        Ok(Disk { name: disk_name, chunks: Some(chunks), written })
+        Ok(Disk { sealed: Sealed { blob: disk_name, header }, chunks: Some(chunks), written })
     }
 
     /// Random, so that the name says nothing of the design.
@@ -151,17 +150,11 @@ impl Intake {
             return Err(mismatch("the bytes are not those the manifest names: length or hash differ"));
         }
         let (analysis, picture) = describe(worker).await?;
-        let picture = seal(
-            &vault.keys.kek,
-            &DesignName::of(&manifest).place(Part::Picture),
-            &picture,
-            &mut vault.randomness.clone(),
-        );
         let upload = disk.finish().await?;
-        let picture = match vault.write_blob(picture).await {
+        let picture = match vault.write_picture(&DesignName::of(&manifest), &picture).await {
             Ok(picture) => picture,
             Err(refusal) => {
-                vault.remove_blobs([upload]).await;
+                vault.remove_blobs([upload.blob]).await;
                 return Err(refusal);
             }
         };
@@ -173,6 +166,15 @@ impl Intake {
 }
 
 impl Vault {
+    async fn write_picture(&self, name: &DesignName, picture: &[u8]) -> Result<Sealed, Refusal> {
+        let (mut sealer, header) =
+            self.keys.keks.sealer(&name.place(Part::Picture), &mut self.randomness.clone());
+        let mut chunks = Vec::with_capacity(picture.len() + 64);
+        sealer.seal(picture, &mut chunks);
+        sealer.finish(&mut chunks);
+        Ok(Sealed { blob: self.write_blob(chunks).await?, header })
+    }
+
     async fn write_blob(&self, sealed: Vec<u8>) -> Result<BlobName, Refusal> {
         let (blobs, name) = (self.blobs.clone(), self.draw_blob_name());
         let write = move || {
@@ -186,19 +188,25 @@ impl Vault {
 
     /// If we crash before this commit, the blobs belong to no record and are swept at the next start.
     async fn record_design(&self, design: Design) -> Result<Design, Refusal> {
-        let blobs = [design.upload.clone(), design.picture.clone()];
-        match self.records.keep_design(&design, &self.keys.kek, &mut self.randomness.clone()).await {
+        let blobs = [design.upload.blob.clone(), design.picture.blob.clone()];
+        let Keys { keks, in_use, .. } = &self.keys;
+        match self.records.keep_design(&design, keks, *in_use, &mut self.randomness.clone()).await {
             Ok(()) => Ok(design),
             // The same version came twice at once: the other is the design.
-            Err(CommitError::Conflict { .. }) => {
+            Err(KeepError::Known) => {
                 self.remove_blobs(blobs).await;
                 let name = DesignName::of(&design.manifest);
-                let known = self.records.design(&name, &self.keys.kek).await?;
+                let known = self.records.design(&name, keks).await?;
                 known.ok_or_else(|| Refusal::absent(name.design))
+            }
+            Err(why @ KeepError::Retired(_)) => {
+                tracing::error!(%why, "an upload is refused");
+                self.remove_blobs(blobs).await;
+                Err(Refusal::new(Reason::Stopped, why.to_string()))
             }
             // A store that stopped may still hold the record: blobs without a record are swept at the start,
             // a record without blobs would be a hole. So they stay.
-            Err(error) => Err(error.into()),
+            Err(KeepError::Store(error)) => Err(error.into()),
         }
     }
 
@@ -243,12 +251,12 @@ impl Disk {
         Err(written.err().unwrap_or_else(|| mismatch("the upload ended early")))
     }
 
-    async fn finish(mut self) -> Result<BlobName, Refusal> {
+    async fn finish(mut self) -> Result<Sealed, Refusal> {
         self.chunks = None;
         let writing = self.written.await.expect("writing does not panic")?;
         let commit = tokio::task::spawn_blocking(move || writing.commit());
         commit.await.expect("committing a blob does not panic")?;
-        Ok(self.name)
+        Ok(self.sealed)
     }
 }
 

@@ -6,10 +6,13 @@
 
 use std::sync::Arc;
 
-use layerlock_seal::keys::{KeyEncryptionKey, SigningKey};
+use layerlock_seal::kek_ring::KekRing;
+use layerlock_seal::keys::SigningKey;
 use layerlock_seal::trust::{self, Anchors, Endorsement, TrustedRoot};
 use layerlock_terms::trust::Role;
 use layerlock_terms::units::Timestamp;
+
+use crate::records::KekInUse;
 
 /// Why a chain of certificates is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,8 +31,10 @@ pub(crate) struct Keys {
     pub(crate) delivery: Arc<SigningKey>,
     /// The root's word for `delivery`.
     pub(crate) certificate: Endorsement,
-    /// Wraps what rests on disk.
-    pub(crate) kek: KeyEncryptionKey,
+    /// Wrap what rests on disk.
+    pub(crate) keks: KekRing,
+    /// The row that says the current one wraps in this vault.
+    pub(crate) in_use: KekInUse,
 }
 
 /// Checks root, licensor certificates and the vault's own against each other, and all of them against the clock.

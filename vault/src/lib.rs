@@ -8,7 +8,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use layerlock_seal::keys::{KeyEncryptionKey, SigningKey, VerifyingKey};
+use layerlock_seal::kek_ring::KekRing;
+use layerlock_seal::keys::{SigningKey, VerifyingKey};
 use layerlock_seal::statement::{Statement, Verified};
 use layerlock_seal::trust::{Anchors, Endorsement};
 use layerlock_store::Store;
@@ -36,6 +37,7 @@ mod records;
 mod refusal;
 pub mod release;
 mod revocations;
+pub mod rewrap;
 mod session;
 mod settle;
 mod source;
@@ -61,8 +63,8 @@ pub struct Config {
     pub delivery: SigningKey,
     /// The root's service certificate for `delivery`.
     pub certificate: Endorsement,
-    /// Wraps the keys of everything at rest.
-    pub kek: KeyEncryptionKey,
+    /// Wrap the keys of everything at rest.
+    pub keks: KekRing,
     /// The root.
     pub root: Endorsement,
     /// The root's service certificates for the licensor's keys, former ones among them if they are to stand.

@@ -1,6 +1,6 @@
 //! Opening a vault, and what a crash left: the same effects that the last step would have had.
 //!
-//! Order: trust → directories → worker probe → revocations → sweep of what belongs to no record → work. A job that was
+//! Order: trust → directories → worker probe → key-encryption keys → revocations → sweep of what belongs to no record → work. A job that was
 //! being pressed is pressed anew under another secret, a closed one is settled, by whoever takes it up (`pull`); a sealed
 //! one is offered when its device comes. A record that is damaged is left out and named, the rest is served (V4).
 
@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use layerlock_proto::refusal::Reason;
+use layerlock_seal::kek_ring::KekRing;
+use layerlock_seal::keys::KekId;
 use layerlock_store::StoreError;
 use layerlock_store::blobs::{BlobDir, BlobError, Blobs};
 use layerlock_terms::units::{Millis, Timestamp};
@@ -19,7 +21,7 @@ use crate::desk::Desk;
 use crate::envelope::{EnvelopeDir, EnvelopeObjects, Envelopes};
 use crate::job::Job;
 use crate::keys::{self, Keys, TrustError};
-use crate::records::Records;
+use crate::records::{KekInUse, Records};
 use crate::refusal::Refusal;
 use crate::worker::{self, WorkerError};
 use crate::{Config, Files, Vault, intake};
@@ -54,6 +56,12 @@ pub enum OpenError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A key is missing that wraps what is kept.
+    #[error(
+        "designs here are wrapped by the key-encryption key {0}, which is not among those handed over: name its source \
+         after the current one's, or wrap them anew where it is held (`layerlock operator kek rewrap`)"
+    )]
+    UnknownKek(KekId),
     /// Something kept can't be taken up.
     #[error("what the vault kept can't be taken up: {0}")]
     Recovery(#[from] Refusal),
@@ -73,6 +81,16 @@ fn open_files(files: Files, records: &Records) -> Result<(Blobs, Envelopes), Ope
             Ok((Blobs::Objects(objects), Envelopes::Objects(envelopes)))
         }
     }
+}
+
+/// Makes sure that every key that wraps something is held, and says which one wraps from now on.
+async fn hold_keks(records: &Records, keks: &KekRing) -> Result<KekInUse, OpenError> {
+    for kek in records.keks_in_use().await? {
+        if !keks.ids().any(|held| held == kek.id) {
+            return Err(OpenError::UnknownKek(kek.id));
+        }
+    }
+    Ok(records.use_kek(keks.current().key_id()).await?)
 }
 
 impl Vault {
@@ -96,7 +114,8 @@ impl Vault {
             keys: Keys {
                 delivery: Arc::new(config.delivery),
                 certificate: config.certificate,
-                kek: config.kek,
+                in_use: hold_keks(&records, &config.keks).await?,
+                keks: config.keks,
             },
             trust,
             licensor: config.licensor,

@@ -118,7 +118,7 @@ impl Vault {
         let order = permit.order();
         let license = order.license();
         let name = DesignName { seller: license.seller, design: license.design, version: license.version };
-        let design = self.records.design(&name, &self.keys.kek).await?;
+        let design = self.records.design(&name, &self.keys.keks).await?;
         let design = design.ok_or_else(|| Refusal::absent(name.design))?;
         let task = Task::Slice(order.profile().emit());
         let mut worker =
@@ -140,16 +140,11 @@ impl Vault {
             Reason::Stopped,
             format!("{} is damaged in this vault: its seller must upload it again", name.design),
         );
-        let (blobs, upload) = (self.blobs.clone(), design.upload.clone());
-        let begun = tokio::task::spawn_blocking(move || {
-            let (mut reader, mut header) = (blobs.read(&upload)?, [0; blob::HEADER]);
-            let read = reader.read_exact(&mut header);
-            Ok::<_, Refusal>((reader, read.map(|()| header)))
-        });
-        let (reader, header) = begun.await.expect("reading does not panic")?;
-        let opener = blob::Header::parse(&header.map_err(|_| damaged.clone())?)
-            .and_then(|header| Opener::new(&self.keys.kek, &name.place(Part::Upload), &header))
-            .map_err(|_| damaged.clone())?;
+        let (blobs, upload) = (self.blobs.clone(), design.upload.blob.clone());
+        let begun = tokio::task::spawn_blocking(move || blobs.read(&upload));
+        let reader = begun.await.expect("reading does not panic")?;
+        let opener = self.keys.keks.opener(&name.place(Part::Upload), &design.upload.header);
+        let opener = opener.map_err(|_| damaged.clone())?;
         let (out, chunks) = mpsc::channel(QUEUE);
         tokio::task::spawn_blocking(move || {
             if pour(reader, opener, &out).is_none() {
@@ -181,7 +176,7 @@ impl Vault {
         let rng = &mut self.randomness.clone();
         let sealer = Sealer::new(header, self.keys.delivery.clone(), rng);
         let place = secret_place(order, sealer.header_hash());
-        let secret = sealer.job_secret().seal(&self.keys.kek, &place, rng);
+        let secret = sealer.job_secret().seal(&self.keys.keks, &place, rng);
         let header = sealer.header().verify(self.vault_key()).expect("the vault signed it just now");
         let envelope = Arc::new(self.envelopes.begin(live.id, sealer.header_hash()).await?);
         let advanced = self.advance(live, Event::Begun(header, secret)).await?;
@@ -253,18 +248,21 @@ impl Vault {
     /// A design's picture, opened for its seller.
     pub(crate) async fn open_picture(&self, design: &Design) -> Result<Vec<u8>, Refusal> {
         let name = DesignName::of(&design.manifest);
-        let (blobs, picture): (Blobs, BlobName) = (self.blobs.clone(), design.picture.clone());
+        let (blobs, picture): (Blobs, BlobName) = (self.blobs.clone(), design.picture.blob.clone());
         let read = move || {
             let mut sealed = Vec::new();
             blobs.read(&picture)?.read_to_end(&mut sealed)?;
             Ok::<_, Refusal>(sealed)
         };
         let sealed = tokio::task::spawn_blocking(read).await.expect("reading does not panic")?;
-        let damaged = |_| {
+        let damaged = || {
             let words = format!("the picture of {} is damaged in this vault: upload it again", name.design);
             Refusal::new(Reason::Stopped, words)
         };
-        let text = blob::open(&self.keys.kek, &name.place(Part::Picture), &sealed).map_err(damaged)?;
-        Ok(text.to_vec())
+        let opener = self.keys.keks.opener(&name.place(Part::Picture), &design.picture.header);
+        let mut opener = opener.map_err(|_| damaged())?;
+        let mut text = Vec::with_capacity(sealed.len());
+        opener.open(&sealed, &mut text).and_then(|()| opener.finish(&mut text)).map_err(|_| damaged())?;
+        Ok(text)
     }
 }

@@ -1,7 +1,7 @@
 //! What the vault keeps in its store, and the byte form of each record.
 //!
 //! Tables: `design` and `design-by-age` (sealed: a stolen store tells no names, V1), `job` with its rows in `open-job`,
-//! `work` and `due-job` (`index`), `envelope` (`made`), `device` (session counters), `offline` and `offline-job` (numbers of offline prints), `revocations`. Records are read distrustfully:
+//! `work` and `due-job` (`index`), `envelope` (`made`), `device` (session counters), `offline` and `offline-job` (numbers of offline prints), `revocations`, `kek` (which keys wrap). Records are read distrustfully:
 //! a job's evidence is verified again and must be of the job it is kept under, so a record edited, swapped or spliced
 //! in what was signed is no record (V2, S1). A whole older record put back is not noticed. Large bytes are files
 //! (`envelope`, blobs), durable before the record that names them.
@@ -26,12 +26,14 @@ use crate::refusal::Refusal;
 mod codec;
 mod design;
 mod index;
+mod kek;
 mod made;
 
 #[cfg(test)]
 pub(crate) use codec::{emit_job, parse_job};
-pub(crate) use design::{Design, DesignName};
+pub(crate) use design::{Design, DesignName, DesignRecord, KeepError, Sealed};
 pub(crate) use index::Work;
+pub(crate) use kek::KekInUse;
 pub(crate) use made::{Made, Run};
 
 /// The vault's records over any store.

@@ -157,6 +157,11 @@ impl KeyEncryptionKey {
         self.0.export()
     }
 
+    /// A token's key gives a key-encryption key as its HMAC-SHA256 of this.
+    pub fn token_message() -> &'static [u8] {
+        labels::KEK_OF_TOKEN.as_bytes()
+    }
+
     /// The key's name: 16 bytes derived from it, which tell nothing of it.
     pub fn key_id(&self) -> KekId {
         let name = primitives::derive(&self.0, &[], &[labels::KEK_ID.as_bytes()]);

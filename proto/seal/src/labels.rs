@@ -24,6 +24,8 @@ pub const BLOB_COMMITMENT: &str = "layerlock/blob-commitment/v1";
 pub const BLOB_CHUNK: &str = "layerlock/blob-chunk/v1";
 /// Begins the hash that names a verifying key.
 pub const KEY_ID: &str = "layerlock/key-id/v1";
+/// What a token makes an HMAC of for a key-encryption key.
+pub const KEK_OF_TOKEN: &str = "layerlock/kek-of-token/v1";
 /// Derives the name of a key-encryption key.
 pub const KEK_ID: &str = "layerlock/kek-id/v1";
 /// Begins the hash an API key is stored as.
@@ -46,7 +48,7 @@ pub const ENROLMENT_WRAP: &str = "layerlock/enrolment-wrap/v1";
 pub const ENROLMENT_ANSWER: &str = "layerlock/enrolment-answer/v1";
 
 /// All of the above.
-pub const ALL: [&str; 20] = [
+pub const ALL: [&str; 21] = [
     STATEMENT,
     HEADER_HASH,
     EPOCH_SECRET,
@@ -58,6 +60,7 @@ pub const ALL: [&str; 20] = [
     BLOB_CHUNK,
     KEY_ID,
     KEK_ID,
+    KEK_OF_TOKEN,
     API_KEY,
     LEDGER_COMMITMENT,
     TOKEN_SOURCE,

@@ -15,6 +15,7 @@ extern crate std;
 pub mod blob;
 pub mod commitment;
 pub mod enrolment;
+pub mod kek_ring;
 pub mod keys;
 pub mod labels;
 pub mod note;

@@ -2,6 +2,7 @@
 
 mod support;
 
+use layerlock_seal::kek_ring::KekRing;
 use layerlock_seal::keys::OpeningKey;
 use layerlock_seal::statement::{Statement, Verified};
 use layerlock_seal::toolpath::{
@@ -224,8 +225,9 @@ fn a_kept_job_secret_wraps_the_same_epochs() {
         version: hash,
         part: Part::JobSecret,
     };
-    let kept = sealer.job_secret().seal(&support::kek(), &place, &mut Repeatable::new("keep"));
-    let secret = JobSecret::open(&support::kek(), &place, &kept).unwrap();
+    let keks = KekRing::new(support::kek());
+    let kept = sealer.job_secret().seal(&keks, &place, &mut Repeatable::new("keep"));
+    let secret = JobSecret::open(&keks, &place, &kept).unwrap();
     let released = |secret: &JobSecret| release(secret, &hash, Grounds::Receipts).into_inner();
     assert_eq!(released(&secret), released(sealer.job_secret()));
 }

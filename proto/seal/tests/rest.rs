@@ -3,8 +3,10 @@
 
 mod support;
 
+use layerlock_seal::CannotOpen;
 use layerlock_seal::blob::{self, CHUNK, HEADER, Header, Opener, Part, Place, Sealer};
 use layerlock_seal::commitment::BlindingFactor;
+use layerlock_seal::kek_ring::{KekRing, Unopened, front};
 use layerlock_seal::keys::{KeyEncryptionKey, VerifyingKey};
 use layerlock_seal::note::{self, NoteSigner};
 use layerlock_seal::token::{ApiKey, WebhookSecret};
@@ -116,6 +118,32 @@ fn a_rotated_header_opens_the_same_chunks_with_the_new_key_only() {
         header.rewrap(&kek(), &new, &place(), &mut Repeatable::new("again")).is_err(),
         "no longer the old key's"
     );
+}
+
+#[test]
+fn a_ring_opens_what_a_former_key_wrapped_and_wraps_by_the_current_one() {
+    let key = |byte| KeyEncryptionKey::from_bytes(&[byte; 32]);
+    let mut rng = Repeatable::new("ring");
+    let sealed = KekRing::new(key(1)).seal(&place(), b"solid", &mut rng);
+    let both = KekRing::new(key(2)).with_former(key(1));
+    assert_eq!(*both.open(&place(), &sealed).unwrap(), b"solid");
+    assert_eq!(front(&both.seal(&place(), b"solid", &mut rng)).unwrap().key_id(), key(2).key_id());
+
+    let header = both.rewrap(&front(&sealed).unwrap(), &place(), &mut rng).unwrap();
+    let anew = [header.as_bytes(), &sealed[HEADER..]].concat();
+    assert_eq!(*KekRing::new(key(2)).open(&place(), &anew).unwrap(), b"solid");
+    assert!(KekRing::new(key(1)).open(&place(), &anew).is_err());
+}
+
+#[test]
+fn a_ring_names_a_key_it_does_not_hold_and_tells_nothing_of_damage() {
+    let [one, two] = [1, 2].map(|byte| KekRing::new(KeyEncryptionKey::from_bytes(&[byte; 32])));
+    let sealed = one.seal(&place(), b"solid", &mut Repeatable::new("ring"));
+    let unknown = Unopened::UnknownKek(one.current().key_id());
+    assert_eq!(two.open(&place(), &sealed).err(), Some(unknown));
+    let damaged = Some(Unopened::CannotOpen(CannotOpen));
+    assert_eq!(one.open(&place(), &sealed[..sealed.len() - 1]).err(), damaged);
+    assert_eq!(two.open(&place(), &sealed[..HEADER - 1]).err(), damaged);
 }
 
 #[test]

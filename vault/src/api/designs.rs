@@ -93,7 +93,7 @@ impl wire::designs_server::Designs for Designs {
         let design: DesignId = convert::id(&request.design)?;
         let version = convert::digest(&request.version, "version")?;
         let name = DesignName { seller: caller.seller(), design, version };
-        let found = self.0.records.design(&name, &self.0.keys.kek).await?;
+        let found = self.0.records.design(&name, &self.0.keys.keks).await?;
         self.answer(&found.ok_or_else(|| Refusal::absent(design))?).await
     }
 
@@ -108,7 +108,7 @@ impl wire::designs_server::Designs for Designs {
             [] => Page::first(size),
             token => Page::after(PageToken::parse(token).map_err(Refusal::from)?, size),
         };
-        let (designs, next) = self.0.records.designs(caller.seller(), page, &self.0.keys.kek).await?;
+        let (designs, next) = self.0.records.designs(caller.seller(), page, &self.0.keys.keks).await?;
         Ok(Response::new(wire::ListDesignsResponse {
             designs: designs.iter().map(message).collect(),
             next_page_token: next.map(|token| token.as_bytes().to_vec()).unwrap_or_default(),

@@ -1,23 +1,26 @@
 //! A design version's record: sealed whole, because its name and its terms are the seller's business.
 //!
 //! The key shows ids and the version's hash; everything else rests in a blob bound to exactly that place, so
-//! a stolen store tells no name (V1) and two records that are swapped don't open (V2). A second record
+//! a stolen store tells no name (V1) and two records that are swapped don't open (V2). The headers of its blobs stand in
+//! it too: a rotation writes the record anew and touches no blob. A second record
 //! under the upload's time lists a seller's designs oldest first and names the blobs, so that a sweep after a crash
 //! never takes the blobs of a record that is damaged.
 
-use layerlock_seal::blob::{self, Part, Place};
-use layerlock_seal::keys::KeyEncryptionKey;
+use layerlock_proto::refusal::Reason;
+use layerlock_seal::blob::{HEADER, Header, Part, Place};
+use layerlock_seal::kek_ring::{KekRing, Unopened, front};
+use layerlock_seal::keys::KekId;
 use layerlock_seal::statement::Statement;
 use layerlock_slicer::mesh::analysis::Analysis;
 use layerlock_store::blobs::BlobName;
-use layerlock_store::{Commit, CommitError, Expect, Page, PageToken, Prefix};
+use layerlock_store::{Commit, CommitError, Expect, Key, Page, PageToken, Prefix, Revision, StoreError};
 use layerlock_terms::digest::Digest;
 use layerlock_terms::ids::{DesignId, SellerId};
 use layerlock_terms::trust::DesignManifest;
 use layerlock_terms::units::Timestamp;
 use layerlock_terms::wire::{Malformed, Noun, Reader, Writer};
 
-use super::{Records, damaged, key};
+use super::{KekInUse, Records, damaged, key};
 use crate::admit::read_statement;
 use crate::refusal::Refusal;
 use crate::source::Randomness;
@@ -45,10 +48,26 @@ pub(crate) struct Design {
     pub(crate) analysis: Analysis,
     /// When it was sealed.
     pub(crate) uploaded: Timestamp,
-    /// The blob of the upload.
-    pub(crate) upload: BlobName,
-    /// The blob of the picture.
-    pub(crate) picture: BlobName,
+    /// The upload.
+    pub(crate) upload: Sealed,
+    /// The picture.
+    pub(crate) picture: Sealed,
+}
+
+/// Where a blob's chunks rest, and the header they open with.
+#[derive(Debug, Clone)]
+pub(crate) struct Sealed {
+    /// The chunks.
+    pub(crate) blob: BlobName,
+    /// What wraps their key.
+    pub(crate) header: Header,
+}
+
+/// A design version as it was read, for who writes it anew.
+pub(crate) struct DesignRecord {
+    at: Key,
+    revision: Revision,
+    sealed: Vec<u8>,
 }
 
 const BLOB_NAME_LIMIT: u32 = 128;
@@ -75,7 +94,9 @@ impl Design {
         w.bytes(&self.statement.emit());
         write_analysis(&mut w, &self.analysis);
         w.u64(self.uploaded.0);
-        w.bytes(self.upload.to_string().as_bytes()).bytes(self.picture.to_string().as_bytes());
+        for part in [&self.upload, &self.picture] {
+            w.bytes(part.blob.to_string().as_bytes()).bytes(part.header.as_bytes());
+        }
         w.finish()
     }
 
@@ -85,17 +106,20 @@ impl Design {
         let manifest = DesignManifest::parse(statement.payload())?;
         let analysis = read_analysis(&mut r)?;
         let uploaded = Timestamp(r.u64("uploaded")?);
-        let mut blob = |field| {
+        let mut part = |field| {
             let text = r.text(field, BLOB_NAME_LIMIT)?;
-            BlobName::parse(&text).map_err(|_| Malformed::Value(field))
+            let blob = BlobName::parse(&text).map_err(|_| Malformed::Value(field))?;
+            let header =
+                Header::parse(r.bytes(field, HEADER as u32)?).map_err(|_| Malformed::Value(field))?;
+            Ok::<_, Malformed>(Sealed { blob, header })
         };
         let design = Self {
             statement,
             manifest,
             analysis,
             uploaded,
-            upload: blob("upload")?,
-            picture: blob("picture")?,
+            upload: part("upload")?,
+            picture: part("picture")?,
         };
         r.finish()?;
         Ok(design)
@@ -104,42 +128,62 @@ impl Design {
 
 impl Records {
     /// One design version.
-    pub(crate) async fn design(
-        &self,
-        name: &DesignName,
-        kek: &KeyEncryptionKey,
-    ) -> Result<Option<Design>, Refusal> {
-        let Some(record) = self.store.load(&key("design", &name.parts())).await? else { return Ok(None) };
-        let opened = blob::open(kek, &name.place(Part::Record), &record.value).ok();
-        let design = opened.and_then(|text| Design::parse(&text).ok());
-        design.map(Some).ok_or_else(|| damaged(name.design))
+    pub(crate) async fn design(&self, name: &DesignName, keks: &KekRing) -> Result<Option<Design>, Refusal> {
+        match self.design_record(name).await? {
+            Some(record) => record.open(name, keks).map(Some),
+            None => Ok(None),
+        }
     }
 
-    /// Keeps a new design version, unless it is there already.
+    /// One design version, still sealed.
+    pub(crate) async fn design_record(&self, name: &DesignName) -> Result<Option<DesignRecord>, Refusal> {
+        let at = key("design", &name.parts());
+        let found = self.store.load(&at).await?;
+        Ok(found.map(|record| DesignRecord { at, revision: record.revision, sealed: record.value }))
+    }
+
+    /// Keeps a new design version, unless it is there already. `kek` is the current key's row.
     pub(crate) async fn keep_design(
         &self,
         design: &Design,
-        kek: &KeyEncryptionKey,
+        keks: &KekRing,
+        kek: KekInUse,
         randomness: &mut Randomness,
-    ) -> Result<(), CommitError> {
+    ) -> Result<(), KeepError> {
         let name = DesignName::of(&design.manifest);
-        let sealed = blob::seal(kek, &name.place(Part::Record), &design.emit(), randomness);
+        let sealed = keks.seal(&name.place(Part::Record), &design.emit(), randomness);
         let at = key("design", &name.parts());
         let uploaded = design.uploaded.0.to_be_bytes();
         let [seller, id, version] = name.parts();
         let by_age = key("design-by-age", &[seller, &uploaded, id, version]);
         // One commit: a design that is there is listed, one that is listed is there.
-        let blobs = format!("{} {}", design.upload, design.picture);
+        let blobs = format!("{} {}", design.upload.blob, design.picture.blob);
         let commit =
             Commit::new().put(at.clone(), sealed.clone(), Expect::Absent).put(by_age, blobs, Expect::Absent);
-        match self.store.commit(commit).await {
+        match self.store.commit(kek.hold(commit)).await {
+            Ok(_) => Ok(()),
+            Err(CommitError::Conflict { key }) if kek.is_at(&key) => Err(KeepError::Retired(kek.id)),
+            Err(CommitError::Conflict { .. }) => Err(KeepError::Known),
             Err(CommitError::Store(error)) => match self.store.load(&at).await? {
                 // The answer was lost, not the commit.
                 Some(record) if record.value == sealed => Ok(()),
                 Some(_) | None => Err(error.into()),
             },
-            answer => answer.map(drop),
         }
+    }
+
+    /// Puts design versions that were wrapped anew in place of what was read. A conflict: one of them has changed since.
+    pub(crate) async fn keep_rewrapped(
+        &self,
+        records: Vec<(DesignRecord, Vec<u8>)>,
+    ) -> Result<(), CommitError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let put = |commit: Commit, (record, sealed): (DesignRecord, Vec<u8>)| {
+            commit.put(record.at, sealed, Expect::At(record.revision))
+        };
+        self.store.commit(records.into_iter().fold(Commit::new(), put)).await.map(drop)
     }
 
     /// A seller's design versions, oldest first, and the token of the next page.
@@ -147,7 +191,7 @@ impl Records {
         &self,
         seller: SellerId,
         page: Page,
-        kek: &KeyEncryptionKey,
+        keks: &KekRing,
     ) -> Result<(Vec<Design>, Option<PageToken>), Refusal> {
         let prefix =
             Prefix::new("design-by-age", &[seller.as_bytes()]).map_err(layerlock_store::StoreError::from)?;
@@ -155,7 +199,7 @@ impl Records {
         let mut designs = Vec::with_capacity(listing.records.len());
         for (key, _) in &listing.records {
             let name = listed_name(&key.parts()).ok_or_else(|| damaged(seller))?;
-            match self.design(&name, kek).await {
+            match self.design(&name, keks).await {
                 Ok(found) => designs.extend(found),
                 // One damaged record fails by its own name, the rest are served (V4).
                 Err(refusal) => tracing::error!(design = %name.design, %refusal, "left out of a list"),
@@ -165,10 +209,73 @@ impl Records {
     }
 }
 
+/// Why a new design version is not kept.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeepError {
+    /// The same version is there already.
+    #[error("the version is there already")]
+    Known,
+    /// The key it would be wrapped by is being retired.
+    #[error(
+        "the key-encryption key {0} is being retired: restart this vault with the keys of today's settings, then upload \
+         again"
+    )]
+    Retired(KekId),
+    /// The store does not answer, and may have kept it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl DesignRecord {
+    /// The key that wraps it; nothing when its header can't be read.
+    pub(crate) fn kek(&self) -> Option<KekId> {
+        front(&self.sealed).ok().map(|header| header.key_id())
+    }
+
+    /// What it says.
+    pub(crate) fn open(&self, name: &DesignName, keks: &KekRing) -> Result<Design, Refusal> {
+        let text = match keks.open(&name.place(Part::Record), &self.sealed) {
+            Ok(text) => text,
+            Err(why @ Unopened::UnknownKek(_)) => {
+                tracing::error!(design = %name.design, %why, "a design can't be opened");
+                let words = format!("{} is {why}: its operator must hand that key over", name.design);
+                return Err(Refusal::new(Reason::Stopped, words));
+            }
+            Err(Unopened::CannotOpen(_)) => return Err(damaged(name.design)),
+        };
+        Design::parse(&text).map_err(|_| damaged(name.design))
+    }
+
+    /// The same under the current key: the record and the headers of its blobs.
+    pub(crate) fn rewrap(
+        &self,
+        name: &DesignName,
+        keks: &KekRing,
+        rng: &mut Randomness,
+    ) -> Result<Vec<u8>, Refusal> {
+        let mut design = self.open(name, keks)?;
+        for (sealed, part) in [(&mut design.upload, Part::Upload), (&mut design.picture, Part::Picture)] {
+            let header = keks.rewrap(&sealed.header, &name.place(part), rng);
+            sealed.header = header.map_err(|_| damaged(name.design))?;
+        }
+        Ok(keks.seal(&name.place(Part::Record), &design.emit(), rng))
+    }
+}
+
 impl Records {
+    /// Design versions of all sellers, and the token of the next page.
+    pub(crate) async fn design_names(
+        &self,
+        page: Page,
+    ) -> Result<(Vec<DesignName>, Option<PageToken>), Refusal> {
+        let listing = self.list(&every_design(), page).await?;
+        let names = listing.records.iter().filter_map(|(key, _)| listed_name(&key.parts())).collect();
+        Ok((names, listing.next))
+    }
+
     /// The blobs of every design of every seller.
     pub(crate) async fn design_blobs(&self) -> Result<Vec<BlobName>, Refusal> {
-        let prefix = Prefix::new("design-by-age", &[]).map_err(layerlock_store::StoreError::from)?;
+        let prefix = every_design();
         let mut page = Page::first(Page::MAX_LIMIT);
         let mut blobs = Vec::new();
         loop {
@@ -183,6 +290,10 @@ impl Records {
             }
         }
     }
+}
+
+fn every_design() -> Prefix {
+    Prefix::new("design-by-age", &[]).expect("a table's name is far below the bound")
 }
 
 fn listed_name(parts: &[Vec<u8>]) -> Option<DesignName> {

@@ -14,10 +14,11 @@ use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::designs_client::DesignsClient;
 use layerlock_proto::vault::v1::jobs_client::JobsClient;
 use layerlock_proto::vault::v1::upload_design_request::Part;
+use layerlock_seal::kek_ring::KekRing;
 use layerlock_seal::keys::{KeyEncryptionKey, OpeningKey, SigningKey};
 use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
-use layerlock_seal::trust::Endorsement;
+use layerlock_seal::trust::{Anchors, Endorsement, TrustedRoot};
 use layerlock_slicer::mesh::{Mesh, to_binary_stl};
 use layerlock_store::{MemoryStore, Store};
 use layerlock_terms::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
@@ -31,6 +32,7 @@ use layerlock_terms::trust::{
 };
 use layerlock_terms::units::{Millis, Percent, Timestamp};
 use layerlock_vault::licensor_link::{Evidence, LicensorLink, LinkError};
+use layerlock_vault::rewrap::{Rewrap, Rewrapped};
 use layerlock_vault::worker::WorkerCommand;
 use layerlock_vault::{Clock, Config, Files, Limits, OpenError, Randomness, Refusal, Vault, caller};
 use tonic::metadata::MetadataValue;
@@ -58,6 +60,8 @@ pub struct House {
     pub licensors: Vec<u8>,
     /// Keys the root withdraws.
     pub withdrawn: Vec<u8>,
+    /// Its key-encryption keys, the current one first.
+    pub kek_bytes: Vec<u8>,
 }
 
 /// A licensor in memory: signs what a real one would, and can be told to fail.
@@ -77,6 +81,10 @@ pub struct Licensor {
 
 pub fn key(number: u8) -> SigningKey {
     SigningKey::from_seed(&[number; 32])
+}
+
+pub fn kek(number: u8) -> KeyEncryptionKey {
+    KeyEncryptionKey::from_bytes(&[number; 32])
 }
 
 const ROOT: u8 = 1;
@@ -108,6 +116,7 @@ impl House {
             },
             licensors: vec![LICENSOR],
             withdrawn: Vec::new(),
+            kek_bytes: vec![9],
         }
     }
 
@@ -127,7 +136,7 @@ impl House {
         Vault::open(Config {
             delivery: key(VAULT),
             certificate: service(Role::Vault, VAULT),
-            kek: KeyEncryptionKey::from_bytes(&[9; 32]),
+            keks: self.keks(),
             root: self.root(),
             licensor_certificates: self.licensors.iter().map(|key| service(Role::Licensor, *key)).collect(),
             licensor: self.licensor.clone(),
@@ -139,6 +148,21 @@ impl House {
             limits,
         })
         .await
+    }
+
+    /// Wraps what former keys wrapped by the current one.
+    pub async fn rewrap(&self) -> Result<Rewrapped, Refusal> {
+        let root = TrustedRoot::begin(&self.root()).unwrap();
+        let mut anchors = Anchors::new(root, &[service(Role::Licensor, LICENSOR)]).unwrap();
+        anchors.certify(&service(Role::Vault, VAULT)).unwrap();
+        let vault = key(VAULT).verifying_key();
+        let run = Rewrap::new(self.store.clone(), self.keks(), anchors, vault, Randomness::system());
+        run.run(|_| ()).await
+    }
+
+    pub fn keks(&self) -> KekRing {
+        let [current, former @ ..] = &self.kek_bytes[..] else { panic!("a house has a key") };
+        former.iter().fold(KekRing::new(kek(*current)), |ring, byte| ring.with_former(kek(*byte)))
     }
 
     fn root(&self) -> Endorsement {

@@ -14,8 +14,9 @@ use rand_core::CryptoRng;
 
 use super::header_hash;
 use crate::CannotOpen;
-use crate::blob::{self, Place};
-use crate::keys::{KeyEncryptionKey, OpeningKey, WrappingKey};
+use crate::blob::Place;
+use crate::kek_ring::{KekRing, Unopened};
+use crate::keys::{OpeningKey, WrappingKey};
 use crate::labels;
 use crate::primitives::{self, Cipher, Secret};
 use crate::statement::Verified;
@@ -45,17 +46,17 @@ impl JobSecret {
     }
 
     /// The blob to keep while the job prints; `place` names the job by its header's hash.
-    pub fn seal(&self, kek: &KeyEncryptionKey, place: &Place, rng: &mut impl CryptoRng) -> Vec<u8> {
-        blob::seal(kek, place, self.0.as_bytes(), rng)
+    pub fn seal(&self, keks: &KekRing, place: &Place, rng: &mut impl CryptoRng) -> Vec<u8> {
+        keks.seal(place, self.0.as_bytes(), rng)
     }
 
     /// Opens a kept blob.
     ///
     /// # Errors
-    /// [`CannotOpen`] unless key, place and bytes are those it was sealed with.
-    pub fn open(kek: &KeyEncryptionKey, place: &Place, kept: &[u8]) -> Result<Self, CannotOpen> {
-        let bytes = blob::open(kek, place, kept)?;
-        Secret::copy(&bytes).map(Self).ok_or(CannotOpen)
+    /// [`Unopened`] unless key, place and bytes are those it was sealed with.
+    pub fn open(keks: &KekRing, place: &Place, kept: &[u8]) -> Result<Self, Unopened> {
+        let bytes = keks.open(place, kept)?;
+        Secret::copy(&bytes).map(Self).ok_or(Unopened::CannotOpen(CannotOpen))
     }
 
     /// The secrets of these epochs of the envelope with this header hash, wrapped to its device: a release to be

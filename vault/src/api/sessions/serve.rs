@@ -327,9 +327,9 @@ fn keys(
 ) -> Result<wire::JobKeys, Refusal> {
     let order = &slicing.admitted.order;
     let header = header_hash(slicing.header.statement());
-    let secret = JobSecret::open(&vault.keys.kek, &secret_place(order, header), &slicing.secret);
-    let secret = secret.map_err(|_| {
-        tracing::error!(job = %order.job(), "a job secret does not open");
+    let secret = JobSecret::open(&vault.keys.keks, &secret_place(order, header), &slicing.secret);
+    let secret = secret.map_err(|why| {
+        tracing::error!(job = %order.job(), %why, "a job secret does not open");
         Refusal::new(Reason::Stopped, "this job's keys are damaged in the vault: place a new hold")
     })?;
     let release = secret.release(&header, grounds, epochs, order.wrapping(), &mut vault.randomness.clone());
