@@ -100,8 +100,8 @@ pub(crate) struct Offer {
     pub(crate) design: DesignId,
     pub(crate) version: Digest,
     pub(crate) terms: Terms,
-    /// The seller's statement the offer stands on.
-    pub(crate) manifest: Statement,
+    /// Which of the seller's statements the offer stands on. Its text names the design: that rests sealed, in the vault.
+    pub(crate) manifest: Digest,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -279,14 +279,14 @@ impl Stored for Offer {
             design: DesignId::from_bytes(r.array("design")?),
             version: Digest(r.array("version")?),
             terms: Terms::read(r)?,
-            manifest: read_statement(r, "manifest")?,
+            manifest: Digest(r.array("manifest")?),
         })
     }
 
     fn write(&self, w: &mut Writer) {
         w.raw(self.seller.as_bytes()).raw(self.design.as_bytes()).raw(self.version.as_bytes());
         self.terms.write(w);
-        w.bytes(&self.manifest.emit());
+        w.raw(self.manifest.as_bytes());
     }
 }
 

@@ -149,7 +149,7 @@ impl Licensor {
             design: manifest.design,
             version: manifest.version,
             terms: terms.clone(),
-            manifest: statement.clone(),
+            manifest: statement.digest(),
         };
         let row = tables::offer_of(&seller, self.clock.now(), &id);
         let commit = put(Commit::new(), tables::offer(&id), &offer, Expect::Absent);
