@@ -1,6 +1,7 @@
 //! What can be typed: the commands and their options, with the words of `--help`.
 
 pub mod changes;
+pub mod kek;
 pub mod root;
 
 use std::path::PathBuf;
@@ -434,6 +435,9 @@ pub enum Operator {
     /// What a maker does that the root lists: attest its devices
     #[command(subcommand)]
     Oem(root::Oem),
+    /// The vault's key-encryption keys: make one, list them, wrap anew by the newest
+    #[command(subcommand)]
+    Kek(kek::Kek),
     /// Copy the server's records and sealed files, while it serves; keys are not copied
     Backup {
         /// An empty folder, or one to be made

@@ -112,7 +112,7 @@ impl Embedded {
     pub async fn start(outside: Outside) -> Result<Self, EmbeddedError> {
         let Outside { dir, settings, worker, metrics, clock } = outside;
         files::private_dir(&dir)?;
-        let keys = Keyring::open(&keyring::folder(&dir), holds(&settings), clock(), &mut Random)?;
+        let keys = keyring(&dir, &settings, clock())?;
         let root = keys.root_digest();
         let acceptor = tls::acceptor(&keyring::folder(&dir), &settings.names)?;
         let licensor_listens = bind(&settings, Duty::Licensor, settings.licensor).await?;
@@ -300,6 +300,12 @@ fn connection(
     Ok(connection)
 }
 
+/// The keys of a process of these settings.
+pub fn keyring(dir: &Path, settings: &Settings, now: Timestamp) -> Result<Keyring, KeyringError> {
+    let folder = keyring::folder(dir);
+    Keyring::open(&folder, holds(settings), &settings.key_encryption_keys, now, &mut Random)
+}
+
 /// Whose keys a process of these settings holds.
 fn holds(settings: &Settings) -> Holds {
     match (settings.does(Duty::Licensor), settings.does(Duty::Vault) || settings.does(Duty::Worker)) {
@@ -349,7 +355,7 @@ fn vault_config(
         root: anchors.root().endorsed().endorsement().clone(),
         licensor_certificates: keyring::certificates(anchors, Role::Licensor),
         delivery: keys.delivery,
-        kek: keys.kek,
+        keks: keys.keks,
         licensor: Arc::new(link),
         store,
         files,
@@ -366,6 +372,11 @@ async fn sealed_files(dir: &Path, settings: &Settings) -> Result<Files, Embedded
         FilesAt::Directory => Files::Directory(dir.join("vault-files")),
         FilesAt::S3(s3) => Files::Objects(Objects::s3(s3, &Credentials::OfTheMachine).await?),
     })
+}
+
+/// Opens the vault's records, for who works on them while no vault here serves.
+pub async fn vault_records(dir: &Path, settings: &Settings) -> Result<Arc<dyn Store>, EmbeddedError> {
+    records(dir, settings, VAULT.name).await
 }
 
 /// Opens one service's records, and says what recovery did: as a warning if it mended anything.

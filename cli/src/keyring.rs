@@ -1,6 +1,6 @@
 //! The service keys of the embedded house and the trust chain over them, made on first use.
 //!
-//! One folder holds the three service keys, the vault's key-encryption key and the operator's API key, each in a
+//! One folder holds the three service keys, the vault's key-encryption key (unless `kek` takes it from elsewhere) and the operator's API key, each in a
 //! file of its own for its owner only; beside them the trust files. Where nobody has installed a root, one is made
 //! whose single key lies here too, and it certifies the services without a question. An installed root with keys
 //! elsewhere (`layerlock operator root`) takes its place, and from then on its keys certify.
@@ -8,7 +8,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use layerlock_seal::keys::{KeyEncryptionKey, SigningKey, VerifyingKey};
+use layerlock_seal::kek_ring::KekRing;
+use layerlock_seal::keys::{SigningKey, VerifyingKey};
 use layerlock_seal::token::ApiKey;
 use layerlock_seal::trust::{Anchors, Endorsement, TrustError, TrustedRoot};
 use layerlock_terms::digest::{Digest, SignKey};
@@ -17,6 +18,7 @@ use layerlock_terms::units::{Millis, Timestamp};
 use rand_core::CryptoRng;
 
 use crate::files;
+use crate::kek::{KekError, KekSources};
 use crate::trust_files::{self, TrustFileError, TrustFiles};
 
 const DAY: Millis = Millis(24 * 3600 * 1000);
@@ -26,7 +28,6 @@ const RENEWED_BEFORE: Millis = Millis(30 * DAY.0);
 const ROOT: Millis = Millis(10 * 365 * DAY.0);
 const FOLDER: &str = "keys";
 const OPERATOR: &str = "operator.key";
-const KEK: &str = "vault.kek";
 const ROOT_KEY: &str = "root.key";
 /// What the root was called before it could name OEM authorities.
 const FORMER_ROOT: &str = "root.statement";
@@ -67,6 +68,9 @@ pub enum KeyringError {
          roles there"
     )]
     NoHouse(PathBuf),
+    /// A key-encryption key.
+    #[error("keys: {0}")]
+    Kek(#[from] KekError),
     /// A key a process needs and may not make.
     #[error(
         "keys: `{0}` is missing: copy it from where the house was founded; another one would open nothing"
@@ -119,8 +123,8 @@ pub struct LicensorKeys {
 pub struct VaultKeys {
     /// Signs envelopes and job reports.
     pub delivery: SigningKey,
-    /// Wraps designs at rest.
-    pub kek: KeyEncryptionKey,
+    /// Wrap designs at rest.
+    pub keks: KekRing,
 }
 
 /// Whose keys a process holds.
@@ -181,13 +185,14 @@ impl Keyring {
     pub fn open(
         dir: &Path,
         holds: Holds,
+        keks: &KekSources,
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<Self, KeyringError> {
         files::private_dir(dir)?;
         let mut keys = Files { dir, founds: holds == Holds::Everything, rng };
         let licensor = (holds != Holds::Vault).then(|| keys.licensor()).transpose()?;
-        let vault = (holds != Holds::Licensor).then(|| keys.vault()).transpose()?;
+        let vault = (holds != Holds::Licensor).then(|| keys.vault(keks)).transpose()?;
         let mut services = Vec::new();
         if let Some(keys) = &licensor {
             services.push((Role::Licensor, keys.issuer.verifying_key()));
@@ -242,9 +247,9 @@ impl<R: CryptoRng> Files<'_, R> {
         })
     }
 
-    fn vault(&mut self) -> Result<VaultKeys, KeyringError> {
-        let kek = KeyEncryptionKey::from_bytes(&self.seed(&self.dir.join(KEK))?);
-        Ok(VaultKeys { delivery: self.signing(Role::Vault)?, kek })
+    fn vault(&mut self, keks: &KekSources) -> Result<VaultKeys, KeyringError> {
+        let keks = keks.open(self.dir, self.founds, self.rng)?;
+        Ok(VaultKeys { delivery: self.signing(Role::Vault)?, keks })
     }
 }
 
@@ -360,9 +365,11 @@ mod tests {
     fn a_keyring_opened_twice_is_the_same() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let first =
-            Keyring::open(dir.path(), Holds::Everything, Timestamp(1), &mut Random).expect("it is made");
+            Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), Timestamp(1), &mut Random)
+                .expect("it is made");
         let second =
-            Keyring::open(dir.path(), Holds::Everything, Timestamp(2), &mut Random).expect("it is read");
+            Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), Timestamp(2), &mut Random)
+                .expect("it is read");
         assert_eq!(first.root_digest(), second.root_digest());
         assert_eq!(first.anchors, second.anchors);
         let vault =
@@ -373,7 +380,8 @@ mod tests {
     /// A folder with these files of a house that was founded elsewhere.
     fn copied(names: &[&str]) -> tempfile::TempDir {
         let (house, dir) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-        Keyring::open(house.path(), Holds::Everything, Timestamp(1), &mut Random).expect("it is made");
+        Keyring::open(house.path(), Holds::Everything, &KekSources::default(), Timestamp(1), &mut Random)
+            .expect("it is made");
         for entry in std::fs::read_dir(house.path()).expect("readable").map(|entry| entry.expect("readable"))
         {
             let name = entry.file_name().into_string().expect("text");
@@ -386,8 +394,9 @@ mod tests {
 
     #[test]
     fn a_process_opens_with_the_keys_of_its_roles_alone_and_makes_none() {
-        let open =
-            |dir: &tempfile::TempDir, holds| Keyring::open(dir.path(), holds, Timestamp(1), &mut Random);
+        let open = |dir: &tempfile::TempDir, holds| {
+            Keyring::open(dir.path(), holds, &KekSources::default(), Timestamp(1), &mut Random)
+        };
         let vault = copied(&["vault.key", "vault.kek"]);
         let keys = open(&vault, Holds::Vault).expect("it has what it needs");
         assert!(keys.licensor.is_none() && keys.vault.is_some());
@@ -411,26 +420,30 @@ mod tests {
     #[test]
     fn a_cut_key_file_is_refused_by_name() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        Keyring::open(dir.path(), Holds::Everything, Timestamp(1), &mut Random).expect("it is made");
+        Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), Timestamp(1), &mut Random)
+            .expect("it is made");
         std::fs::write(dir.path().join("vault.kek"), [1; 31]).expect("the file is writable");
-        let error = Keyring::open(dir.path(), Holds::Everything, Timestamp(1), &mut Random)
-            .err()
-            .expect("a cut key is no key");
+        let error =
+            Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), Timestamp(1), &mut Random)
+                .err()
+                .expect("a cut key is no key");
         assert!(error.to_string().contains("vault.kek"), "{error}");
     }
 
     #[test]
     fn certificates_near_their_end_are_made_anew_where_the_root_key_lies() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        Keyring::open(dir.path(), Holds::Everything, Timestamp(1), &mut Random).expect("it is made");
+        Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), Timestamp(1), &mut Random)
+            .expect("it is made");
         let near = Timestamp(1).plus(CERTIFICATE);
-        let renewed = Keyring::open(dir.path(), Holds::Everything, near, &mut Random).expect("it is renewed");
+        let renewed = Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), near, &mut Random)
+            .expect("it is renewed");
         for role in Role::ALL {
             assert!(renewed.anchors.keys(role, near).next().is_some(), "{role}");
         }
         std::fs::remove_file(dir.path().join(ROOT_KEY)).expect("it is there");
         let later = near.plus(CERTIFICATE);
-        let error = Keyring::open(dir.path(), Holds::Everything, later, &mut Random)
+        let error = Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), later, &mut Random)
             .err()
             .expect("nobody here can renew");
         assert!(error.to_string().contains("root certify --role licensor"), "{error}");
@@ -440,9 +453,10 @@ mod tests {
     fn a_root_of_the_form_before_is_refused_with_what_to_do() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(dir.path().join(FORMER_ROOT), b"of before").expect("writable");
-        let error = Keyring::open(dir.path(), Holds::Everything, Timestamp(1), &mut Random)
-            .err()
-            .expect("nothing reads it");
+        let error =
+            Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), Timestamp(1), &mut Random)
+                .err()
+                .expect("nothing reads it");
         assert!(
             error.to_string().contains("root.statement") && error.to_string().contains("move it"),
             "{error}"

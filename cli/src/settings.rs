@@ -8,6 +8,7 @@ use layerlock_store::blobs::S3;
 use serde::Deserialize;
 
 use crate::files;
+use crate::kek::KekSources;
 use crate::sight::MetricsAt;
 
 /// Where the services listen and what they bound.
@@ -24,6 +25,8 @@ pub struct Settings {
     pub records: RecordsAt,
     /// Where sealed designs and envelopes are kept: `directory`, in the server's folder, or the address of a bucket.
     pub files: FilesAt,
+    /// Where the vault's key-encryption keys come from, the current one first.
+    pub key_encryption_keys: KekSources,
     /// What this process does.
     pub roles: Vec<Duty>,
     /// Where clients, and a vault that has no licensor beside it, find the licensor, if not at this process.
@@ -55,6 +58,7 @@ impl Default for Settings {
             metrics: MetricsAt(Some(([127, 0, 0, 1], 7423).into())),
             records: RecordsAt::Journal,
             files: FilesAt::Directory,
+            key_encryption_keys: KekSources::default(),
             roles: vec![Duty::Licensor, Duty::Vault, Duty::Worker],
             licensor_at: None,
             vault_at: None,

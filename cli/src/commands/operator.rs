@@ -18,6 +18,7 @@ use crate::parties::home::{CONNECT, server_dir};
 use crate::parties::operator::Operator;
 
 mod copies;
+pub mod kek;
 mod status;
 
 /// Runs one command.
@@ -53,6 +54,9 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
         }
         Args::Root(args) => {
             ceremony::run(args, now, out).map_err(|error| PartyError::Ceremony(Box::new(error)))?
+        }
+        Args::Kek(args) => {
+            kek::run(args, out).await.map_err(|error| PartyError::Rotation(Box::new(error)))?
         }
         Args::Backup { to, server } => copies::back_up(&folder(&server), &to, now, out)?,
         Args::Restore { from, keys, server } => {

@@ -13,6 +13,7 @@ use tonic::Status;
 
 use crate::backup::BackupError;
 use crate::ceremony::CeremonyError;
+use crate::commands::operator::kek::RotationError;
 use crate::connect::ConnectError;
 use crate::random::id_bytes;
 
@@ -40,6 +41,9 @@ pub enum PartyError {
     /// A step of the offline keys' ceremony.
     #[error(transparent)]
     Ceremony(Box<CeremonyError>),
+    /// A rotation of the vault's keys.
+    #[error(transparent)]
+    Rotation(Box<RotationError>),
     /// A copy of the server's folder.
     #[error(transparent)]
     Backup(#[from] BackupError),

@@ -10,7 +10,8 @@ fn refused(dir: &Path, args: &[&str]) -> String {
     attempt(dir, args).expect_err("it went through")
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+/// All files below.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder).expect("there") {
         let path = entry.expect("readable").path();

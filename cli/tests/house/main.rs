@@ -13,5 +13,6 @@ mod killing;
 mod nodes;
 mod picture;
 mod road;
+mod rotation;
 mod sight;
 mod written;

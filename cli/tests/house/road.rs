@@ -43,7 +43,12 @@ impl Server {
 
     /// A server of the usual settings, with another program in front.
     pub fn start_under(dir: &Path, front: &[String]) -> Self {
-        fs::write(dir.join("serve.toml"), USUAL).expect("writable");
+        Self::start_behind(dir, "", front)
+    }
+
+    /// A server of these settings beside, with another program in front.
+    pub fn start_behind(dir: &Path, more: &str, front: &[String]) -> Self {
+        fs::write(dir.join("serve.toml"), USUAL.to_owned() + more).expect("writable");
         Self::of(under(front, dir), dir)
     }
 
@@ -102,7 +107,12 @@ pub fn program(dir: &Path) -> Command {
 
 /// Runs one command; answers what it printed, or why it was refused.
 pub fn attempt(dir: &Path, args: &[&str]) -> Result<String, String> {
-    let output = program(dir).args(args).output().expect("it runs");
+    attempt_behind(dir, &[], args)
+}
+
+/// The same with another program in front.
+pub fn attempt_behind(dir: &Path, front: &[String], args: &[&str]) -> Result<String, String> {
+    let output = under(front, dir).args(args).output().expect("it runs");
     match output.status.success() {
         true => Ok(String::from_utf8(output.stdout).expect("text")),
         false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
@@ -134,17 +144,22 @@ pub fn model() -> Vec<u8> {
 /// The road of the README, by hand; answers whose secret is what.
 pub fn walk(server: &Server) -> Vec<(&'static str, Vec<u8>)> {
     let keys = go(server, &[], &[]).0;
-    let key = |file: &str| fs::read(server.dir.join("house/keys").join(file)).expect("the house has it");
+    let at = |file: &str| server.dir.join("house/keys").join(file);
+    let key = |file: &str| fs::read(at(file)).expect("the house has it");
     let operator = String::from_utf8(key("operator.key")).expect("text").trim().as_bytes().to_vec();
-    vec![
+    let mut secrets = vec![
         ("the seller's API key", keys.seller.into_bytes()),
         ("the buyer's API key", keys.buyer.into_bytes()),
         ("the operator's API key", operator),
-        ("the key of all designs", key("vault.kek")),
         ("the vault's signing key", key("vault.key")),
         ("the enrolment code", keys.code.into_bytes()),
         ("geometry", model()[84..134].to_vec()),
-    ]
+    ];
+    // Elsewhere, if the settings say so.
+    if at("vault.kek").exists() {
+        secrets.push(("the key of all designs", key("vault.kek")));
+    }
+    secrets
 }
 
 /// The same with another program in front of the device, which has ended then.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use layerlock_cli::commands::seller::widest;
 use layerlock_cli::connect::Connection;
+use layerlock_cli::kek::KekSources;
 use layerlock_cli::keyring::{self, Holds, Keyring, LicensorKeys};
 use layerlock_cli::now;
 use layerlock_cli::parties::buyer::Buyer;
@@ -46,7 +47,7 @@ impl Shop {
         let party = |error| Failed::at("the house", error);
         let connect = |error| Failed::at("the house", error);
         let folder = keyring::folder(&house::server_dir(dir));
-        let keys = Keyring::open(&folder, Holds::Everything, now(), &mut Random);
+        let keys = Keyring::open(&folder, Holds::Everything, &KekSources::default(), now(), &mut Random);
         let keys = keys.map_err(|error| Failed::at("keys", error))?.licensor.expect("it holds everything");
         let licensor = connection.licensor().await.map_err(connect)?;
         let vault = connection.vault().await.map_err(connect)?;
