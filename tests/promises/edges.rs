@@ -16,7 +16,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("seal", &["terms"]),
     ("proto", &["terms"]),
     ("licensor", &["proto", "terms", "seal", "tlog", "store"]),
-    ("vault", &["proto", "terms", "seal", "slicer", "store"]),
+    ("engines", &["terms", "slicer"]),
+    ("vault", &["proto", "terms", "seal", "slicer", "engines", "store"]),
     ("device", &["proto", "terms", "seal", "tlog"]),
     ("device-c", &["device", "terms"]),
     // It judges devices, ours among them: it may not share a line with ours.

@@ -16,7 +16,9 @@ mod defaults;
 mod settings;
 mod value;
 
-pub use settings::{Bound, Brim, Infill, Key, Order, SETTINGS, Seam, Setting, Support, Unit, settings};
+pub use settings::{
+    Bound, Brim, Engine, Infill, Key, Order, SETTINGS, Seam, Setting, Support, Unit, settings,
+};
 
 /// A named choice of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -276,6 +278,14 @@ impl Profile {
         match self.value(Key::PerimeterOrder) {
             0 => Order::InnerFirst,
             _ => Order::OuterFirst,
+        }
+    }
+
+    /// What slices.
+    pub fn engine(&self) -> Engine {
+        match self.value(Key::Engine) {
+            0 => Engine::Layerlock,
+            _ => Engine::PrusaSlicer,
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Hop 6 of the road. The stages, one module each, in the order they run: `mesh`, turned as the profile has it → `heal` →
 //! `place` and `plate` → `layers` (cut) → `regions` (what is inside) → `modifiers` → `perimeters` → `surfaces` (top, bottom,
-//! bridge, sparse) → `filling` by `infill` → `supports` → `raft` → `order` → `moves` → `estimate`; `press` runs them. Pure: no
+//! bridge, sparse) → `filling` by `infill` → `supports` → `raft` → `order` → `moves` → `estimate`; `press` runs them. For another engine `press` places the part, and `tally` sums what comes back. Pure: no
 //! files, no clock, no randomness; the same mesh and profile give the same bytes on any number of threads. Floats stay inside
 //! this crate; micrometres leave it.
 
@@ -11,6 +11,7 @@ pub mod mesh;
 pub mod modifiers;
 pub mod picture;
 pub mod sample;
+pub mod tally;
 
 mod error;
 mod estimate;
@@ -34,4 +35,4 @@ mod trace;
 mod vase;
 
 pub use error::{SinkClosed, SliceError};
-pub use press::{Summary, slice, slice_modified};
+pub use press::{Summary, place_part, slice, slice_modified};

@@ -128,6 +128,23 @@ pub fn slice_modified<'a>(
     Ok(Summary { epilogue, healing: Healing { overlapping_layers, ..report } })
 }
 
+/// The part as it would be sliced, mended and in its place on the profile's machine: what another engine is given.
+///
+/// # Errors
+/// As [`slice()`], before its first layer.
+pub fn place_part(mesh: &Mesh, profile: &Profile) -> Result<Mesh, SliceError> {
+    check(mesh)?;
+    let Healed { mesh, .. } = heal(Turn::of(profile).apply(Cow::Borrowed(mesh)));
+    if mesh.triangles.is_empty() {
+        return Err(SliceError::Empty);
+    }
+    let mut extent = Extent::new(profile);
+    extent.cover_mesh(&mesh);
+    let placed = Frame::new(&extent, profile)?.place(&*mesh);
+    let vertices = placed.vertices.iter().map(|corner| corner.map(|um| um as f32 / 1000.0)).collect();
+    Ok(Mesh { vertices, triangles: placed.triangles.into_owned() })
+}
+
 /// What every stage reads.
 struct Press<'a> {
     part: &'a Placed<'a>,
@@ -443,7 +460,7 @@ impl<'a> Window<'a> {
 }
 
 /// What is summed over all layers.
-struct Total {
+pub(crate) struct Total {
     spent: Spent,
     /// Where the last layer ended.
     ended: Option<Point>,
@@ -466,7 +483,7 @@ impl Default for Total {
 }
 
 impl Total {
-    fn add(&mut self, layer: &Layer, spent: &Spent, pace: &Pace) {
+    pub(crate) fn add(&mut self, layer: &Layer, spent: &Spent, pace: &Pace) {
         self.spent.add(spent);
         if let Some(from) = self.ended {
             self.spent.add_between(approach(from, &layer.steps, pace));
@@ -495,7 +512,7 @@ impl Total {
         self.max = Point3 { x: self.max.x.max(x), y: self.max.y.max(y), z: self.max.z.max(z.0) };
     }
 
-    fn epilogue(&self, layers: u32, profile: &Profile) -> Epilogue {
+    pub(crate) fn epilogue(&self, layers: u32, profile: &Profile) -> Epilogue {
         let millis = |seconds: f64| Millis((seconds * 1000.0).round() as u64);
         let mut times = Times::default();
         for feature in Feature::ALL {

@@ -68,6 +68,25 @@ pub enum Order {
     OuterFirst,
 }
 
+/// What slices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// The built-in one.
+    Layerlock,
+    /// PrusaSlicer, as it is installed beside the vault.
+    PrusaSlicer,
+}
+
+impl Engine {
+    /// The name typed as the setting's value.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Layerlock => "layerlock",
+            Self::PrusaSlicer => "prusaslicer",
+        }
+    }
+}
+
 /// What a setting's integer counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
@@ -352,6 +371,8 @@ pub enum Key {
     RaftMargin,
     /// Free height between the raft and what stands on it.
     RaftGap,
+    /// What slices.
+    Engine,
 }
 
 const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), doc: &'static str) -> Setting {
@@ -360,7 +381,7 @@ const fn row(key: Key, name: &'static str, unit: Unit, range: (Bound, Bound), do
 
 /// Every setting, in the order of its key.
 #[rustfmt::skip]
-pub const SETTINGS: [Setting; 92] = [
+pub const SETTINGS: [Setting; 93] = [
     row(Key::LayerHeight, "layer-height", Unit::Length, (Bound::Fixed(40), Bound::Nozzle(75)),
         "Thickness of every layer but the first."),
     row(Key::FirstLayerHeight, "first-layer-height", Unit::Length, (Bound::Fixed(80), Bound::Nozzle(75)),
@@ -545,4 +566,6 @@ pub const SETTINGS: [Setting; 92] = [
         "How far the raft reaches beyond what stands on it."),
     row(Key::RaftGap, "raft-gap", Unit::Length, (Bound::Fixed(0), Bound::Fixed(1_000)),
         "Free height between the raft and what stands on it."),
+    row(Key::Engine, "engine", Unit::Choice(&["layerlock", "prusaslicer"]), (Bound::Fixed(0), Bound::Fixed(1)),
+        "What slices: the built-in engine, or another one where the vault has it."),
 ];

@@ -1,0 +1,208 @@
+//! The real PrusaSlicer, told our profile: what it makes is read back as the toolpath it is.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the test failing")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::process::Command;
+
+use layerlock_engines::{gcode, prusa};
+use layerlock_slicer::mesh::{Mesh, to_binary_stl};
+use layerlock_slicer::{place_part, slice};
+use layerlock_terms::machine::{Machine, Material};
+use layerlock_terms::profile::{Preset, Profile};
+use layerlock_terms::toolpath::{Epilogue, Feature, Layer, Piece, Step};
+
+fn profile(settings: &[(&str, &str)]) -> Profile {
+    let mut profile = Profile::new(Machine::named("prusa-mk3s").unwrap(), Material::Pla, Preset::Standard);
+    settings.iter().for_each(|(name, value)| profile.set(name, value).unwrap());
+    profile
+}
+
+/// A closed box, in millimetres.
+fn block(x: f32, y: f32, z: f32) -> Mesh {
+    let corner = |n: usize| [[0.0, x][n & 1], [0.0, y][n >> 1 & 1], [0.0, z][n >> 2 & 1]];
+    let triangles = vec![
+        [0, 2, 1],
+        [1, 2, 3],
+        [4, 5, 6],
+        [5, 7, 6],
+        [0, 1, 4],
+        [1, 5, 4],
+        [2, 6, 3],
+        [3, 6, 7],
+        [0, 4, 2],
+        [2, 4, 6],
+        [1, 3, 5],
+        [3, 7, 5],
+    ];
+    Mesh { vertices: (0..8).map(corner).collect(), triangles }
+}
+
+/// Two boxes: one on a thin neck, so that there is something to hold up.
+fn table() -> Mesh {
+    let (neck, mut top) = (block(6.0, 6.0, 10.0), block(26.0, 26.0, 4.0));
+    top.vertices.iter_mut().for_each(|[x, y, z]| (*x, *y, *z) = (*x - 10.0, *y - 10.0, *z + 10.0));
+    let moved = top.triangles.iter().map(|triangle| triangle.map(|corner| corner + 8));
+    Mesh {
+        vertices: [neck.vertices, top.vertices].concat(),
+        triangles: neck.triangles.into_iter().chain(moved).collect(),
+    }
+}
+
+/// What PrusaSlicer makes of it.
+fn by_prusa(mesh: &Mesh, profile: &Profile) -> (String, Vec<Piece>) {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("config.ini"), prusa::config(profile).unwrap()).unwrap();
+    fs::write(at("part.stl"), to_binary_stl(&place_part(mesh, profile).unwrap())).unwrap();
+    let arguments = prusa::arguments(&at("config.ini"), &at("part.stl"), &at("out.gcode"));
+    let output = Command::new(prusa::PROGRAM).args(arguments).output();
+    let output = output.expect("the package prusa-slicer is installed");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = fs::read_to_string(at("out.gcode")).unwrap();
+    let mut pieces = Vec::new();
+    let read = gcode::read(&text, profile, &mut |piece| {
+        pieces.push(piece);
+        Ok(())
+    });
+    read.unwrap_or_else(|why| panic!("{why}"));
+    (text, pieces)
+}
+
+fn layers(pieces: &[Piece]) -> Vec<&Layer> {
+    fn layer(piece: &Piece) -> Option<&Layer> {
+        if let Piece::Layer(layer) = piece { Some(layer) } else { None }
+    }
+    pieces.iter().filter_map(layer).collect()
+}
+
+fn features(pieces: &[Piece]) -> BTreeSet<Feature> {
+    let steps = layers(pieces).into_iter().flat_map(|layer| &layer.steps);
+    let feature = |step: &Step| match step {
+        Step::Extrude(path) => Some(path.feature),
+        _ => None,
+    };
+    steps.filter_map(feature).collect()
+}
+
+fn end(pieces: &[Piece]) -> Epilogue {
+    let Some(Piece::Epilogue(epilogue)) = pieces.last() else { panic!("no epilogue") };
+    *epilogue
+}
+
+fn by_ours(mesh: &Mesh, profile: &Profile) -> Epilogue {
+    let threads = NonZeroUsize::MIN;
+    slice(mesh, profile, threads, &mut |_| Ok(())).unwrap().epilogue
+}
+
+#[test]
+fn a_part_comes_back_in_its_place_with_its_layers_lines_and_plastic() {
+    let (mesh, profile) = (block(30.0, 20.0, 8.0), profile(&[("skirt-loops", "0")]));
+    let (_, pieces) = by_prusa(&mesh, &profile);
+    let (theirs, ours) = (end(&pieces), by_ours(&mesh, &profile));
+    assert_eq!((theirs.layers, theirs.max.z), (ours.layers, ours.max.z));
+    for (theirs, ours) in [
+        (theirs.min.x, ours.min.x),
+        (theirs.min.y, ours.min.y),
+        (theirs.max.x, ours.max.x),
+        (theirs.max.y, ours.max.y),
+    ] {
+        assert!(theirs.abs_diff(ours) < 60, "{theirs} {ours} µm");
+    }
+    let share = theirs.filament_um as f64 / ours.filament_um as f64;
+    assert!((0.9..1.1).contains(&share), "{share} of our filament");
+    assert!((0.5..2.0).contains(&(theirs.duration.0 as f64 / ours.duration.0 as f64)));
+    let found = features(&pieces);
+    for feature in [
+        Feature::OuterPerimeter,
+        Feature::InnerPerimeter,
+        Feature::SparseInfill,
+        Feature::SolidInfill,
+        Feature::TopSurface,
+    ] {
+        assert!(found.contains(&feature), "{feature:?} is not in {found:?}");
+    }
+    let widths: BTreeSet<i32> = layers(&pieces)[5]
+        .steps
+        .iter()
+        .filter_map(|step| match step {
+            Step::Extrude(path) => Some(path.width.0),
+            _ => None,
+        })
+        .collect();
+    assert!(widths.iter().all(|um| (300..600).contains(um)) && !widths.is_empty(), "{widths:?}");
+}
+
+#[test]
+fn no_plastic_and_no_way_is_lost_in_the_reading() {
+    let (text, pieces) = by_prusa(&table(), &profile(&[("support", "grid"), ("z-hop", "0.3mm")]));
+    // Once more by the simplest reading there is: absolute counts, reset by G92.
+    let (mut fed, mut last, mut moves) = (0.0, 0.0, 0);
+    for line in text.lines() {
+        let word = |letter: char| {
+            let mut words = line.split(';').next().unwrap_or_default().split_whitespace();
+            words.find_map(|word| word.strip_prefix(letter)?.parse::<f64>().ok())
+        };
+        match (line.starts_with("G1 "), line.starts_with("G92"), word('E')) {
+            (true, _, Some(e)) => {
+                moves += u32::from(word('X').is_some() && e > last);
+                fed += e - std::mem::replace(&mut last, e);
+            }
+            (_, true, e) => last = e.unwrap_or(0.0),
+            _ => {}
+        }
+    }
+    let (mut ours, mut lines) = (0_i64, 0);
+    for step in layers(&pieces).into_iter().flat_map(|layer| &layer.steps) {
+        match step {
+            Step::Extrude(path) => {
+                lines += path.points.len() as u32;
+                ours += path.points.iter().map(|(_, feed)| i64::from(feed.0)).sum::<i64>();
+            }
+            Step::Retract { length, .. } | Step::Wipe { length, .. } => ours -= i64::from(length.0),
+            Step::Prime { length, .. } => ours += i64::from(length.0),
+            _ => {}
+        }
+    }
+    assert_eq!(lines, moves);
+    assert!((fed - ours as f64 / 1e5).abs() < 1e-6, "{fed} mm {ours}");
+    let found = features(&pieces);
+    assert!(found.contains(&Feature::Support) && found.contains(&Feature::SupportInterface), "{found:?}");
+}
+
+#[test]
+fn a_setting_reaches_the_program() {
+    let mesh = block(20.0, 20.0, 4.0);
+    let plain = end(&by_prusa(&mesh, &profile(&[])).1);
+    for (settings, differs) in [
+        (&[("infill-density", "60%")][..], "filament"),
+        (&[("layer-height", "0.1mm")][..], "layers"),
+        (&[("scale", "150%")][..], "room"),
+        (&[("outer-speed", "10mm/s"), ("inner-speed", "10mm/s"), ("solid-speed", "10mm/s")][..], "time"),
+    ] {
+        let other = end(&by_prusa(&mesh, &profile(settings)).1);
+        let more = match differs {
+            "filament" => other.filament_um > plain.filament_um * 11 / 10,
+            "layers" => other.layers > plain.layers * 3 / 2,
+            "room" => other.max.x - other.min.x > (plain.max.x - plain.min.x) * 13 / 10,
+            _ => other.duration.0 > plain.duration.0 * 5 / 4,
+        };
+        assert!(more, "{settings:?}: {other:?} against {plain:?}");
+    }
+}
+
+#[test]
+fn a_setting_it_has_nothing_for_is_refused_by_name() {
+    for (setting, value) in [
+        ("spiral-vase", "on"),
+        ("adaptive-layers", "on"),
+        ("parts", "2"),
+        ("support", "tree"),
+        ("hole-compensation", "0.1mm"),
+    ] {
+        let refused = prusa::config(&profile(&[(setting, value)])).unwrap_err().to_string();
+        assert!(refused.contains(&format!("`{setting}`")), "{refused}");
+    }
+}
