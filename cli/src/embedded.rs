@@ -19,7 +19,7 @@ use layerlock_terms::digest::Digest;
 use layerlock_terms::trust::Role;
 use layerlock_terms::units::Timestamp;
 use layerlock_vault::licensor_link::GrpcLicensor;
-use layerlock_vault::worker::WorkerCommand;
+use layerlock_vault::worker::{Confinement, EnginePrograms, WorkerCommand};
 use layerlock_vault::{Files, Vault};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -150,7 +150,9 @@ impl Embedded {
             let opened = Vault::open(config).await?;
             if let Some(listener) = vault_listens {
                 let door = Doorway::open(&VAULT, listener, acceptor, opened.routes(), store, limits).await;
-                door.health.say_caged(opened.confinement().lacking().next().is_none()).await;
+                let engines = opened.engines().iter().map(|installed| installed.confinement);
+                let mut lacking = engines.chain([opened.confinement()]).flat_map(Confinement::lacking);
+                door.health.say_caged(lacking.next().is_none()).await;
                 // First, so that what it still has to settle finds the licensor there.
                 doors.insert(0, door);
             }
@@ -159,6 +161,13 @@ impl Embedded {
         // Last, so that a start that is refused leaves the clients of whoever runs here alone.
         connection.write(&dir.join(CONNECT))?;
         Ok(Self { connection, root, operator, doors, sweeper, vault })
+    }
+
+    /// What the vault's engines call themselves, the built-in one first.
+    pub fn engines(&self) -> Vec<String> {
+        let Some(vault) = &self.vault else { return Vec::new() };
+        let others = vault.engines().iter().map(|installed| installed.version.clone());
+        std::iter::once("layerlock".to_owned()).chain(others).collect()
     }
 
     /// Closes the doors, the vault's first: what it still has to settle finds the licensor there. Nobody new is let in while
@@ -360,6 +369,7 @@ fn vault_config(
         store,
         files,
         worker,
+        engines: EnginePrograms::found_in(&std::env::var_os("PATH").unwrap_or_default()),
         clock: layerlock_vault::Clock::new(clock),
         randomness: layerlock_vault::Randomness::system(),
         limits,

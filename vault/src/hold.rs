@@ -46,6 +46,10 @@ impl Vault {
             Some(live) => live,
             None => {
                 let order = Order::check(request, &self.trust, self.clock.now())?;
+                // Where this process presses nothing, another one may have the engine.
+                if self.limits.concurrent_jobs > 0 {
+                    self.engines.of(order.profile())?;
+                }
                 self.check_order(&order).await?;
                 self.open_job(Job::Requested(Requested { order })).await?
             }

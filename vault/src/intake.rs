@@ -231,7 +231,11 @@ async fn describe(mut worker: Worker) -> Result<(Analysis, Vec<u8>), Refusal> {
             Answer::Analysis(found) => analysis = Some(found),
             Answer::Picture(png) if png.len() <= PICTURE_LIMIT => picture = png,
             Answer::Done => break,
-            Answer::Picture(_) | Answer::Piece(_) | Answer::Confined(_) | Answer::Refused(..) => {
+            Answer::Picture(_)
+            | Answer::Piece(_)
+            | Answer::Part(_)
+            | Answer::Confined(_)
+            | Answer::Refused(..) => {
                 return Err(crate::worker::WorkerError::Garbled.into());
             }
         }

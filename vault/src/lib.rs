@@ -55,7 +55,7 @@ use licensor_link::LicensorLink;
 use records::{Records, Signers};
 use revocations::RevocationList;
 use session::Sessions;
-use worker::{Bounds, Confinement, WorkerCommand};
+use worker::{Bounds, Confinement, EnginePrograms, Engines, WorkerCommand};
 
 /// All a vault is made of; what comes from outside is handed in.
 pub struct Config {
@@ -77,6 +77,8 @@ pub struct Config {
     pub files: Files,
     /// How workers are started.
     pub worker: WorkerCommand,
+    /// Programs that slice where a profile asks for them.
+    pub engines: EnginePrograms,
     /// Tells the time.
     pub clock: Clock,
     /// Where keys, ids and challenges are drawn from.
@@ -157,6 +159,7 @@ pub struct Vault {
     blobs: Blobs,
     envelopes: Envelopes,
     worker: WorkerCommand,
+    engines: Engines,
     clock: Clock,
     randomness: Randomness,
     limits: Limits,
@@ -176,6 +179,11 @@ impl Vault {
     /// Which guards of its workers' cage this machine has.
     pub fn confinement(&self) -> Confinement {
         self.confinement
+    }
+
+    /// The foreign engines that run here.
+    pub fn engines(&self) -> &Engines {
+        &self.engines
     }
 
     /// What the licensor stated, as long as its chain is not past its end.

@@ -23,7 +23,7 @@ use crate::job::Job;
 use crate::keys::{self, Keys, TrustError};
 use crate::records::{KekInUse, Records};
 use crate::refusal::Refusal;
-use crate::worker::{self, WorkerError};
+use crate::worker::{self, Engines, WorkerError, sweep_rooms};
 use crate::{Config, Files, Vault, intake};
 
 /// Pause between two looks for jobs past their deadline.
@@ -109,6 +109,18 @@ impl Vault {
             tracing::warn!("{}", guard.warning());
         }
         metrics::gauge!("layerlock_worker_guards_lacking").set(confinement.lacking().count() as f64);
+        sweep_rooms();
+        let engines = Engines::probe(&config.worker, &config.engines, limits.worker_memory).await;
+        for installed in engines.iter() {
+            tracing::info!(
+                engine = installed.engine.name(),
+                version = installed.version,
+                "an engine is offered"
+            );
+            for guard in installed.confinement.lacking() {
+                tracing::warn!(engine = installed.engine.name(), "{}", guard.warning());
+            }
+        }
         let vault = Arc::new(Self {
             vault_key: config.delivery.verifying_key(),
             keys: Keys {
@@ -123,6 +135,7 @@ impl Vault {
             blobs,
             envelopes,
             worker: config.worker,
+            engines,
             clock: config.clock,
             randomness: config.randomness,
             limits,

@@ -18,6 +18,7 @@ use layerlock_seal::statement::Statement;
 use layerlock_seal::toolpath::{Sealer, header_hash};
 use layerlock_store::blobs::{BlobName, Blobs};
 use layerlock_terms::envelope::{EnvelopeHeader, SEGMENT_LIMIT};
+use layerlock_terms::profile::Profile;
 use layerlock_terms::receipt::{JobEvent, JobReport};
 use layerlock_terms::units::Millis;
 use layerlock_terms::wire::Noun;
@@ -31,7 +32,7 @@ use crate::envelope::Flush;
 use crate::job::{Event, Job};
 use crate::records::{Design, DesignName};
 use crate::refusal::Refusal;
-use crate::worker::{Answer, Task, Worker, WorkerError};
+use crate::worker::{Answer, At, Installed, Task, Worker, WorkerError};
 
 mod inspect;
 mod line;
@@ -120,14 +121,41 @@ impl Vault {
         let name = DesignName { seller: license.seller, design: license.design, version: license.version };
         let design = self.records.design(&name, &self.keys.keks).await?;
         let design = design.ok_or_else(|| Refusal::absent(name.design))?;
-        let task = Task::Slice(order.profile().emit());
+        let installed = self.engines.of(order.profile())?;
+        let task = match installed {
+            None => Task::Slice(order.profile().emit()),
+            Some(_) => Task::Place(order.profile().emit()),
+        };
         let mut worker =
             Worker::start(&self.worker, self.limits.bounds(), task, design.manifest.length).await?;
         let mut opened = self.open_design(&name, &design).await?;
         while let Some(chunk) = opened.recv().await {
             worker.feed(&chunk?.0).await?;
         }
-        Ok(worker)
+        match installed {
+            None => Ok(worker),
+            Some(installed) => self.run_engine(worker, installed, order.profile()).await,
+        }
+    }
+
+    /// The part goes from the worker that placed it to the engine, the engine's G-code to a worker that reads it: what is
+    /// hostile to a parser never meets the program's memory twice, and neither meets a key.
+    async fn run_engine(
+        &self,
+        mut placed: Worker,
+        installed: &Installed,
+        profile: &Profile,
+    ) -> Result<Worker, Refusal> {
+        let bounds = self.limits.bounds();
+        let mut engine = At::profile(&self.worker, bounds, installed, profile).await?;
+        loop {
+            match placed.answer().await? {
+                Answer::Part(bytes) => engine.feed(&bytes).await?,
+                Answer::Done => break,
+                _ => return Err(WorkerError::Garbled.into()),
+            }
+        }
+        Ok(engine.made().await?.read(&self.worker, bounds, profile).await?)
     }
 
     /// The upload's bytes, chunk by chunk, each authentic; the last item says if it is whole.
@@ -197,7 +225,11 @@ impl Vault {
                     live.show(line.progress());
                 }
                 Answer::Done => return Ok(line),
-                Answer::Analysis(_) | Answer::Picture(_) | Answer::Confined(_) | Answer::Refused(..) => {
+                Answer::Analysis(_)
+                | Answer::Picture(_)
+                | Answer::Part(_)
+                | Answer::Confined(_)
+                | Answer::Refused(..) => {
                     return Err(WorkerError::Garbled.into());
                 }
             }

@@ -8,7 +8,7 @@ use layerlock_seal::trust::TrustError;
 use layerlock_store::blobs::BlobError;
 use layerlock_store::{CommitError, StopCause, StoreError};
 
-use crate::worker::WorkerError;
+use crate::worker::{NoEngine, WorkerError};
 
 /// A call, a job or a record that doesn't go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,6 +116,12 @@ fn disk_full() -> Refusal {
     Refusal::new(Reason::DiskFull, "the vault's disk is full and nothing was stored: try again later")
 }
 
+impl From<NoEngine> for Refusal {
+    fn from(why: NoEngine) -> Self {
+        Self::new(Reason::InvalidField, why.to_string())
+    }
+}
+
 impl From<WorkerError> for Refusal {
     fn from(error: WorkerError) -> Self {
         let reason = match &error {
@@ -123,7 +129,13 @@ impl From<WorkerError> for Refusal {
                 tracing::error!(%error, "no worker starts");
                 return Self::new(Reason::Stopped, "the vault can't start a worker: try again later");
             }
-            WorkerError::NotPrintable(_) | WorkerError::Output => Reason::NotPrintable,
+            WorkerError::NoRoom(_) => {
+                tracing::error!(%error, "no engine can work");
+                return Self::new(Reason::Stopped, "the vault has no room for this engine: take `layerlock`");
+            }
+            WorkerError::NotPrintable(_) | WorkerError::Output | WorkerError::Engine(_) => {
+                Reason::NotPrintable
+            }
             WorkerError::BadMesh(_)
             | WorkerError::Memory
             | WorkerError::Time

@@ -47,6 +47,10 @@ pub async fn run(args: Serve, out: &mut impl Write) -> Result<(), ServeError> {
     if let Some(address) = metrics {
         writeln!(out, "metrics   http://{address}/metrics")?;
     }
+    let engines = house.engines();
+    if !engines.is_empty() {
+        writeln!(out, "engines   {}", engines.join(", "))?;
+    }
     writeln!(out, "root      {}", house.root)?;
     writeln!(out, "clients   --connect {}", dir.join(CONNECT).display())?;
     out.flush()?;

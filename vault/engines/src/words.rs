@@ -20,7 +20,8 @@ pub(crate) enum Line<'a> {
 pub(crate) struct Command<'a> {
     letter: u8,
     number: u16,
-    words: [Option<&'a str>; 26],
+    /// The words, each known to be one and of a letter of its own.
+    words: &'a str,
 }
 
 /// A line that is no G-code.
@@ -36,20 +37,22 @@ impl<'a> Line<'a> {
             let (name, value) = comment.split_once(':').unwrap_or((comment, ""));
             return Ok(Self::Comment(name.trim(), value.trim()));
         }
-        let code = line.split(';').next().unwrap_or_default();
-        let mut parts = code.split_ascii_whitespace();
-        let Some(first) = parts.next() else { return Ok(Self::Empty) };
+        let code = line.split(';').next().unwrap_or_default().trim();
+        if code.is_empty() {
+            return Ok(Self::Empty);
+        }
+        let (first, words) = code.split_once([' ', '\t']).unwrap_or((code, ""));
         let (letter, number) = word(first)?;
         let number = number.parse().map_err(|_| Garbled)?;
-        let mut command = Command { letter, number, words: [None; 26] };
-        for part in parts {
-            let (letter, value) = word(part)?;
-            let place = &mut command.words[usize::from(letter - b'A')];
-            if place.replace(value).is_some() {
+        let mut seen = 0_u32;
+        for part in words.split_ascii_whitespace() {
+            let bit = 1 << (word(part)?.0 - b'A');
+            if seen & bit != 0 {
                 return Err(Garbled);
             }
+            seen |= bit;
         }
-        Ok(Self::Command(command))
+        Ok(Self::Command(Command { letter, number, words }))
     }
 }
 
@@ -61,12 +64,17 @@ impl Command<'_> {
 
     /// Whether it has this word.
     pub(crate) fn has(&self, letter: u8) -> bool {
-        self.words[usize::from(letter - b'A')].is_some()
+        self.word(letter).is_some()
     }
 
     /// The word's value in units of 10⁻ᵈᶦᵍᶦᵗˢ, rounded; nothing where there is no such word.
     pub(crate) fn value(&self, letter: u8, digits: u32) -> Result<Option<i64>, Garbled> {
-        self.words[usize::from(letter - b'A')].map(|text| fixed(text, digits).ok_or(Garbled)).transpose()
+        self.word(letter).map(|text| fixed(text, digits).ok_or(Garbled)).transpose()
+    }
+
+    fn word(&self, letter: u8) -> Option<&str> {
+        let mut words = self.words.split_ascii_whitespace().filter_map(|part| word(part).ok());
+        words.find(|(own, _)| *own == letter).map(|(_, value)| value)
     }
 }
 

@@ -15,6 +15,9 @@ pub struct SinkClosed;
 /// Why a mesh was not sliced.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SliceError {
+    /// The profile asks for another engine.
+    #[error("`engine` = {} is an engine of others, which only a vault starts: take `layerlock`", .0.name())]
+    AnotherEngine(layerlock_terms::profile::Engine),
     /// There is no triangle with an area.
     #[error("the mesh has no triangle with an area: export the design again, as a solid")]
     Empty,

@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use layerlock_terms::profile::{Key, Profile, Support};
+use layerlock_terms::profile::{Engine, Key, Profile, Support};
 use layerlock_terms::toolpath::{Epilogue, Feature, Layer, Piece, Point, Point3, Prologue, Step, Times};
 use layerlock_terms::units::{Micrometres, Millis};
 use rayon::prelude::*;
@@ -83,6 +83,9 @@ pub fn slice_modified<'a>(
 ) -> Result<Summary, SliceError> {
     let mesh = mesh.into();
     check(&mesh)?;
+    if profile.engine() != Engine::Layerlock {
+        return Err(SliceError::AnotherEngine(profile.engine()));
+    }
     let threads = threads.get();
     let pool =
         ThreadPoolBuilder::new().num_threads(threads).build().map_err(|_| SliceError::Threads { threads })?;

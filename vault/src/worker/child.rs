@@ -4,22 +4,29 @@
 //! where they happened and nothing of what was being worked on. Deliberately absent: anything that outlives one
 //! mesh, so the next one sees nothing of the last (SECURITY-CASES X5).
 
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
 use std::num::NonZeroUsize;
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 
-use layerlock_slicer::mesh::{self, Mesh, analysis};
+use layerlock_engines::gcode;
+use layerlock_slicer::mesh::{self, Mesh, analysis, to_binary_stl};
 use layerlock_slicer::picture::snapshot;
-use layerlock_slicer::{SinkClosed, slice};
+use layerlock_slicer::{SinkClosed, place_part, slice};
 use layerlock_terms::profile::Profile;
 use layerlock_terms::toolpath::Piece;
 use layerlock_terms::wire::Noun;
 
-use super::protocol::{Answer, Fault, Request, Task};
-use super::sandbox;
+use super::protocol::{Answer, CONFIG, Fault, Order, PART, Request, Task};
+use super::sandbox::{self, Cage, Room};
 
 /// Width and height of a design's picture, in pixels.
 const PICTURE: [u32; 2] = [640, 480];
+
+/// Bytes of a part given at once.
+const PART_CHUNK: usize = 1 << 20;
 
 /// Runs a worker to its end. Call it first thing in `main`: it must be the process's only thread.
 ///
@@ -41,27 +48,80 @@ pub fn run(mut input: impl Read, mut output: impl Write) -> ExitCode {
 
 fn converse(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     let request = Request::read(input)?;
-    let confinement = sandbox::confine(request.memory, request.seconds)?;
-    Answer::Confined(confinement).write(output)?;
-    if let Task::Probe = request.task {
-        return Answer::Done.write(output);
+    if let Task::Engine(order) = &request.task {
+        return become_engine(order, &request, input, output);
     }
+    let confinement = sandbox::confine(Cage::Worker, request.memory, request.seconds)?;
+    Answer::Confined(confinement).write(output)?;
     let mut bytes = input.take(request.mesh);
-    let read = mesh::read(&mut bytes, request.mesh, &mesh::Limits::default())?;
-    // Whoever feeds us listens once all is fed.
-    io::copy(&mut bytes, &mut io::sink())?;
-    let last = match read {
-        Err(error) => Answer::Refused(Fault::Mesh, error.to_string()),
-        Ok(parsed) => work(&request, parsed.mesh, output)?,
+    let last = match &request.task {
+        Task::Probe => Answer::Done,
+        Task::Read(profile) => read_gcode(profile, &mut bytes, output)?,
+        _ => {
+            let read = mesh::read(&mut bytes, request.mesh, &mesh::Limits::default())?;
+            // Whoever feeds us listens once all is fed.
+            io::copy(&mut bytes, &mut io::sink())?;
+            match read {
+                Err(error) => Answer::Refused(Fault::Mesh, error.to_string()),
+                Ok(parsed) => work(&request, parsed.mesh, output)?,
+            }
+        }
     };
     last.write(output)
+}
+
+/// Puts on an engine's cage, lays out what the engine is given, and becomes its program: what is written to `output` after
+/// the first frame is the program's own.
+fn become_engine(
+    order: &Order,
+    request: &Request,
+    input: &mut impl Read,
+    output: &mut impl Write,
+) -> io::Result<()> {
+    let folder = Path::new(&order.folder);
+    let room = Room { program: Path::new(&order.program), folder, file: order.file };
+    let confinement = sandbox::confine(Cage::Engine(room), request.memory, request.seconds)?;
+    Answer::Confined(confinement).write(output)?;
+    fs::write(folder.join(CONFIG), &order.config)?;
+    let mut part = BufWriter::new(File::create(folder.join(PART))?);
+    io::copy(&mut input.take(request.mesh), &mut part)?;
+    part.flush()?;
+    drop(part);
+    let mut program = Command::new(&order.program);
+    program.args(&order.arguments).current_dir(folder).env_clear();
+    for (name, value) in [("HOME", &*order.folder), ("TMPDIR", &*order.folder), ("LC_ALL", "C")] {
+        program.env(name, value);
+    }
+    Err(program.exec())
+}
+
+/// Reads G-code as a toolpath; the result is the last answer.
+fn read_gcode(profile: &[u8], bytes: &mut impl Read, output: &mut impl Write) -> io::Result<Answer> {
+    let profile = Profile::parse(profile).map_err(io::Error::other)?;
+    let mut text = Vec::new();
+    bytes.read_to_end(&mut text)?;
+    let Ok(text) = String::from_utf8(text) else {
+        return Ok(Answer::Refused(Fault::Slicing, "the G-code is not text".to_owned()));
+    };
+    let mut sink = |piece: Piece| Answer::Piece(piece.emit()).write(output).map_err(|_| SinkClosed);
+    Ok(match gcode::read(&text, &profile, &mut sink) {
+        Ok(_) => Answer::Done,
+        Err(error) => Answer::Refused(Fault::Slicing, error.to_string()),
+    })
 }
 
 /// Does the task; the result is the last answer.
 fn work(request: &Request, mesh: Mesh, output: &mut impl Write) -> io::Result<Answer> {
     match &request.task {
-        Task::Probe => Ok(Answer::Done),
+        Task::Probe | Task::Read(_) | Task::Engine(_) => Ok(Answer::Done),
         Task::Analyse => describe(&mesh, output),
+        Task::Place(profile) => {
+            let profile = Profile::parse(profile).map_err(io::Error::other)?;
+            match place_part(&mesh, &profile) {
+                Ok(part) => give(&to_binary_stl(&part), output),
+                Err(error) => Ok(Answer::Refused(Fault::Slicing, error.to_string())),
+            }
+        }
         Task::Slice(profile) => {
             let profile = Profile::parse(profile).map_err(io::Error::other)?;
             let threads = NonZeroUsize::new(request.threads.into()).unwrap_or(NonZeroUsize::MIN);
@@ -72,6 +132,11 @@ fn work(request: &Request, mesh: Mesh, output: &mut impl Write) -> io::Result<An
             })
         }
     }
+}
+
+fn give(part: &[u8], output: &mut impl Write) -> io::Result<Answer> {
+    part.chunks(PART_CHUNK).try_for_each(|chunk| Answer::Part(chunk.to_vec()).write(output))?;
+    Ok(Answer::Done)
 }
 
 fn describe(mesh: &Mesh, output: &mut impl Write) -> io::Result<Answer> {

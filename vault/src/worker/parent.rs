@@ -17,6 +17,8 @@ use tokio::time::{Instant, timeout_at};
 use super::Confinement;
 use super::protocol::{ANSWER_LIMIT, Answer, FRAME, Fault, Request, Task};
 
+pub(super) mod engine;
+
 /// How a worker is started.
 #[derive(Debug, Clone)]
 pub struct WorkerCommand {
@@ -65,6 +67,12 @@ pub enum WorkerError {
     /// It said more than it may.
     #[error("the toolpath is larger than this vault allows: take thicker layers or a smaller scale")]
     Output,
+    /// A foreign engine ended with these words.
+    #[error("the engine gave up: {0}")]
+    Engine(String),
+    /// Nowhere in memory for a foreign engine to work.
+    #[error("there is no room in memory for an engine: {0}")]
+    NoRoom(String),
     /// It ended before it was done.
     #[error("the worker ended before it was done ({0}): the mesh may be damaged, export it again")]
     Died(&'static str),

@@ -34,7 +34,35 @@ pub(crate) enum Task {
     Analyse,
     /// Slice the mesh with this profile (its byte form).
     Slice(Vec<u8>),
+    /// Mend the mesh and put it in its place for this profile: what another engine is given.
+    Place(Vec<u8>),
+    /// Read G-code, in the mesh's place, as a toolpath for this profile.
+    Read(Vec<u8>),
+    /// Become another engine's program, given a part in the mesh's place.
+    Engine(Order),
 }
+
+/// How another engine is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Order {
+    /// The program.
+    pub(crate) program: String,
+    /// Its arguments.
+    pub(crate) arguments: Vec<String>,
+    /// The one folder it may write in, there already.
+    pub(crate) folder: String,
+    /// Its settings, for [`CONFIG`] in that folder.
+    pub(crate) config: String,
+    /// Longest file it may write, in bytes.
+    pub(crate) file: u64,
+}
+
+/// Files in an engine's folder.
+pub(crate) const CONFIG: &str = "config.ini";
+/// The part, binary STL.
+pub(crate) const PART: &str = "part.stl";
+/// What it makes.
+pub(crate) const OUTPUT: &str = "out.gcode";
 
 /// The first thing a worker reads; comes from the vault, before anything hostile.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +100,8 @@ pub(crate) enum Answer {
     Picture(Vec<u8>),
     /// One encoded piece of the toolpath.
     Piece(Vec<u8>),
+    /// The next bytes of the part in its place.
+    Part(Vec<u8>),
     /// It can't be done; the last answer.
     Refused(Fault, String),
     /// All is said; the last answer.
@@ -82,12 +112,15 @@ impl Request {
     /// Writes the request with its length.
     pub(crate) fn emit(&self) -> Vec<u8> {
         let mut body = Writer::new();
-        let (task, profile): (u8, &[u8]) = match &self.task {
+        let (task, order): (u8, &[u8]) = match &self.task {
             Task::Probe => (0, &[]),
             Task::Analyse => (1, &[]),
             Task::Slice(profile) => (2, profile),
+            Task::Place(profile) => (3, profile),
+            Task::Read(profile) => (4, profile),
+            Task::Engine(order) => (5, &order.emit()),
         };
-        body.u8(task).bytes(profile).u64(self.memory).u64(self.seconds).u16(self.threads).u64(self.mesh);
+        body.u8(task).bytes(order).u64(self.memory).u64(self.seconds).u16(self.threads).u64(self.mesh);
         Writer::new().bytes(&body.finish()).finish()
     }
 
@@ -107,11 +140,14 @@ impl Request {
     fn parse(body: &[u8]) -> Result<Self, Malformed> {
         let mut r = Reader::new(body);
         let task = r.u8("task")?;
-        let profile = r.bytes("profile", REQUEST_LIMIT)?;
+        let order = r.bytes("order", REQUEST_LIMIT)?;
         let task = match task {
             0 => Task::Probe,
             1 => Task::Analyse,
-            2 => Task::Slice(profile.to_vec()),
+            2 => Task::Slice(order.to_vec()),
+            3 => Task::Place(order.to_vec()),
+            4 => Task::Read(order.to_vec()),
+            5 => Task::Engine(Order::parse(order)?),
             _ => return Err(Malformed::Value("task")),
         };
         let request = Self {
@@ -123,6 +159,31 @@ impl Request {
         };
         r.finish()?;
         Ok(request)
+    }
+}
+
+impl Order {
+    fn emit(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.bytes(self.program.as_bytes());
+        w.list(&self.arguments, |w, argument| {
+            w.bytes(argument.as_bytes());
+        });
+        w.bytes(self.folder.as_bytes()).bytes(self.config.as_bytes()).u64(self.file);
+        w.finish()
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let order = Self {
+            program: r.text("program", REQUEST_LIMIT)?,
+            arguments: r.list("arguments", 64, |r| r.text("argument", REQUEST_LIMIT))?,
+            folder: r.text("folder", REQUEST_LIMIT)?,
+            config: r.text("config", REQUEST_LIMIT)?,
+            file: r.u64("file")?,
+        };
+        r.finish()?;
+        Ok(order)
     }
 }
 
@@ -155,6 +216,7 @@ impl Answer {
                 (5, w.finish())
             }
             Self::Done => (6, Vec::new()),
+            Self::Part(bytes) => (7, bytes.clone()),
         }
     }
 
@@ -176,6 +238,7 @@ impl Answer {
             4 => Ok(Self::Piece(payload)),
             5 => parse_refusal(r),
             6 => r.finish().map(|()| Self::Done),
+            7 => Ok(Self::Part(payload)),
             _ => Err(Malformed::Value("kind")),
         }
     }
@@ -252,6 +315,7 @@ mod tests {
             Answer::Confined(Confinement::from_missing(0)),
             Answer::Picture(vec![1, 2, 3]),
             Answer::Piece(vec![9]),
+            Answer::Part(vec![8, 8]),
             Answer::Refused(Fault::Slicing, "too large".into()),
             Answer::Done,
         ] {
@@ -261,12 +325,22 @@ mod tests {
 
     #[test]
     fn a_request_reads_back_and_leaves_the_mesh_in_the_stream() {
-        let request = Request { task: Task::Slice(vec![7; 40]), memory: 1, seconds: 2, threads: 3, mesh: 4 };
-        let mut stream = request.emit();
-        stream.extend_from_slice(b"mesh");
-        let mut input = &stream[..];
-        assert_eq!(Request::read(&mut input).unwrap(), request);
-        assert_eq!(input, b"mesh");
+        let order = Order {
+            program: "/usr/bin/slicer".into(),
+            arguments: vec!["--load".into(), "a".into()],
+            folder: "/dev/shm/room".into(),
+            config: "layer_height = 0.2".into(),
+            file: 5,
+        };
+        for task in [Task::Slice(vec![7; 40]), Task::Place(vec![1]), Task::Read(vec![2]), Task::Engine(order)]
+        {
+            let request = Request { task, memory: 1, seconds: 2, threads: 3, mesh: 4 };
+            let mut stream = request.emit();
+            stream.extend_from_slice(b"mesh");
+            let mut input = &stream[..];
+            assert_eq!(Request::read(&mut input).unwrap(), request);
+            assert_eq!(input, b"mesh");
+        }
     }
 
     #[test]

@@ -4,14 +4,21 @@
 //! file and every port; seccomp, which leaves memory, threads, clocks and the open streams and nothing else.
 //! Limits must hold or the worker gives up; the other two are what the kernel offers, and what is missing is
 //! said aloud by the vault at its start. Wall-clock time and output are bounded from outside (`parent`).
+//!
+//! A foreign engine's cage is wider by what a program needs to start and to work: it reads the system's own programs and
+//! libraries, reads and writes the one room it is given, and still has no network, no process beside it, no signal.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::path::Path;
 use std::process::Command;
 
-use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+    path_beneath_rules,
+};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -71,21 +78,41 @@ impl Confinement {
     }
 }
 
+/// Who is in the cage.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cage<'a> {
+    /// Our own code, which has what it works on in its streams.
+    Worker,
+    /// A program of others.
+    Engine(Room<'a>),
+}
+
+/// What a program of others is given.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room<'a> {
+    /// The program.
+    pub(super) program: &'a Path,
+    /// The one folder it may write in.
+    pub(super) folder: &'a Path,
+    /// Longest file it may write.
+    pub(super) file: u64,
+}
+
 /// Puts on everything this kernel has.
 ///
 /// # Errors
 /// When a resource limit could not be set, or there is another thread, which would stay outside the cage.
-pub(super) fn confine(memory: u64, seconds: u64) -> io::Result<Confinement> {
+pub(super) fn confine(cage: Cage<'_>, memory: u64, seconds: u64) -> io::Result<Confinement> {
     refuse_threads()?;
     // Dumps off: a core file or a debugger would show the geometry (D8).
     let privileges = rustix::thread::set_no_new_privs(true)
         .and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable))
         .is_ok();
-    let files = close_files();
+    let files = close_files(cage);
     // After Landlock, which needs a descriptor of its own.
-    limit(memory, seconds)?;
+    limit(cage, memory, seconds)?;
     // Last, because it forbids the calls the other guards are put on with.
-    let calls = close_calls().is_ok();
+    let calls = close_calls(cage).is_ok();
     let guards = [
         (privileges, Guard::Privileges),
         (files, Guard::Files),
@@ -112,13 +139,17 @@ fn refuse_threads() -> io::Result<()> {
     Ok(())
 }
 
-fn limit(memory: u64, seconds: u64) -> io::Result<()> {
+fn limit(cage: Cage<'_>, memory: u64, seconds: u64) -> io::Result<()> {
+    let (file, files) = match cage {
+        Cage::Worker => (0, 3),
+        Cage::Engine(room) => (room.file, 64),
+    };
     let bounds = [
         (Resource::As, memory),
         (Resource::Cpu, seconds),
-        (Resource::Fsize, 0),
+        (Resource::Fsize, file),
         (Resource::Core, 0),
-        (Resource::Nofile, 3),
+        (Resource::Nofile, files),
     ];
     for (resource, most) in bounds {
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
@@ -126,29 +157,52 @@ fn limit(memory: u64, seconds: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Handles every right Landlock knows and grants none.
-fn close_files() -> bool {
+/// The system's own programs and libraries, and what they look up when they start.
+const SYSTEM: [&str; 9] = [
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/bin",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/sys/devices/system/cpu/online",
+    "/dev/urandom",
+    "/proc/meminfo",
+];
+
+/// Handles every right Landlock knows; grants none to a worker, the system's files and the room to an engine.
+fn close_files(cage: Cage<'_>) -> bool {
     let restrict = || {
-        Ruleset::default()
+        let rules = Ruleset::default()
             .handle_access(AccessFs::from_all(ABI::V5))?
             .handle_access(AccessNet::from_all(ABI::V5))?
             .scope(Scope::from_all(ABI::V6))?
-            .create()?
-            .restrict_self()
+            .create()?;
+        let rules = match cage {
+            Cage::Worker => rules,
+            Cage::Engine(room) => {
+                let (read, all) = (AccessFs::from_read(ABI::V5), AccessFs::from_all(ABI::V5));
+                rules
+                    .add_rules(path_beneath_rules(SYSTEM, read))?
+                    .add_rules(path_beneath_rules([room.program], read))?
+                    .add_rules(path_beneath_rules([room.folder], all & !AccessFs::Execute))?
+            }
+        };
+        rules.restrict_self()
     };
     restrict().is_ok_and(|status| status.ruleset != RulesetStatus::NotEnforced)
 }
 
 /// Two filters: `clone3` looks absent, because its flags lie behind a pointer no filter can follow and the C
 /// library then starts threads with `clone`; everything not on the list is refused.
-fn close_calls() -> Result<(), seccompiler::Error> {
+fn close_calls(cage: Cage<'_>) -> Result<(), seccompiler::Error> {
     let arch = std::env::consts::ARCH.try_into()?;
     let absent = SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
     let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let clone3 = BTreeMap::from([(libc::SYS_clone3, Vec::new())]);
     let filters = [
         SeccompFilter::new(clone3, SeccompAction::Allow, absent, arch)?,
-        SeccompFilter::new(allowed()?, refused, SeccompAction::Allow, arch)?,
+        SeccompFilter::new(allowed(cage)?, refused, SeccompAction::Allow, arch)?,
     ];
     for filter in filters {
         let program: BpfProgram = filter.try_into()?;
@@ -192,13 +246,80 @@ const HARMLESS: [libc::c_long; 30] = [
     libc::SYS_getpid,
 ];
 
-/// [`HARMLESS`], and `clone` where it makes a thread, never a process.
-fn allowed() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
+/// What a program needs beside: to start, and files, as far as Landlock lets it. Neither `fcntl` nor `prlimit64` of
+/// another process: with the first a signal can be had, with the second another one's limits.
+const OF_A_PROGRAM: [libc::c_long; 34] = [
+    libc::SYS_execve,
+    libc::SYS_set_tid_address,
+    libc::SYS_openat,
+    libc::SYS_fstat,
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_statfs,
+    libc::SYS_fstatfs,
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_readlinkat,
+    libc::SYS_lseek,
+    libc::SYS_pread64,
+    libc::SYS_pwrite64,
+    libc::SYS_getdents64,
+    libc::SYS_getcwd,
+    libc::SYS_ppoll,
+    libc::SYS_chdir,
+    libc::SYS_unlinkat,
+    libc::SYS_renameat2,
+    libc::SYS_mkdirat,
+    libc::SYS_ftruncate,
+    libc::SYS_fsync,
+    libc::SYS_umask,
+    libc::SYS_uname,
+    libc::SYS_sysinfo,
+    libc::SYS_getuid,
+    libc::SYS_geteuid,
+    libc::SYS_getgid,
+    libc::SYS_getegid,
+    libc::SYS_getrusage,
+    libc::SYS_clock_getres,
+    libc::SYS_gettimeofday,
+    libc::SYS_membarrier,
+];
+
+/// The same under the names that only this architecture still has.
+#[cfg(target_arch = "x86_64")]
+const OF_OLD: [libc::c_long; 12] = [
+    libc::SYS_arch_prctl,
+    libc::SYS_open,
+    libc::SYS_poll,
+    libc::SYS_stat,
+    libc::SYS_lstat,
+    libc::SYS_access,
+    libc::SYS_readlink,
+    libc::SYS_unlink,
+    libc::SYS_rename,
+    libc::SYS_mkdir,
+    libc::SYS_rmdir,
+    libc::SYS_time,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const OF_OLD: [libc::c_long; 0] = [];
+
+/// [`HARMLESS`], and `clone` where it makes a thread, never a process; for an engine what programs need.
+fn allowed(cage: Cage<'_>) -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
     let thread = libc::CLONE_THREAD.unsigned_abs().into();
     let makes_thread =
         SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(thread), thread)?;
     let mut calls: BTreeMap<i64, Vec<SeccompRule>> =
         HARMLESS.iter().map(|call| (*call, Vec::new())).collect();
     calls.insert(libc::SYS_clone, vec![SeccompRule::new(vec![makes_thread])?]);
+    if let Cage::Engine(_) = cage {
+        calls.extend(OF_A_PROGRAM.iter().chain(&OF_OLD).map(|call| (*call, Vec::new())));
+        let is = |argument: u8, value: u64| {
+            SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, value)
+        };
+        let names_itself = is(0, libc::PR_SET_NAME.unsigned_abs().into())?;
+        calls.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![names_itself])?]);
+        calls.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![is(0, 0)?])?]);
+    }
     Ok(calls)
 }

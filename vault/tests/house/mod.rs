@@ -33,7 +33,7 @@ use layerlock_terms::trust::{
 use layerlock_terms::units::{Millis, Percent, Timestamp};
 use layerlock_vault::licensor_link::{Evidence, LicensorLink, LinkError};
 use layerlock_vault::rewrap::{Rewrap, Rewrapped};
-use layerlock_vault::worker::WorkerCommand;
+use layerlock_vault::worker::{EnginePrograms, WorkerCommand};
 use layerlock_vault::{Clock, Config, Files, Limits, OpenError, Randomness, Refusal, Vault, caller};
 use tonic::metadata::MetadataValue;
 use tonic::service::Routes;
@@ -58,6 +58,8 @@ pub struct House {
     pub worker: WorkerCommand,
     /// Licensor keys the root certifies.
     pub licensors: Vec<u8>,
+    /// Programs of other engines.
+    pub engines: EnginePrograms,
     /// Keys the root withdraws.
     pub withdrawn: Vec<u8>,
     /// Its key-encryption keys, the current one first.
@@ -115,6 +117,7 @@ impl House {
                 args: Vec::new(),
             },
             licensors: vec![LICENSOR],
+            engines: EnginePrograms::default(),
             withdrawn: Vec::new(),
             kek_bytes: vec![9],
         }
@@ -143,6 +146,7 @@ impl House {
             store,
             files: self.files.clone().unwrap_or_else(|| Files::Directory(self.dir.path().to_owned())),
             worker: self.worker.clone(),
+            engines: self.engines.clone(),
             clock: Clock::new(move || Timestamp(clock.load(Ordering::SeqCst))),
             randomness: Randomness::system(),
             limits,

@@ -1,0 +1,89 @@
+//! Another engine under the same seal: the same job, envelope, receipts and end; and its own words when it fails.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the test failing")]
+
+mod house;
+
+use house::device::Session;
+use house::{House, Order, Printer, block, mesh, reason, upload};
+use layerlock_proto::refusal::Reason;
+use layerlock_proto::vault::v1::JobState;
+use layerlock_proto::vault::v1::vault_message::Message as Answer;
+use layerlock_terms::profile::Engine;
+use layerlock_vault::worker::EnginePrograms;
+
+/// A house with every engine that is installed here.
+fn house() -> House {
+    let engines = EnginePrograms::found_in(&std::env::var_os("PATH").unwrap());
+    assert!(engines.prusaslicer.is_some(), "the package prusa-slicer is not installed");
+    House { engines, ..House::new() }
+}
+
+fn by_prusa(number: u8, mesh: &[u8], printer: &Printer) -> Order {
+    Order { settings: vec![("engine", "prusaslicer")], ..Order::new(number, mesh, printer) }
+}
+
+#[tokio::test]
+async fn a_job_of_another_engine_is_sealed_delivered_printed_and_settled_as_any_other() {
+    let house = house();
+    let vault = house.open().await;
+    let [installed] = &vault.engines().iter().collect::<Vec<_>>()[..] else { panic!("one engine") };
+    assert_eq!(installed.engine, Engine::PrusaSlicer);
+    assert!(installed.version.starts_with("PrusaSlicer-2."), "{}", installed.version);
+    assert_eq!(installed.confinement.lacking().count(), 0);
+    upload(&vault, &mesh()).await.unwrap();
+    let printer = Printer::new(40);
+    let (ours, theirs) = (Order::new(21, &mesh(), &printer), by_prusa(22, &mesh(), &printer));
+    let mut sizes = Vec::new();
+    for (count, order) in [(1, ours), (2, theirs)] {
+        order.create(&vault).await.unwrap();
+        let mut session = Session::open(&vault, &printer, count).await.unwrap();
+        let delivered = session.receive(&order).await;
+        let toolpath = session.print(&order, &delivered).await;
+        assert!(matches!(session.next_but_keys().await.unwrap(), Answer::Settled(_)));
+        sizes.push((
+            delivered.manifest.layers,
+            (delivered.manifest.summary.min.z, delivered.manifest.summary.max.z),
+            toolpath,
+        ));
+    }
+    let [(our_layers, ours, our_path), (their_layers, theirs, their_path)] = &sizes[..] else { panic!() };
+    assert_eq!((our_layers, ours), (their_layers, theirs), "the same part in the same place");
+    assert_ne!(our_path, their_path, "but not by the same engine");
+}
+
+#[tokio::test]
+async fn an_engine_that_fails_is_quoted_in_the_refusal_and_the_copy_is_free_again() {
+    let house = house();
+    let vault = house.open().await;
+    // Too small for any line: PrusaSlicer says so itself.
+    let crumb = block(0.05, 0.05, 2.0);
+    upload(&vault, &crumb).await.unwrap();
+    let order = by_prusa(21, &crumb, &Printer::new(40));
+    order.create(&vault).await.unwrap();
+    let job = order.when(&vault, |job| job.state() == JobState::Settled).await;
+    let words = job.reason;
+    assert!(words.contains("the engine gave up: The print is empty"), "{words}");
+    assert!(!words.contains("/dev/shm"), "{words}");
+}
+
+#[tokio::test]
+async fn an_engine_that_is_not_there_or_lacks_a_setting_is_refused_before_the_hold_is_used() {
+    let mut house = house();
+    let printer = Printer::new(40);
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let mut order = by_prusa(21, &mesh(), &printer);
+    order.settings.push(("support", "tree"));
+    let refused = order.create(&vault).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::InvalidField);
+    assert!(refused.message().contains("`support` = tree"), "{refused}");
+    drop(vault);
+
+    house.engines = EnginePrograms::default();
+    let vault = house.open().await;
+    let refused = by_prusa(22, &mesh(), &printer).create(&vault).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::InvalidField);
+    assert!(refused.message().contains("`prusaslicer` is not installed"), "{refused}");
+    assert!(house.licensor.admitted.lock().unwrap().is_empty(), "no hold was used");
+}
