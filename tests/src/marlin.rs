@@ -51,6 +51,12 @@ impl PtyMarlin {
         &self.path
     }
 
+    /// How many commands it has executed, and how many moves found it with nothing planned.
+    pub fn pace(&self) -> (u64, u64) {
+        let firmware = self.firmware.lock().expect("a firmware does not panic");
+        (firmware.record().commands, firmware.record().starved)
+    }
+
     /// What the machine has been made to do.
     pub fn record(&self) -> Record {
         self.firmware.lock().expect("a firmware does not panic").record().clone()

@@ -28,13 +28,34 @@ pub fn server_dir(folder: &Path) -> PathBuf {
     folder.join("server")
 }
 
-/// What the server has used.
+/// What a process has used.
 #[derive(Clone, Copy)]
 pub struct Used {
     /// Bytes in memory.
     pub resident: u64,
     /// CPU time, user and system.
     pub cpu: Duration,
+}
+
+impl Used {
+    /// What a process has used until now.
+    pub fn by(pid: Pid) -> Result<Self, Failed> {
+        let read = |name: &str| {
+            let path = format!("/proc/{}/{name}", pid.as_raw_nonzero());
+            std::fs::read_to_string(&path).map_err(|error| Failed::at(path, error))
+        };
+        let status = read("status")?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
+        let resident: u64 = resident.and_then(|kib| kib.parse().ok()).unwrap_or_default();
+        let stat = read("stat")?;
+        // The fields after the name in brackets, which may hold anything.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let ticks: u64 =
+            fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        let cpu = Duration::from_secs(ticks)
+            / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100);
+        Ok(Self { resident: resident * 1024, cpu })
+    }
 }
 
 impl House {
@@ -87,21 +108,7 @@ impl House {
 
     /// What it has used until now.
     pub fn used(&self) -> Result<Used, Failed> {
-        let read = |name: &str| {
-            let path = format!("/proc/{}/{name}", self.pid.as_raw_nonzero());
-            std::fs::read_to_string(&path).map_err(|error| Failed::at(path, error))
-        };
-        let status = read("status")?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
-        let resident: u64 = resident.and_then(|kib| kib.parse().ok()).unwrap_or_default();
-        let stat = read("stat")?;
-        // The fields after the name in brackets, which may hold anything.
-        let fields = stat.rsplit(')').next().unwrap_or_default();
-        let ticks: u64 =
-            fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-        let cpu = Duration::from_secs(ticks)
-            / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100);
-        Ok(Used { resident: resident * 1024, cpu })
+        Used::by(self.pid)
     }
 
     /// Says stop, as a service manager does, and waits until it has ended.

@@ -75,6 +75,12 @@ impl Shop {
         Ok(self.seller.license(&offer.offer, &self.buyer_id).await.map_err(party)?.license)
     }
 
+    /// What a device enrols with that runs as a program of its own.
+    pub async fn enrolment_code(&self) -> Result<String, Failed> {
+        let made = self.operator.enrolment_code().await;
+        made.map(|made| made.code).map_err(|error| Failed::at("an enrolment code", error))
+    }
+
     /// A device the licensor knows.
     pub async fn enrol(&self, machine: &str) -> Result<Papers, Failed> {
         let failed = |error: &dyn std::fmt::Display| Failed::at("enrolment", error);

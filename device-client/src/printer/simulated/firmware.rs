@@ -302,6 +302,7 @@ impl Firmware {
     fn finish(&mut self) {
         let Some(done) = self.running.take() else { return };
         if let Some(length) = done.planned {
+            self.record.starved += u64::from(self.planner.is_empty());
             let begin = self.planner.back().copied().unwrap_or(done.until).max(done.until);
             self.planner.push_back(begin + length);
             self.planner.truncate(PLANNER);

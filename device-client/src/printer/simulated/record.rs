@@ -24,6 +24,8 @@ pub struct Record {
     pub duration: Millis,
     /// Moves taken and not made yet: the planner's tail.
     pub planned: usize,
+    /// Moves before which nothing was planned any more: the nozzle stood still and waited for the host.
+    pub starved: u64,
     /// Bytes the receive buffer had no room for.
     pub overflowed: u64,
     /// Lines refused and asked for again.
