@@ -1,7 +1,7 @@
 //! `./x bench printing`: the device agent at work beside OctoPrint, the same moves to the same machine, in one run.
 //!
 //! The machine is the device library's simulated Marlin behind a pseudo-terminal, as many times faster than a real one as
-//! makes a thousand moves a second of this part. Ours is `layerlock device run`, enrolled at a served house, which fetches,
+//! makes a thousand moves a second of this part. Ours is `layerlock-device run`, enrolled at a served house, which fetches,
 //! checks, opens and streams a sealed envelope; OctoPrint streams the plain G-code of the same toolpath. What each process
 //! uses is read from outside; the house, the slicing and the machine are in neither.
 
@@ -30,17 +30,24 @@ const BARS: (u64, u64, f64) = (12 << 20, 20 << 20, 0.05);
 /// What a run is told.
 struct Options {
     server: PathBuf,
+    device: PathBuf,
     octoprint: Option<PathBuf>,
     seconds: u64,
 }
 
 impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failed> {
-        let mut options = Self { server: "layerlock".into(), octoprint: None, seconds: 20 };
+        let mut options = Self {
+            server: "layerlock".into(),
+            device: "layerlock-device".into(),
+            octoprint: None,
+            seconds: 20,
+        };
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| Failed(format!("`{argument}` needs a value")));
             match argument.as_str() {
                 "--server" => options.server = value()?.into(),
+                "--device" => options.device = value()?.into(),
                 "--octoprint" => options.octoprint = Some(value()?.into()),
                 "--seconds" => {
                     let seconds = value()?.parse().ok().filter(|seconds| (1..=120).contains(seconds));
@@ -69,13 +76,13 @@ async fn bench(options: &Options) -> Result<(), Failed> {
     let model = models.iter().find(|model| model.name == "bumps").ok_or_else(|| Failed("no model".into()))?;
     let job = Job::of(&model.stl, room.path())?;
     println!(
-        "{}: {} commands; a machine {} times as fast as a real one takes a thousand of them a second",
-        model.name, job.commands, job.times
+        "{}: a machine {} times as fast as a real one makes a thousand moves of it a second",
+        model.name, job.times
     );
     let watch = Watch { seconds: options.seconds };
     let house = House::start(&options.server, room.path(), 0).await?;
     let shop = Shop::open(&house.connection()?, room.path()).await?;
-    let ours = work::ours(&options.server, &shop, &job, room.path(), watch).await?;
+    let ours = work::ours(&options.device, &shop, &job, room.path(), watch).await?;
     house.stop().await?;
     let theirs = match &options.octoprint {
         Some(python) => Some(peer::octoprint(python, &job, room.path(), watch).await?),
@@ -83,7 +90,7 @@ async fn bench(options: &Options) -> Result<(), Failed> {
     };
     println!("| | idle MiB | printing MiB | moves/s | stood still | % of a core | % at 1,000 moves/s |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
-    print("layerlock device run", &ours);
+    print("layerlock-device run", &ours);
     if let Some(theirs) = &theirs {
         print("OctoPrint", theirs);
         println!(

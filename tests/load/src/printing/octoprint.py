@@ -5,6 +5,7 @@ Prints a line for each thing that happened: its process when it serves (`serves 
 input does. Run by the Python that OctoPrint is installed for.
 """
 
+import http.client
 import json
 import os
 import pathlib
@@ -12,7 +13,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 
 KEY = "0123456789ABCDEF0123456789ABCDEF"
@@ -65,7 +65,7 @@ def until(what, asked):
         try:
             if asked():
                 return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
+        except (OSError, http.client.HTTPException):
             pass
         time.sleep(0.2)
     sys.exit(f"OctoPrint: {what} did not happen within {PATIENCE} seconds")

@@ -31,6 +31,12 @@ const IDLE: Duration = Duration::from_secs(5);
 /// Moves a second the machine is made to take.
 const MOVES: f64 = 1000.0;
 
+/// Commands after which a print is well under way: homing, heating and the first layer's slow lines are behind it.
+const BEGUN: u64 = 2_000;
+
+/// Commands from there on by which the machine's pace is set.
+const STRETCH: u64 = 20_000;
+
 const MACHINE: &str = "generic-250-marlin";
 
 /// A part, and what it is to the machine.
@@ -38,8 +44,6 @@ pub(crate) struct Job {
     model: Vec<u8>,
     /// The G-code of the same toolpath.
     pub(crate) gcode: PathBuf,
-    /// Commands of it.
-    pub(crate) commands: u64,
     /// How many times faster than a real machine it takes a thousand of them a second.
     pub(crate) times: NonZeroU32,
 }
@@ -91,15 +95,24 @@ impl Job {
             .map_err(|error| Failed::at("slicing", error))?;
         let gcode = room.join("job.gcode");
         fs::write(&gcode, &text).map_err(|error| Failed::at(gcode.display(), error))?;
-        let mut firmware = Firmware::new(machine()?, Manners::default(), Faults::none());
+        let (mut firmware, mut looked_at) =
+            (Firmware::new(machine()?, Manners::default(), Faults::none()), None);
         for line in text.split_inclusive(|byte| *byte == b'\n') {
             firmware.receive(line, Duration::ZERO);
             firmware.take_output();
+            let record = firmware.record();
+            if record.commands == BEGUN {
+                looked_at = Some(record.duration.0);
+            }
+            if record.commands == BEGUN + STRETCH {
+                break;
+            }
         }
-        let record = firmware.record();
-        let times = MOVES * record.duration.0 as f64 / 1000.0 / record.commands as f64;
+        let (from, to) = (looked_at, firmware.record().duration.0);
+        let from = from.ok_or_else(|| Failed("the part is too small for a bench".into()))?;
+        let times = MOVES * (to - from) as f64 / 1000.0 / STRETCH as f64;
         let times = NonZeroU32::new(times.round() as u32).unwrap_or(NonZeroU32::MIN);
-        Ok(Self { model, gcode, commands: record.commands, times })
+        Ok(Self { model, gcode, times })
     }
 
     /// The machine, switched on.
@@ -127,8 +140,7 @@ impl Watch {
     /// Lets whoever prints come to work, then looks.
     pub(crate) async fn over(self, printer: &PtyMarlin, pid: Pid, idle: u64) -> Result<Measured, Failed> {
         let begun = Instant::now();
-        // Homing, heating and the first layer's slow lines are behind it.
-        while printer.pace().0 < 2_000 {
+        while printer.pace().0 < BEGUN {
             if begun.elapsed() > PATIENCE {
                 return Err(Failed(format!("{} commands after {PATIENCE:?}", printer.pace().0)));
             }
@@ -169,7 +181,7 @@ pub(crate) async fn ours(
     let printer = job.printer()?;
     let device = |arguments: &[&str]| {
         let mut command = Command::new(program);
-        command.arg("device").args(arguments).arg("--home").arg(room.join("device"));
+        command.args(arguments).arg("--home").arg(room.join("device"));
         command.env("LAYERLOCK_CONNECT", server_dir(room).join("connect.toml")).kill_on_drop(true);
         command
     };
