@@ -7,6 +7,7 @@ pub mod root;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use layerlock_device::Bed;
 
 use crate::sight::LogFormat;
 
@@ -362,6 +363,21 @@ pub enum Device {
         /// Draw as PNG what a simulated machine has laid down, when a job is over
         #[arg(long, value_name = "FILE")]
         picture: Option<PathBuf>,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Say what a program can't see of the machine, also while `run` runs; says what was said last
+    Set {
+        /// The filament that is in, or `any`
+        #[arg(long, value_name = "NAME")]
+        material: Option<String>,
+        /// The diameter of the nozzle that is in, in millimetres, or `any`
+        #[arg(long, value_name = "MM")]
+        nozzle: Option<String>,
+        /// `clear` once a print was taken off, `taken`, or `clears-itself` for a belt or a robot
+        #[arg(long, value_name = "STATE")]
+        bed: Option<Bed>,
         /// Whose keys, and which server.
         #[command(flatten)]
         party: Party,

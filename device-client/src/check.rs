@@ -239,6 +239,11 @@ impl Offer {
 }
 
 impl Examination {
+    /// The digest of the profile it was sliced with.
+    pub(crate) fn profile(&self) -> &Digest {
+        &self.header.profile
+    }
+
     /// Holds an offer against everything known before the first segment.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use layerlock_terms::units::Timestamp;
+use layerlock_terms::units::{Millis, Timestamp};
 
 /// Where the device reads the time.
 #[derive(Clone)]
@@ -67,6 +67,11 @@ impl TrustedTime {
         self.signed
     }
 
+    /// How far the own clock was from the last moment the vault signed, either way.
+    pub fn off(&self) -> Millis {
+        self.anchor.map_or(Millis(0), |(signed, own)| signed.since(own).max(own.since(signed)))
+    }
+
     /// The time now.
     pub fn now(&mut self) -> Timestamp {
         let own = self.clock.now();
@@ -107,6 +112,16 @@ mod tests {
         time.hear(Timestamp(50_000));
         hand.store(1_250, Ordering::SeqCst);
         assert_eq!(time.now(), Timestamp(50_250));
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_noticed_either_way() {
+        for (own, signed) in [(1_000, 601_000), (601_000, 1_000)] {
+            let mut time = TrustedTime::new(Clock::of(move || Timestamp(own)), Timestamp(0));
+            assert_eq!(time.off(), Millis(0));
+            time.hear(Timestamp(signed));
+            assert_eq!(time.off(), Millis(600_000));
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use layerlock_proto::vault::v1::device_message::Message as Outgoing;
@@ -27,6 +28,7 @@ use crate::check::{Cleared, Examination, Offer};
 use crate::journal::Entry;
 use crate::ledger;
 use crate::link::{Link, LinkError};
+use crate::preflight::{self, Bed, OwnersWord, Unready};
 use crate::print::Failure;
 use crate::printer::simulated::Record;
 use crate::printer::{LinkStats, Printer, PrinterError, PrinterTarget};
@@ -37,6 +39,8 @@ use crate::waiting::Waiting;
 
 /// Attempts in a row after which a single job is given up; whoever serves for good tries for ever.
 const ATTEMPTS: u32 = 20;
+/// Pause between two looks whether the machine's owner has mended what a job waits for.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Keys kept for epochs that are not reached yet.
 const KEYS: usize = EPOCH_LIMIT as usize;
 
@@ -51,14 +55,27 @@ pub enum Until {
 /// Opens the machine for one job.
 #[async_trait]
 pub(crate) trait Berth: Send + Sync {
-    /// A machine that answers.
+    /// A machine that answers, and is the one that was enrolled as far as it says.
     async fn dock(&self, machine: &Machine) -> Result<Box<dyn Printer>, PrinterError>;
+
+    /// Whether what was printed stays on the bed until somebody takes it off.
+    fn keeps_what_it_printed(&self) -> bool {
+        false
+    }
 }
 
 #[async_trait]
 impl Berth for PrinterTarget {
     async fn dock(&self, machine: &Machine) -> Result<Box<dyn Printer>, PrinterError> {
-        self.connect(machine).await.map(|(printer, _)| printer)
+        let (printer, greeting) = self.connect(machine).await?;
+        match preflight::other_machine(machine, &greeting) {
+            None => Ok(printer),
+            Some(said) => Err(PrinterError::OtherMachine { said, enrolled: machine.name }),
+        }
+    }
+
+    fn keeps_what_it_printed(&self) -> bool {
+        !self.is_simulated()
     }
 }
 
@@ -108,6 +125,8 @@ pub(crate) struct Shift<'a> {
     /// Set by the effect that begins motion, taken by the loop.
     go: Option<Box<Cleared>>,
     waiting: Waiting,
+    /// What the machine's owner was told last to mend.
+    unready: Option<Unready>,
     /// What ends a print in motion.
     pub(crate) interrupt: Option<Failure>,
     fatal: Option<LinkError>,
@@ -159,6 +178,7 @@ impl<'a> Shift<'a> {
             work: None,
             go: None,
             waiting: Waiting::default(),
+            unready: None,
             interrupt: None,
             fatal: None,
             inherited: None,
@@ -184,6 +204,7 @@ impl<'a> Shift<'a> {
                 biased;
                 () = self.stop.asked() => return Ok(self.report.take()),
                 event = self.link.next() => event,
+                () = tokio::time::sleep(LOOK_AGAIN), if !self.waiting.is_empty() => continue,
             };
             self.on_link(event).await?;
         }
@@ -263,10 +284,23 @@ impl<'a> Shift<'a> {
             Effect::Fetch { job, from } => {
                 self.link.send(Outgoing::Fetch(job.fetch(from))).await;
             }
-            Effect::Move(cleared) => self.go = Some(cleared),
+            Effect::Move(cleared) => {
+                // If we crash after this, the bed counts as taken though nothing moved: a look mends that.
+                self.take_bed().map_err(DeviceError::Spool)?;
+                self.go = Some(cleared);
+            }
             Effect::Clear => spool::clear(&self.device.home).map_err(DeviceError::Spool)?,
         }
         Ok(())
+    }
+
+    /// Writes that the bed is taken, before anything is laid on it.
+    fn take_bed(&self) -> std::io::Result<()> {
+        let word = OwnersWord::read(&self.device.home)?;
+        if !self.berth.keeps_what_it_printed() || word.bed == Bed::ClearsItself {
+            return Ok(());
+        }
+        OwnersWord { bed: Bed::Taken, ..word }.write(&self.device.home)
     }
 
     fn record(&mut self, entry: Entry) -> Result<(), DeviceError> {

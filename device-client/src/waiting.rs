@@ -20,6 +20,18 @@ impl Waiting {
         }
     }
 
+    /// Puts back the one that was taken, in its old place.
+    pub(crate) fn put_back(&mut self, offer: JobOffer) {
+        self.0.retain(|waiting| waiting.job != offer.job);
+        self.0.push_front(offer);
+        self.0.truncate(WAITING);
+    }
+
+    /// Whether none waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Takes the one that has waited longest.
     pub(crate) fn next(&mut self) -> Option<JobOffer> {
         self.0.pop_front()

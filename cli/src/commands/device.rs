@@ -7,10 +7,12 @@ use indicatif::ProgressBar;
 use layerlock_conformance::Against;
 use layerlock_device::enrol::{self, Enrolment};
 use layerlock_device::{
-    Clock, Device, DeviceError, EnrolError, LinkError, Notice, OpenError, PrintReport, PrinterTarget,
-    RenewError, Until,
+    Bed, Clock, Device, DeviceError, EnrolError, LinkError, Notice, OpenError, OwnersWord, PrintReport,
+    PrinterTarget, RenewError, Until,
 };
 use layerlock_seal::statement::Statement;
+use layerlock_terms::machine::{Material, UnknownName};
+use layerlock_terms::units::Micrometres;
 
 use crate::args::{Device as Args, Party};
 use crate::commands::serve::interrupted;
@@ -61,6 +63,12 @@ pub enum DeviceCommandError {
         /// Of so many.
         cases: usize,
     },
+    /// What `--material` says.
+    #[error(transparent)]
+    Material(#[from] UnknownName),
+    /// What `--nozzle` says.
+    #[error("--nozzle takes a diameter in millimetres, as in 0.4, or `any`")]
+    Nozzle,
     /// What `--against` or `--only` says.
     #[error("{0}")]
     Conformance(&'static str),
@@ -89,6 +97,12 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
         Args::Run { printer, once, picture, party } => {
             serve(&printer, once, picture.as_deref(), &party, out).await?;
         }
+        Args::Set { material, nozzle, bed, party } => {
+            let home = party.home("device")?;
+            let word = said(OwnersWord::read(home.path())?, material.as_deref(), nozzle.as_deref(), bed)?;
+            word.write(home.path())?;
+            writeln!(out, "{}", in_words(&word))?;
+        }
         Args::Keys { party } => {
             let (sign, open) = enrol::public_keys(party.home("device")?.path(), &mut Random)?;
             writeln!(out, "sign {sign}\nopen {open}")?;
@@ -109,6 +123,39 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
         }
     }
     Ok(())
+}
+
+/// What the owner says now, over what was said before.
+fn said(
+    before: OwnersWord,
+    material: Option<&str>,
+    nozzle: Option<&str>,
+    bed: Option<Bed>,
+) -> Result<OwnersWord, DeviceCommandError> {
+    let mut word = before;
+    match material {
+        Some("any") => word.material = None,
+        Some(name) => word.material = Some(Material::named(name)?),
+        None => {}
+    }
+    match nozzle {
+        Some("any") => word.nozzle = None,
+        Some(mm) => word.nozzle = Some(millimetres(mm).ok_or(DeviceCommandError::Nozzle)?),
+        None => {}
+    }
+    word.bed = bed.unwrap_or(word.bed);
+    Ok(word)
+}
+
+fn millimetres(text: &str) -> Option<Micrometres> {
+    let mm: f64 = text.trim_end_matches("mm").trim().parse().ok()?;
+    (0.05..=5.0).contains(&mm).then(|| Micrometres((mm * 1000.0).round() as i32))
+}
+
+fn in_words(word: &OwnersWord) -> String {
+    let material = word.material.map_or("any", Material::name);
+    let nozzle = word.nozzle.map_or_else(|| "the machine's own".to_owned(), |nozzle| nozzle.to_string());
+    format!("material {material}, nozzle {nozzle}, bed {}", word.bed)
 }
 
 /// Judges a client; what it found is told as it is found.
@@ -159,7 +206,8 @@ async fn serve(
             device.root().version()
         )?;
     }
-    writeln!(out, "{} waits for jobs", device.id())?;
+    let word = OwnersWord::read(party.home("device")?.path())?;
+    writeln!(out, "{} waits for jobs: {}", device.id(), in_words(&word))?;
     let until = || match once {
         true => Until::OneJob,
         false => Until::Stopped(Box::pin(async { drop(interrupted().await) })),
@@ -230,6 +278,7 @@ fn tell(notice: &Notice<'_>, bar: &ProgressBar) -> Option<String> {
             (*attempts <= 1).then(|| format!("no link to the vault: {why}; trying on"))
         }
         Notice::Offered { job } => Some(format!("{job} offered")),
+        Notice::Unready { job, why } => Some(format!("{job} waits: {why}")),
         Notice::Segments { stored, .. } => {
             bar.set_message(format!("{stored} segments"));
             None

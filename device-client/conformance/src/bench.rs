@@ -162,7 +162,7 @@ impl Bench {
         let recorded = &pressed.recorded;
         let (header, license) = (recorded.header.clone(), recorded.license.clone());
         let (job, hold) = (job_of(pressed), recorded.hold.clone());
-        self.say(ToDevice::Offer(wire::JobOffer { job, header, license, hold }))
+        self.say(ToDevice::Offer(wire::JobOffer { job, header, license, hold, profile: Vec::new() }))
     }
 
     /// Sends segments from one on, then the manifest, as long as the client stays.

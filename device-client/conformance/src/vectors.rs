@@ -136,6 +136,7 @@ impl Vector {
             header: recorded.header.clone(),
             license: recorded.license.clone(),
             hold: recorded.hold.clone(),
+            profile: Vec::new(),
         };
         Ok((Pressed { nouns, recorded, keys, pieces: Vec::new() }, ToDevice::Offer(offer)))
     }

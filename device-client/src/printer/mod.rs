@@ -174,6 +174,17 @@ pub enum PrinterError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The firmware is another machine's.
+    #[error(
+        "the machine calls itself `{said}`, and this device is enrolled as `{enrolled}`: plug in the right one, or enrol \
+         anew with --machine"
+    )]
+    OtherMachine {
+        /// The firmware's word.
+        said: String,
+        /// The catalogue name it is enrolled as.
+        enrolled: &'static str,
+    },
     /// Nothing on the port speaks the protocol.
     #[error("no answer from the machine at {tried}; check power, cable and speed")]
     NoAnswer {

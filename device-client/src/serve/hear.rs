@@ -11,16 +11,22 @@ use layerlock_proto::vault::v1::vault_message::Message as Incoming;
 use layerlock_seal::statement::Verified;
 use layerlock_seal::toolpath::EpochSecret;
 use layerlock_terms::envelope::EnvelopeHeader;
+use layerlock_terms::profile::Profile;
 use layerlock_terms::release::Grounds;
+use layerlock_terms::units::Millis;
 
 use super::{ATTEMPTS, DeviceError, KEYS, Notice, Scope, Shift, Work};
 use crate::check::{self, Examination, Offer, Refusal};
 use crate::journal::{Active, Entry};
 use crate::ledger;
 use crate::link::LinkEvent;
+use crate::preflight::{self, OwnersWord, Unready};
 use crate::print::Failure;
 use crate::session::{Event, Job, Session, Why};
 use crate::spool::Spool;
+
+/// How far this computer's clock may be from the vault's before somebody is told.
+const CLOCK_OFF: Millis = Millis(5 * 60 * 1000);
 
 impl Shift<'_> {
     pub(crate) async fn on_link(&mut self, event: LinkEvent) -> Result<(), DeviceError> {
@@ -34,6 +40,13 @@ impl Shift<'_> {
             }
             LinkEvent::Up { now, certificate, .. } => {
                 let floor = self.device.time.hear(now);
+                if self.device.time.off() > CLOCK_OFF {
+                    let minutes = self.device.time.off().0 / 60_000;
+                    tracing::warn!(
+                        minutes,
+                        "this computer's clock is off: set it, what ends would end too early or late"
+                    );
+                }
                 if floor > self.device.journal.memory().floor() {
                     self.record(Entry::Time(floor))?;
                 }
@@ -110,6 +123,10 @@ impl Shift<'_> {
         while matches!(self.session, Session::Idle(_)) {
             let Some(offer) = self.waiting.next() else { break };
             self.consider(&offer).await?;
+            // It went back to its place: those behind it want the same machine.
+            if self.unready.is_some() {
+                break;
+            }
         }
         Ok(())
     }
@@ -117,10 +134,40 @@ impl Shift<'_> {
     /// Everything that is checked before the first segment; then the job is spent here, then it is fetched.
     async fn consider(&mut self, offer: &wire::JobOffer) -> Result<(), DeviceError> {
         let parsed = Offer::parse(&offer.header, &offer.license, &offer.hold);
-        match parsed.and_then(|parsed| Ok((Examination::begin(&parsed, &self.device.standing())?, parsed))) {
-            Ok((examination, parsed)) => self.begin(examination, &parsed).await,
-            Err(refusal) => self.decline(refusal),
+        let begun =
+            parsed.and_then(|parsed| Ok((Examination::begin(&parsed, &self.device.standing())?, parsed)));
+        let (examination, parsed) = match begun {
+            Ok(begun) => begun,
+            Err(refusal) => return self.decline(refusal),
+        };
+        let Ok(profile) = preflight::profile(&offer.profile, examination.profile()) else {
+            return self.decline(Refusal::Spliced { this: "profile", that: "header", field: "digest" });
+        };
+        match self.ready(profile.as_ref()).map_err(DeviceError::Spool)? {
+            Ok(()) => {
+                self.unready = None;
+                self.begin(examination, &parsed).await
+            }
+            Err(why) => {
+                self.wait_for_the_owner(offer, why);
+                Ok(())
+            }
         }
+    }
+
+    /// Whether the machine could begin with a job of this profile now.
+    fn ready(&self, profile: Option<&Profile>) -> std::io::Result<Result<(), Unready>> {
+        let word = OwnersWord::read(&self.device.home)?;
+        Ok(preflight::room(&self.device.home).and_then(|()| word.judge(self.machine(), profile)))
+    }
+
+    /// Keeps the job for later, and says once what it waits for.
+    fn wait_for_the_owner(&mut self, offer: &wire::JobOffer, why: Unready) {
+        if self.unready.as_ref() != Some(&why) {
+            self.tell(Notice::Unready { job: &offer.job, why: &why });
+        }
+        self.unready = Some(why);
+        self.waiting.put_back(offer.clone());
     }
 
     async fn begin(&mut self, examination: Examination, parsed: &Offer) -> Result<(), DeviceError> {

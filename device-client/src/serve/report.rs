@@ -9,6 +9,7 @@ use crate::check::{Cleared, Refusal};
 use crate::journal::{Active, JournalError};
 use crate::ledger::{Entered, LedgerError};
 use crate::link::LinkError;
+use crate::preflight::Unready;
 use crate::print::Failure;
 use crate::printer::simulated::Record;
 use crate::printer::{LinkStats, PrinterEvent};
@@ -30,6 +31,13 @@ pub enum Notice<'a> {
     Offered {
         /// Which.
         job: JobId,
+    },
+    /// A job waits for somebody at the machine.
+    Unready {
+        /// Which.
+        job: &'a str,
+        /// What must be mended.
+        why: &'a Unready,
     },
     /// Segments were stored and checked.
     Segments {

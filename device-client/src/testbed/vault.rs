@@ -60,6 +60,8 @@ pub(crate) struct Desk {
     pub leaves: u64,
     /// Takes the job's place when the next session begins: pressed anew after a crash.
     pub pressed_anew: Option<Pressed>,
+    /// The profile it sends beside the header that names one.
+    pub profile: Vec<u8>,
     /// Pours what it offers in later sessions unasked.
     pub pours: bool,
     pub heard: Vec<Statement>,
@@ -89,6 +91,7 @@ impl Desk {
             withholds_keys: Withholds::Nothing,
             leaves: 3,
             pressed_anew: None,
+            profile: Vec::new(),
             pours: false,
             heard: Vec::new(),
             counters: Vec::new(),
@@ -246,7 +249,8 @@ impl Talk {
         for job in jobs {
             let crate::RecordedOffer { header, license, hold, .. } = job.recorded;
             let id = job.nouns.header.job.to_string();
-            self.say(ToDevice::Offer(JobOffer { job: id.clone(), header, license, hold })).await?;
+            let profile = self.vault.desk().profile.clone();
+            self.say(ToDevice::Offer(JobOffer { job: id.clone(), header, license, hold, profile })).await?;
             let pours = {
                 let desk = self.vault.desk();
                 desk.pours && desk.counters.len() > 1

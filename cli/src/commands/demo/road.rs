@@ -206,6 +206,7 @@ async fn print<W: Write + Send>(
         Notice::Layer(layer) => drop(pictures.as_mut().map(|pictures: &mut Pictures| pictures.add(layer))),
         Notice::Progress { layers, .. } => bar.set_position(layers.into()),
         Notice::LinkLost { why, .. } => bar.println(format!("    link lost: {why}")),
+        Notice::Unready { why, .. } => bar.println(format!("    {why}")),
         Notice::Machine(event) => bar.println(format!("    machine: {event:?}")),
         Notice::LinkUp
         | Notice::Offered { .. }

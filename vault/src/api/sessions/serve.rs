@@ -16,6 +16,7 @@ use layerlock_terms::ids::JobId;
 use layerlock_terms::license::Release;
 use layerlock_terms::receipt::{Event as Told, Receipt};
 use layerlock_terms::release::{Grounds, RELEASE_LIMIT};
+use layerlock_terms::wire::Noun as _;
 use prost::Message;
 use tokio::task::{AbortHandle, JoinSet};
 use tonic::Streaming;
@@ -289,6 +290,7 @@ impl Known {
             header: header.emit(),
             license: order.license().statement().emit(),
             hold: order.hold().statement().emit(),
+            profile: order.profile().emit(),
         };
         outbox.send(Answer::Offer(offer)).await
     }
