@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use layerlock_device::Bed;
 
-use crate::sight::LogFormat;
+use crate::sight::{LogFormat, PageAt};
 
 /// Licensed 3D printing: the buyer gets the print, never the file.
 #[derive(Debug, Parser)]
@@ -360,6 +360,9 @@ pub enum Device {
         /// Stop after one job
         #[arg(long)]
         once: bool,
+        /// Where the status page is, or `off`; unless told, this computer alone sees it, at 127.0.0.1:7424
+        #[arg(long, value_name = "ADDRESS")]
+        status: Option<PageAt>,
         /// Draw as PNG what a simulated machine has laid down, when a job is over
         #[arg(long, value_name = "FILE")]
         picture: Option<PathBuf>,

@@ -22,6 +22,7 @@ pub mod printing;
 pub mod random;
 pub mod settings;
 pub mod sight;
+pub mod status_page;
 pub mod tls;
 pub mod trust_files;
 

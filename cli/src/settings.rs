@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::files;
 use crate::kek::KekSources;
-use crate::sight::MetricsAt;
+use crate::sight::PageAt;
 
 /// Where the services listen and what they bound.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,7 +20,7 @@ pub struct Settings {
     /// Address the vault listens on.
     pub vault: SocketAddr,
     /// Where metrics are served, for this machine or its monitoring alone.
-    pub metrics: MetricsAt,
+    pub metrics: PageAt,
     /// Where records are kept: `journal`, in the server's folder, or the address of a PostgreSQL database.
     pub records: RecordsAt,
     /// Where sealed designs and envelopes are kept: `directory`, in the server's folder, or the address of a bucket.
@@ -55,7 +55,7 @@ impl Default for Settings {
         Self {
             licensor: ([127, 0, 0, 1], 7421).into(),
             vault: ([127, 0, 0, 1], 7422).into(),
-            metrics: MetricsAt(Some(([127, 0, 0, 1], 7423).into())),
+            metrics: PageAt(Some(([127, 0, 0, 1], 7423).into())),
             records: RecordsAt::Journal,
             files: FilesAt::Directory,
             key_encryption_keys: KekSources::default(),
@@ -208,7 +208,7 @@ impl Settings {
     /// Any free port on loopback: for the demo and for tests, which must not meet each other.
     pub fn anywhere() -> Self {
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { licensor: anywhere, vault: anywhere, metrics: MetricsAt(None), ..Self::default() }
+        Self { licensor: anywhere, vault: anywhere, metrics: PageAt(None), ..Self::default() }
     }
 }
 

@@ -176,11 +176,11 @@ pub async fn serve_metrics(address: SocketAddr) -> io::Result<SocketAddr> {
     Ok(bound)
 }
 
-/// Where metrics are served, or `off`.
+/// Where a page of this program is served, or `off`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MetricsAt(pub Option<SocketAddr>);
+pub struct PageAt(pub Option<SocketAddr>);
 
-impl FromStr for MetricsAt {
+impl FromStr for PageAt {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -193,7 +193,7 @@ impl FromStr for MetricsAt {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for MetricsAt {
+impl<'de> serde::Deserialize<'de> for PageAt {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
     }

@@ -176,6 +176,7 @@ impl Shift<'_> {
             let command = run.guard.admit(line)?;
             self.alongside(printer.send(&command)).await?;
             run.acks.sent += 1;
+            self.note_heat(printer.temperatures());
             self.attest_layers(run, printer.stats().last_acknowledged).await?;
             while let Some(event) = printer.take_event() {
                 self.heed(run, printer, event).await?;

@@ -31,7 +31,7 @@ use crate::link::{Link, LinkError};
 use crate::preflight::{self, Bed, OwnersWord, Unready};
 use crate::print::Failure;
 use crate::printer::simulated::Record;
-use crate::printer::{LinkStats, Printer, PrinterError, PrinterTarget};
+use crate::printer::{LinkStats, Printer, PrinterError, PrinterTarget, Temperatures};
 use crate::receipt;
 use crate::session::{Effect, Event, Session, Step};
 use crate::spool::{self, Spool};
@@ -125,6 +125,8 @@ pub(crate) struct Shift<'a> {
     /// Set by the effect that begins motion, taken by the loop.
     go: Option<Box<Cleared>>,
     waiting: Waiting,
+    /// The temperatures that were told last.
+    heat: Option<Temperatures>,
     /// What the machine's owner was told last to mend.
     unready: Option<Unready>,
     /// What ends a print in motion.
@@ -178,6 +180,7 @@ impl<'a> Shift<'a> {
             work: None,
             go: None,
             waiting: Waiting::default(),
+            heat: None,
             unready: None,
             interrupt: None,
             fatal: None,
@@ -313,6 +316,17 @@ impl<'a> Shift<'a> {
 
     pub(crate) fn tell(&mut self, notice: Notice<'_>) {
         (self.watch)(notice);
+    }
+
+    /// Tells temperatures that differ by a degree from those told last.
+    pub(crate) fn note_heat(&mut self, reported: Option<Temperatures>) {
+        let degrees = |t: Temperatures| [t.nozzle, t.nozzle_target, t.bed, t.bed_target].map(f32::round);
+        if let Some(reported) = reported
+            && self.heat.map(degrees) != Some(degrees(reported))
+        {
+            self.heat = Some(reported);
+            self.tell(Notice::Temperatures(reported));
+        }
     }
 
     pub(crate) fn machine(&self) -> &'static Machine {

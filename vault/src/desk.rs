@@ -60,6 +60,8 @@ pub(crate) struct View {
 /// How far pressing has come; not kept, because a crash begins it anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Progress {
+    /// How many percent another engine says it has done, before a layer of its is read.
+    pub(crate) engine: Option<u8>,
     /// Layers sealed.
     pub(crate) layers: u32,
     /// Segments sealed.

@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 
 use crate::Vault;
 use crate::admit::{Order, Permit};
-use crate::desk::Live;
+use crate::desk::{Live, Progress};
 use crate::envelope::Flush;
 use crate::job::{Event, Job};
 use crate::records::{Design, DesignName};
@@ -78,7 +78,7 @@ impl Vault {
         let begun = Instant::now();
         let order = live.view().job.order().clone();
         let permit = self.with_revocations(|fresh| Permit::grant(order.clone(), fresh)).await?;
-        let worker = self.feed_worker(&permit).await?;
+        let worker = self.feed_worker(live, &permit).await?;
         let line = self.begin_envelope(live, &permit).await?;
         let line = self.run_line(live, worker, line).await?;
         self.finish_envelope(live, line).await?;
@@ -115,7 +115,7 @@ impl Vault {
     }
 
     /// Opens the design a permit allows and hands it to a worker that slices it.
-    async fn feed_worker(&self, permit: &Permit) -> Result<Worker, Refusal> {
+    async fn feed_worker(&self, live: &Live, permit: &Permit) -> Result<Worker, Refusal> {
         let order = permit.order();
         let license = order.license();
         let name = DesignName { seller: license.seller, design: license.design, version: license.version };
@@ -134,7 +134,7 @@ impl Vault {
         }
         match installed {
             None => Ok(worker),
-            Some(installed) => self.run_engine(worker, installed, order.profile()).await,
+            Some(installed) => self.run_engine(live, worker, installed, order.profile()).await,
         }
     }
 
@@ -142,6 +142,7 @@ impl Vault {
     /// hostile to a parser never meets the program's memory twice, and neither meets a key.
     async fn run_engine(
         &self,
+        live: &Live,
         mut placed: Worker,
         installed: &Installed,
         profile: &Profile,
@@ -155,7 +156,8 @@ impl Vault {
                 _ => return Err(WorkerError::Garbled.into()),
             }
         }
-        Ok(engine.made().await?.read(&self.worker, bounds, profile).await?)
+        let mut tell = |done| live.show(Progress { engine: Some(done), ..Progress::default() });
+        Ok(engine.made(&mut tell).await?.read(&self.worker, bounds, profile).await?)
     }
 
     /// The upload's bytes, chunk by chunk, each authentic; the last item says if it is whole.

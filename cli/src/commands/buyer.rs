@@ -132,7 +132,10 @@ async fn watch(
                 bar.set_position(job.layers_printed.into());
             }
         }
-        bar.set_message(show::job_state(&job));
+        match job.engine_percent {
+            Some(done) => bar.set_message(format!("its engine is at {done} %")),
+            None => bar.set_message(show::job_state(&job)),
+        }
         last = Some(job);
     }
     bar.finish_and_clear();

@@ -22,9 +22,14 @@ use crate::files;
 use crate::parties::PartyError;
 use crate::picture::BodyPicture;
 use crate::random::Random;
+use crate::sight::PageAt;
+use crate::status_page::StatusPage;
 
 /// Width and height of a picture.
 const PICTURE: [u32; 2] = [1200, 900];
+
+/// Where the status page is unless told.
+const STATUS: ([u8; 4], u16) = ([127, 0, 0, 1], 7424);
 
 /// Why a command of the device ends.
 #[derive(Debug, thiserror::Error)]
@@ -94,8 +99,8 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
             let device = Device::enrol(connection.licensor().await?, wanted, &mut Random).await?;
             writeln!(out, "{}", device.id())?;
         }
-        Args::Run { printer, once, picture, party } => {
-            serve(&printer, once, picture.as_deref(), &party, out).await?;
+        Args::Run { printer, once, picture, status, party } => {
+            serve(&printer, once, picture.as_deref(), status, &party, out).await?;
         }
         Args::Set { material, nozzle, bed, party } => {
             let home = party.home("device")?;
@@ -189,9 +194,11 @@ async fn serve(
     printer: &str,
     once: bool,
     picture: Option<&Path>,
+    status: Option<PageAt>,
     party: &Party,
     out: &mut (impl Write + Send),
 ) -> Result<(), DeviceCommandError> {
+    let named = printer.to_owned();
     let printer: PrinterTarget =
         printer.parse().map_err(|error| DeviceCommandError::Printer(format!("{error}")))?;
     if picture.is_some() && !printer.is_simulated() {
@@ -208,6 +215,8 @@ async fn serve(
     }
     let word = OwnersWord::read(party.home("device")?.path())?;
     writeln!(out, "{} waits for jobs: {}", device.id(), in_words(&word))?;
+    let page = StatusPage::new(device.id().to_string(), device.machine().title, named)?;
+    show_page(&page, status, out).await?;
     let until = || match once {
         true => Until::OneJob,
         false => Until::Stopped(Box::pin(async { drop(interrupted().await) })),
@@ -227,8 +236,12 @@ async fn serve(
             (Notice::Over(report), Some(file)) => draw(report, file),
             _ => Ok(None),
         };
+        page.hear(&notice);
         let lines = tell(&notice, &bar).into_iter().chain(drawn.as_ref().ok().cloned().flatten());
-        let told_now = lines.into_iter().try_for_each(|line| bar.suspend(|| writeln!(out, "{line}")));
+        let told_now = lines.into_iter().try_for_each(|line| {
+            page.say(&line);
+            bar.suspend(|| writeln!(out, "{line}"))
+        });
         told = std::mem::replace(&mut told, Ok(())).and(told_now).and(drawn.map(drop));
     };
     let vault = connection.lazy(&connection.vault)?;
@@ -245,6 +258,25 @@ async fn serve(
     bar.finish_and_clear();
     served?;
     Ok(told?)
+}
+
+/// Shows the page where it was asked for. A usual place that is taken, by another device of this computer, keeps nobody from
+/// printing.
+async fn show_page(
+    page: &StatusPage,
+    asked: Option<PageAt>,
+    out: &mut (impl Write + Send),
+) -> Result<(), DeviceCommandError> {
+    let shown = match asked {
+        Some(PageAt(None)) => return Ok(()),
+        Some(PageAt(Some(address))) => Ok(page.serve(address).await?),
+        None => page.serve(STATUS.into()).await,
+    };
+    match shown {
+        Ok(address) => writeln!(out, "status at http://{address}/")?,
+        Err(error) => writeln!(out, "no status page: {error}")?,
+    }
+    Ok(())
 }
 
 /// Draws what a simulated machine laid down.
@@ -288,7 +320,7 @@ fn tell(notice: &Notice<'_>, bar: &ProgressBar) -> Option<String> {
             Some("envelope authenticated, whole".into())
         }
         Notice::Heating => Some("heating".into()),
-        Notice::Layer(_) => None,
+        Notice::Layer(_) | Notice::Temperatures(_) => None,
         Notice::Progress { layers, .. } => {
             bar.set_position((*layers).into());
             None

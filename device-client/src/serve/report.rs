@@ -12,7 +12,7 @@ use crate::link::LinkError;
 use crate::preflight::Unready;
 use crate::print::Failure;
 use crate::printer::simulated::Record;
-use crate::printer::{LinkStats, PrinterEvent};
+use crate::printer::{LinkStats, PrinterEvent, Temperatures};
 use crate::trust::TrustError;
 
 /// What happens, for a person or a picture.
@@ -59,6 +59,8 @@ pub enum Notice<'a> {
         /// Of so many.
         of: u32,
     },
+    /// What the machine's heaters have, once it differs from what was told before.
+    Temperatures(Temperatures),
     /// The machine asks or reports something.
     Machine(&'a PrinterEvent),
     /// The job is in the ledger, verified.

@@ -94,6 +94,7 @@ fn message(view: &View) -> wire::Job {
         job: view.job.order().job().to_string(),
         state: state(&view.job).into(),
         layers_sealed: view.progress.layers,
+        engine_percent: view.progress.engine.map(u32::from),
         segments_sealed: view.progress.segments,
         sealed_bytes: view.progress.sealed_bytes,
         plain_bytes: view.progress.plain_bytes,

@@ -59,6 +59,7 @@ impl Made {
         let runs =
             r.list("runs", RUN_LIMIT, |r| Ok(Run { segments: r.u32("segments")?, bytes: r.u64("bytes")? }))?;
         let progress = Progress {
+            engine: None,
             layers: r.u32("layers")?,
             segments: runs.iter().map(|run| run.segments).sum(),
             sealed_bytes: runs.iter().map(|run| run.bytes).sum(),

@@ -212,6 +212,7 @@ async fn print<W: Write + Send>(
         | Notice::Offered { .. }
         | Notice::Segments { .. }
         | Notice::Heating
+        | Notice::Temperatures(_)
         | Notice::Settled(_)
         | Notice::Refused(_)
         | Notice::Over(_) => {}

@@ -127,7 +127,7 @@ async fn probe(
 ) -> Result<Installed, WorkerError> {
     let bounds = Bounds { memory, time: PROBE_TIME, output: 1 << 20, threads: 4 };
     let order = order(program, vec!["--help".to_owned()], String::new(), 1 << 20);
-    let (confinement, said, _) = At::work(command, bounds, order).await?.finish().await?;
+    let (confinement, said, _) = At::work(command, bounds, order).await?.finish(&mut |_| ()).await?;
     let text = String::from_utf8_lossy(&said);
     let version = text.lines().find(|line| line.starts_with("PrusaSlicer-"));
     let version = version.and_then(|line| line.split(' ').next()).ok_or(WorkerError::Garbled)?;
@@ -182,22 +182,25 @@ impl At {
         self.worker.feed(part).await
     }
 
-    /// Ends the part and waits for the G-code.
+    /// Ends the part and waits for the G-code; `tell` hears how many percent the program says it has done.
     ///
     /// # Errors
     /// [`WorkerError`]; a program that fails gives its own last words.
-    pub(crate) async fn made(self) -> Result<Made, WorkerError> {
-        let (_, _, room) = self.finish().await?;
+    pub(crate) async fn made(self, tell: &mut (dyn FnMut(u8) + Send)) -> Result<Made, WorkerError> {
+        let (_, _, room) = self.finish(tell).await?;
         Ok(Made(room))
     }
 
     /// Waits for the program's end; answers how it was confined, its last words, and its room.
-    async fn finish(mut self) -> Result<(Confinement, Vec<u8>, Room), WorkerError> {
+    async fn finish(
+        mut self,
+        tell: &mut (dyn FnMut(u8) + Send),
+    ) -> Result<(Confinement, Vec<u8>, Room), WorkerError> {
         self.worker.input = None;
         let Answer::Confined(confinement) = self.worker.hear().await? else {
             return Err(WorkerError::Garbled);
         };
-        let said = self.listen().await?;
+        let said = self.listen(tell).await?;
         let Worker { child, deadline, last_words, .. } = &mut self.worker;
         let status = timeout_at(*deadline, child.wait()).await.map_err(|_| WorkerError::Time)?;
         let complaints = last_words.await.unwrap_or_default();
@@ -209,8 +212,8 @@ impl At {
     }
 
     /// Hears the program out, and ends it when it fills its room.
-    async fn listen(&mut self) -> Result<Vec<u8>, WorkerError> {
-        let (mut said, mut piece) = (Vec::new(), [0; 4096]);
+    async fn listen(&mut self, tell: &mut (dyn FnMut(u8) + Send)) -> Result<Vec<u8>, WorkerError> {
+        let (mut said, mut piece, mut percent) = (Vec::new(), [0; 4096], Percent::default());
         let mut look = interval(LOOK);
         loop {
             tokio::select! {
@@ -221,6 +224,7 @@ impl At {
                     }
                     let left = self.worker.output_left.checked_sub(read as u64);
                     self.worker.output_left = left.ok_or(WorkerError::Output)?;
+                    percent.hear(&piece[..read], tell);
                     said.extend_from_slice(&piece[..read]);
                     // Its first words say what it is, its last ones why it gave up.
                     if said.len() > 2 * KEPT {
@@ -232,6 +236,39 @@ impl At {
                         return Err(WorkerError::Output);
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Finds lines of the form `70 => doing this` in what a program says, and takes nothing of them but the number.
+#[derive(Default)]
+struct Percent {
+    /// The digits of a line that has none but digits and spaces so far; nothing once it has others.
+    line: Option<u32>,
+    is_other: bool,
+}
+
+impl Percent {
+    fn hear(&mut self, said: &[u8], tell: &mut (dyn FnMut(u8) + Send)) {
+        for byte in said {
+            match byte {
+                b'\n' => *self = Self::default(),
+                _ if self.is_other => {}
+                b'0'..=b'9' => {
+                    let digit = u32::from(byte - b'0');
+                    self.line = Some(self.line.unwrap_or(0).saturating_mul(10).saturating_add(digit));
+                }
+                b'=' => {
+                    self.is_other = true;
+                    if let Some(done) =
+                        self.line.and_then(|done| u8::try_from(done).ok()).filter(|done| *done <= 100)
+                    {
+                        tell(done);
+                    }
+                }
+                b' ' => {}
+                _ => self.is_other = true,
             }
         }
     }
@@ -359,6 +396,21 @@ mod tests {
         drop(_lock);
         sweep_rooms();
         assert!(!left.exists());
+    }
+
+    #[test]
+    fn of_what_an_engine_says_about_its_progress_the_number_is_taken_and_nothing_else() {
+        let (mut percent, mut told) = (Percent::default(), Vec::new());
+        let mut tell = |done| told.push(done);
+        for said in [
+            "10 => Processing\n7",
+            "0 => Infilling => 3\nabout 5 => no\n1000 => no\n",
+            " => no\n100 =",
+            "> done\n",
+        ] {
+            percent.hear(said.as_bytes(), &mut tell);
+        }
+        assert_eq!(told, [10, 70, 100]);
     }
 
     #[test]

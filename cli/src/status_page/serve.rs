@@ -1,0 +1,122 @@
+//! The page's door: three reads over HTTP/1.1, bounded in number, size and time.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{Html, IntoResponse, Json, Response};
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use super::{StatusPage, html};
+
+/// Looks at once; more wait.
+const READERS: usize = 16;
+
+/// The longest a reader may take for its question, and for all of one connection.
+const QUESTION: Duration = Duration::from_secs(5);
+const CONNECTION: Duration = Duration::from_secs(30);
+
+/// Bytes of a question.
+const BUFFER: usize = 16 * 1024;
+
+/// What every answer carries: no script, no frame, nothing from elsewhere, nothing kept.
+const HEADERS: [(header::HeaderName, &str); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+pub(super) async fn at(address: SocketAddr, page: StatusPage) -> io::Result<SocketAddr> {
+    let failed = |error: io::Error| {
+        io::Error::new(
+            error.kind(),
+            format!("the status page at {address}: {error}; name another --status or `off`"),
+        )
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr()?;
+    let routes = routes(page);
+    tokio::spawn(async move {
+        let readers = Arc::new(Semaphore::new(READERS));
+        loop {
+            let place = readers.clone().acquire_owned().await.expect("nobody closes it");
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let routes = routes.clone();
+                    tokio::spawn(async move {
+                        let _ = timeout(CONNECTION, answer(stream, routes)).await;
+                        drop(place);
+                    });
+                }
+                // Out of descriptors: others are served meanwhile.
+                Err(_) => tokio::time::sleep(QUESTION).await,
+            }
+        }
+    });
+    Ok(bound)
+}
+
+pub(super) fn routes(page: StatusPage) -> Router {
+    Router::new()
+        .route("/", get(async |State(page): State<StatusPage>| Html(html::of(&page.status().clone()))))
+        .route("/status.json", get(async |State(page): State<StatusPage>| Json(page.status().clone())))
+        .route("/picture.png", get(picture))
+        .layer(from_fn(guarded))
+        .with_state(page)
+}
+
+async fn answer(stream: TcpStream, routes: Router) -> Result<(), hyper::Error> {
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(QUESTION)
+        .max_buf_size(BUFFER)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
+        .await
+}
+
+async fn picture(State(page): State<StatusPage>) -> Response {
+    match page.drawing.png() {
+        Some(png) => ([(header::CONTENT_TYPE, "image/png")], png.to_vec()).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// A page of another name that was made to point here may not read it (DNS rebinding).
+async fn guarded(request: Request, next: Next) -> Response {
+    if !names_this_place(request.headers()) {
+        let words = "open this page by the address it is served at, or by `localhost`\n";
+        return (StatusCode::MISDIRECTED_REQUEST, words).into_response();
+    }
+    let mut response = next.run(request).await;
+    let headers = HEADERS.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    response.headers_mut().extend(headers);
+    response
+}
+
+fn names_this_place(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
+    let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if is_port(port) => name,
+        _ => host,
+    };
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
+}

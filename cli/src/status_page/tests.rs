@@ -1,0 +1,108 @@
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use layerlock_device::printer::PrinterEvent;
+use layerlock_terms::toolpath::{Feature, Layer, Path, Point, Point3, Step};
+use layerlock_terms::units::{Feed, Micrometres, MmPerMinute};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tower::ServiceExt as _;
+
+use super::*;
+
+fn page() -> StatusPage {
+    StatusPage::new("device-1".into(), "Prusa i3 MK3S", "serial:/dev/ttyUSB0".into()).expect("a thread")
+}
+
+async fn ask(page: &StatusPage, method: Method, path: &str, host: &str) -> (StatusCode, String) {
+    let request = Request::builder().method(method).uri(path).header(header::HOST, host);
+    let request = request.body(Body::empty()).expect("a request");
+    let response = serve::routes(page.clone()).oneshot(request).await.expect("infallible");
+    let status = response.status();
+    if status.is_success() {
+        for (name, value) in [("content-security-policy", "default-src 'none'"), ("x-frame-options", "DENY")]
+        {
+            let sent = response.headers()[name].to_str().expect("text").to_owned();
+            assert!(sent.contains(value), "{path} {name}: {sent}");
+        }
+    }
+    let body = response.into_body().collect().await.expect("whole").to_bytes();
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[tokio::test]
+async fn the_page_follows_a_job_and_shows_text_as_text() {
+    let page = page();
+    page.hear(&Notice::LinkUp);
+    let job = layerlock_terms::ids::JobId::from_bytes([7; 16]);
+    page.hear(&Notice::Offered { job });
+    page.hear(&Notice::Progress { layers: 3, of: 40 });
+    page.hear(&Notice::Heating);
+    page.hear(&Notice::Machine(&PrinterEvent::FilamentOut));
+    page.say("machine says <script>alert(1)</script> & \u{1b}[2J");
+    let (status, html) = ask(&page, Method::GET, "/", "127.0.0.1:7424").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(
+        html.contains("layer 3 of 40") && html.contains("heating") && html.contains(&job.to_string()),
+        "{html}"
+    );
+    assert!(
+        html.contains("&lt;script&gt;") && !html.contains("<script") && !html.contains('\u{1b}'),
+        "{html}"
+    );
+    let (_, json) = ask(&page, Method::GET, "/status.json", "localhost").await;
+    let read: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&read["state"], &read["layers_printed"]), (&"heating".into(), &3.into()));
+}
+
+#[tokio::test]
+async fn a_page_of_another_name_and_any_call_but_a_read_is_refused() {
+    let page = page();
+    for host in ["evil.example", "evil.example:7424", "127.0.0.1.evil.example", "", "localhost.evil.example"]
+    {
+        let (status, _) = ask(&page, Method::GET, "/status.json", host).await;
+        assert_eq!(status, StatusCode::MISDIRECTED_REQUEST, "{host}");
+    }
+    for host in ["localhost:7424", "127.0.0.1", "[::1]:7424", "192.168.1.7:7424"] {
+        assert_eq!(ask(&page, Method::GET, "/", host).await.0, StatusCode::OK, "{host}");
+    }
+    for method in [Method::POST, Method::PUT, Method::DELETE] {
+        assert_eq!(ask(&page, method, "/", "localhost").await.0, StatusCode::METHOD_NOT_ALLOWED);
+    }
+    assert_eq!(ask(&page, Method::GET, "/../keys", "localhost").await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_was_printed_is_drawn_and_nothing_before() {
+    let page = page();
+    assert_eq!(ask(&page, Method::GET, "/picture.png", "localhost").await.0, StatusCode::NOT_FOUND);
+    let corner = |c| Point3 { x: c, y: c, z: c };
+    page.drawing.begin_part(corner(0), corner(10_000));
+    let points = [(10_000, 0), (10_000, 10_000), (0, 10_000)];
+    let points = points.map(|(x, y)| (Point { x, y }, Feed(1000))).to_vec();
+    let (feature, width, speed) = (Feature::OuterPerimeter, Micrometres(450), MmPerMinute(1800));
+    let begin = Step::Travel { to: vec![Point { x: 0, y: 0 }], speed };
+    let steps = vec![begin, Step::Extrude(Path { feature, width, speed, climb: None, points })];
+    page.drawing.add(&Layer { index: 0, z: Micrometres(200), height: Micrometres(200), steps });
+    while page.drawing.png().is_none() {
+        tokio::task::yield_now().await;
+    }
+    let (status, png) = ask(&page, Method::GET, "/picture.png", "localhost").await;
+    assert!(status.is_success() && png.contains("PNG"));
+}
+
+#[tokio::test]
+async fn readers_that_ask_nothing_keep_nobody_else_from_reading() {
+    let page = page();
+    let address = page.serve(([127, 0, 0, 1], 0).into()).await.expect("a port");
+    tokio::time::pause();
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        silent.push(TcpStream::connect(address).await.expect("it listens"));
+    }
+    let mut reader = TcpStream::connect(address).await.expect("it listens");
+    reader.write_all(b"GET /status.json HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("written");
+    let mut answer = String::new();
+    reader.read_to_string(&mut answer).await.expect("answered once the silent ones are sent away");
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+}
