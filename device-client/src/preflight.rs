@@ -183,7 +183,10 @@ impl OwnersWord {
 pub(crate) fn room(home: &Path) -> Result<(), Unready> {
     // A file system that can't be asked is found out by the first write.
     let Ok(found) = statvfs(home) else { return Ok(()) };
-    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    enough(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+fn enough(free: u64) -> Result<(), Unready> {
     if free < LEAST_FREE { Err(Unready::Disk { free }) } else { Ok(()) }
 }
 
@@ -272,6 +275,14 @@ mod tests {
         assert_eq!(OwnersWord::default().judge(machine("prusa-mk3s"), Some(&pla())), Ok(()));
         let petg = OwnersWord { material: Some(Material::Petg), ..ready };
         assert_eq!(petg.judge(machine("prusa-mk3s"), None), Ok(()));
+    }
+
+    #[test]
+    fn a_disk_without_room_for_an_envelope_is_told_with_how_much_is_wanted() {
+        assert_eq!(enough(LEAST_FREE), Ok(()));
+        let full = enough(LEAST_FREE - 1).unwrap_err().to_string();
+        assert!(full.contains("127 MiB are free") && full.contains("128 are wanted"), "{full}");
+        assert_eq!(room(Path::new("/no/such/folder")), Ok(()), "the first write tells");
     }
 
     #[test]
