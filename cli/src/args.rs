@@ -67,7 +67,7 @@ pub struct Printing {
 pub struct Demo {
     /// STL, 3MF or OBJ file; without one, a sample part the program makes itself
     pub model: Option<PathBuf>,
-    /// Where the toolpath goes: `simulated`, `serial:PATH[@BAUD]`, `klipper:SOCKET` or
+    /// Where the toolpath goes: `simulated`, `simulated@TIMES` real speed, `serial:PATH[@BAUD]`, `klipper:SOCKET` or
     /// `moonraker:http://HOST:PORT[?key=FILE]`
     #[arg(long, value_name = "PRINTER", default_value = "simulated")]
     pub printer: String,
