@@ -173,6 +173,11 @@ fn be_an_engine(folder: &str, words: &[String]) -> ExitCode {
             while names.next().is_some_and(|name| fs::write(name.to_string(), vec![7; 1 << 20]).is_ok()) {}
             thread::sleep(Duration::from_secs(3600));
         }
+        "names" => {
+            let mut names = 0_u64..;
+            while names.next().is_some_and(|name| File::create(name.to_string()).is_ok()) {}
+            thread::sleep(Duration::from_secs(3600));
+        }
         "lie" => {
             let lines = "M83\n;LAYER_CHANGE\n;TYPE:Perimeter\nG1 Z0.2 F600\nG1 X1 Y1\nG1 X9 E1\nM500\n";
             fs::write("out.gcode", lines).unwrap();
@@ -344,6 +349,7 @@ fn a_malicious_engine_ends_by_its_bounds_and_the_service_answers_meanwhile() {
     let ends = [
         ("write", "larger than this vault allows"),
         ("fill", "larger than this vault allows"),
+        ("names", "larger than this vault allows"),
         ("eat", ""),
         ("spin", "longer"),
         ("bomb", ""),

@@ -87,3 +87,12 @@ async fn an_engine_that_is_not_there_or_lacks_a_setting_is_refused_before_the_ho
     assert!(refused.message().contains("`prusaslicer` is not installed"), "{refused}");
     assert!(house.licensor.admitted.lock().unwrap().is_empty(), "no hold was used");
 }
+
+#[tokio::test]
+async fn a_program_that_is_no_engine_or_does_not_start_is_not_offered() {
+    for program in ["/bin/true", "/bin/false", "/no/such/program"] {
+        let engines = EnginePrograms { prusaslicer: Some(program.into()) };
+        let vault = House { engines, ..House::new() }.open().await;
+        assert_eq!(vault.engines().iter().count(), 0, "{program}");
+    }
+}

@@ -1,4 +1,4 @@
-//! Our profile as PrusaSlicer's settings (2.4 and later), and how the program is started.
+//! Our profile as PrusaSlicer's settings (those of 2.5), and how the program is started.
 //!
 //! Every setting that can change a path is written, so that nothing depends on what the program was installed with. No
 //! start, end or custom code, and no post-processing: what surrounds the toolpath is the device's. The part comes

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the test failing")]
 
+#[path = "../../../tests/src/meshes.rs"]
+#[allow(dead_code, reason = "the slicer's tests need more of it")]
+mod meshes;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::num::NonZeroUsize;
@@ -13,6 +17,7 @@ use layerlock_slicer::{place_part, slice};
 use layerlock_terms::machine::{Machine, Material};
 use layerlock_terms::profile::{Preset, Profile};
 use layerlock_terms::toolpath::{Epilogue, Feature, Layer, Piece, Step};
+use meshes::{cuboid, together};
 
 fn profile(settings: &[(&str, &str)]) -> Profile {
     let mut profile = Profile::new(Machine::named("prusa-mk3s").unwrap(), Material::Pla, Preset::Standard);
@@ -22,33 +27,12 @@ fn profile(settings: &[(&str, &str)]) -> Profile {
 
 /// A closed box, in millimetres.
 fn block(x: f32, y: f32, z: f32) -> Mesh {
-    let corner = |n: usize| [[0.0, x][n & 1], [0.0, y][n >> 1 & 1], [0.0, z][n >> 2 & 1]];
-    let triangles = vec![
-        [0, 2, 1],
-        [1, 2, 3],
-        [4, 5, 6],
-        [5, 7, 6],
-        [0, 1, 4],
-        [1, 5, 4],
-        [2, 6, 3],
-        [3, 6, 7],
-        [0, 4, 2],
-        [2, 4, 6],
-        [1, 3, 5],
-        [3, 7, 5],
-    ];
-    Mesh { vertices: (0..8).map(corner).collect(), triangles }
+    cuboid([0.0; 3], [x, y, z])
 }
 
 /// Two boxes: one on a thin neck, so that there is something to hold up.
 fn table() -> Mesh {
-    let (neck, mut top) = (block(6.0, 6.0, 10.0), block(26.0, 26.0, 4.0));
-    top.vertices.iter_mut().for_each(|[x, y, z]| (*x, *y, *z) = (*x - 10.0, *y - 10.0, *z + 10.0));
-    let moved = top.triangles.iter().map(|triangle| triangle.map(|corner| corner + 8));
-    Mesh {
-        vertices: [neck.vertices, top.vertices].concat(),
-        triangles: neck.triangles.into_iter().chain(moved).collect(),
-    }
+    together(&[block(6.0, 6.0, 10.0), cuboid([-10.0, -10.0, 10.0], [16.0, 16.0, 14.0])])
 }
 
 /// What PrusaSlicer makes of it.

@@ -94,7 +94,6 @@ fn message(view: &View) -> wire::Job {
         job: view.job.order().job().to_string(),
         state: state(&view.job).into(),
         layers_sealed: view.progress.layers,
-        engine_percent: view.progress.engine.map(u32::from),
         segments_sealed: view.progress.segments,
         sealed_bytes: view.progress.sealed_bytes,
         plain_bytes: view.progress.plain_bytes,
@@ -102,7 +101,9 @@ fn message(view: &View) -> wire::Job {
         ..wire::Job::default()
     };
     match &*view.job {
-        Job::Requested(_) | Job::Admitted(_) | Job::Slicing(_) => {}
+        Job::Requested(_) | Job::Admitted(_) | Job::Slicing(_) => {
+            message.engine_percent = view.progress.engine.map(u32::from);
+        }
         Job::Refused(refused) => message.reason = refused.refusal.words.clone(),
         Job::Sealed(sealed) => show_pressed(&mut message, &sealed.pressed()),
         Job::Delivering(delivering) => show_pressed(&mut message, &delivering.sealed.pressed()),

@@ -324,6 +324,12 @@ mod tests {
     }
 
     #[test]
+    fn a_workers_words_reach_nobodys_terminal_as_commands() {
+        let words = Answer::Refused(Fault::Mesh, "no \u{1b}[2Jmesh\r\n".into());
+        assert_eq!(round_trip(&words), Answer::Refused(Fault::Mesh, "no [2Jmesh".into()));
+    }
+
+    #[test]
     fn a_request_reads_back_and_leaves_the_mesh_in_the_stream() {
         let order = Order {
             program: "/usr/bin/slicer".into(),

@@ -35,6 +35,9 @@ const TMPFS: u64 = 0x0102_1994;
 const KEPT: usize = 4096;
 const SHOWN: usize = 240;
 
+/// What a file counts for beside its bytes.
+const LEAST: u64 = 4096;
+
 /// Pause between two looks at how much lies in a room.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -286,7 +289,10 @@ impl Made {
         profile: &Profile,
     ) -> Result<Worker, WorkerError> {
         let gone = |_| WorkerError::Engine("it ended well and left no G-code".to_owned());
-        let mut file = tokio::fs::File::open(self.0.folder().join(OUTPUT)).await.map_err(gone)?;
+        // What the engine left is followed nowhere.
+        let mut options = tokio::fs::OpenOptions::new();
+        options.read(true).custom_flags(libc::O_NOFOLLOW);
+        let mut file = options.open(self.0.folder().join(OUTPUT)).await.map_err(gone)?;
         let length = file.metadata().await.map_err(gone)?.len();
         let mut worker = Worker::start(command, bounds, Task::Read(profile.emit()), length).await?;
         let mut chunk = vec![0; CHUNK];
@@ -327,7 +333,7 @@ impl Room {
         self.folder.path()
     }
 
-    /// Bytes of all files in it.
+    /// Bytes of memory that all files in it take.
     fn size(&self) -> u64 {
         files(self.folder()).unwrap_or(u64::MAX)
     }
@@ -337,12 +343,14 @@ fn files(folder: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        bytes += match entry.metadata() {
-            Ok(what) if what.is_dir() => files(&entry.path())?,
-            Ok(what) => what.len(),
-            // Renamed or removed meanwhile.
-            Err(_) => 0,
-        };
+        // An empty file takes memory too.
+        bytes += LEAST
+            + match entry.metadata() {
+                Ok(what) if what.is_dir() => files(&entry.path())?,
+                Ok(what) => what.len(),
+                // Renamed or removed meanwhile.
+                Err(_) => 0,
+            };
     }
     Ok(bytes)
 }
@@ -382,7 +390,8 @@ mod tests {
         fs::write(folder.join("a"), [0; 10]).unwrap();
         fs::create_dir(folder.join("b")).unwrap();
         fs::write(folder.join("b/c"), [0; 5]).unwrap();
-        assert_eq!((room.size(), fs::metadata(&folder).unwrap().permissions().mode() & 0o777), (15, 0o700));
+        let mode = fs::metadata(&folder).unwrap().permissions().mode() & 0o777;
+        assert_eq!((room.size(), mode), (15 + 3 * LEAST, 0o700));
         sweep_rooms();
         assert!(folder.exists(), "it is in use");
         drop(room);
@@ -404,7 +413,7 @@ mod tests {
         let mut tell = |done| told.push(done);
         for said in [
             "10 => Processing\n7",
-            "0 => Infilling => 3\nabout 5 => no\n1000 => no\n",
+            "0 => Infilling => 3\nabout 5 => no\n101 => no\n",
             " => no\n100 =",
             "> done\n",
         ] {
