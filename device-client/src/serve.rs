@@ -28,7 +28,7 @@ use crate::check::{Cleared, Examination, Offer};
 use crate::journal::Entry;
 use crate::ledger;
 use crate::link::{Link, LinkError};
-use crate::preflight::{self, Bed, OwnersWord, Unready};
+use crate::preflight::{Bed, OwnersWord, Unready};
 use crate::print::Failure;
 use crate::printer::simulated::Record;
 use crate::printer::{LinkStats, Printer, PrinterError, PrinterTarget, Temperatures};
@@ -55,7 +55,7 @@ pub enum Until {
 /// Opens the machine for one job.
 #[async_trait]
 pub(crate) trait Berth: Send + Sync {
-    /// A machine that answers, and is the one that was enrolled as far as it says.
+    /// A machine that answers.
     async fn dock(&self, machine: &Machine) -> Result<Box<dyn Printer>, PrinterError>;
 
     /// Whether what was printed stays on the bed until somebody takes it off.
@@ -67,11 +67,7 @@ pub(crate) trait Berth: Send + Sync {
 #[async_trait]
 impl Berth for PrinterTarget {
     async fn dock(&self, machine: &Machine) -> Result<Box<dyn Printer>, PrinterError> {
-        let (printer, greeting) = self.connect(machine).await?;
-        match preflight::other_machine(machine, &greeting) {
-            None => Ok(printer),
-            Some(said) => Err(PrinterError::OtherMachine { said, enrolled: machine.name }),
-        }
+        self.connect(machine).await.map(|(printer, _)| printer)
     }
 
     fn keeps_what_it_printed(&self) -> bool {

@@ -182,6 +182,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_machine_that_calls_itself_another_than_was_enrolled_is_refused_by_both_names() {
+        let named = |name: &str| MACHINES.iter().find(|machine| machine.name == name).unwrap();
+        let printer = PtyMarlin::plug_in(Bench::instant(named("ender-3"))).unwrap();
+        let target = PrinterTarget::Serial { path: printer.path().into(), baud: None };
+        let Err(error) = target.connect(named("prusa-mk3s")).await.map(|_| ()) else { panic!("taken") };
+        assert!(matches!(error, PrinterError::OtherMachine { .. }), "{error}");
+        assert!(error.to_string().contains("Ender-3") && error.to_string().contains("prusa-mk3s"), "{error}");
+        target.connect(named("ender-3")).await.map(drop).unwrap();
+    }
+
+    #[tokio::test]
     async fn a_port_in_use_is_refused_to_a_second_client() {
         let printer = PtyMarlin::plug_in(with(Faults::none())).unwrap();
         let _link = connected(&printer).await;

@@ -8,6 +8,7 @@
 pub mod frame;
 pub mod klipper;
 pub mod marlin;
+mod model;
 pub mod port;
 pub mod reply;
 pub mod simulated;
@@ -296,7 +297,7 @@ impl PrinterTarget {
     /// Opens the machine and agrees on line numbers with it.
     ///
     /// # Errors
-    /// [`PrinterError::Open`] or [`PrinterError::NoAnswer`].
+    /// [`PrinterError::Open`], [`PrinterError::NoAnswer`], or [`PrinterError::OtherMachine`] where the firmware says so.
     pub async fn connect(&self, machine: &Machine) -> Result<(Box<dyn Printer>, Greeting), PrinterError> {
         let (printer, greeting) = match self {
             Self::Klipper(address) => {
@@ -307,6 +308,7 @@ impl PrinterTarget {
             Self::Paced(times) => MarlinPrinter::simulated(Bench::paced(machine, *times)).await?,
             Self::Serial { path, baud } => MarlinPrinter::serial(path, *baud, machine.baud).await?,
         };
+        model::is_enrolled(machine, &greeting)?;
         Ok((Box::new(printer), greeting))
     }
 }

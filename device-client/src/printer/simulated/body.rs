@@ -7,6 +7,7 @@ use layerlock_terms::machine::Machine;
 use layerlock_terms::toolpath::Point3;
 use layerlock_terms::units::{Celsius, Micrometres, Millis};
 
+use crate::printer::model::firmware_name;
 use crate::printer::simulated::{Bead, Record};
 
 /// What a command did.
@@ -145,10 +146,17 @@ impl Body {
             "M400" => Deed::Waited(0.0),
             "M105" => Deed::Done(None),
             "M114" => Deed::Done(Some(self.whereabouts())),
-            "M115" => Deed::Done(Some(IDENTITY.into())),
+            "M115" => Deed::Done(Some(self.identity())),
             _ if KNOWN.contains(&code) => Deed::Done(None),
             _ => Deed::Done(Some(format!("{UNKNOWN}\"{text}\""))),
         }
+    }
+
+    fn identity(&self) -> String {
+        let kind = firmware_name(&self.machine);
+        format!(
+            "FIRMWARE_NAME:Layerlock simulated Marlin PROTOCOL_VERSION:1.0 MACHINE_TYPE:{kind} EXTRUDER_COUNT:1\n{CAPABILITIES}"
+        )
     }
 
     fn travel(&mut self, text: &str, record: &mut Record) -> Deed {
@@ -239,7 +247,7 @@ impl Body {
     }
 }
 
-const IDENTITY: &str = "FIRMWARE_NAME:Layerlock simulated Marlin PROTOCOL_VERSION:1.0\nCap:AUTOREPORT_TEMP:1\nCap:EMERGENCY_PARSER:1";
+const CAPABILITIES: &str = "Cap:AUTOREPORT_TEMP:1\nCap:EMERGENCY_PARSER:1";
 const UNKNOWN: &str = "echo:Unknown command: ";
 
 /// Commands that change settings this body does not model.

@@ -1,5 +1,9 @@
 //! What a job waits for before anything of it is fetched.
 
+use layerlock_seal::sha256;
+use layerlock_terms::machine::Material;
+use layerlock_terms::profile::{Preset, Profile};
+
 use super::*;
 
 /// A machine from which a print must be taken by hand.
@@ -60,4 +64,32 @@ async fn a_profile_the_header_does_not_name_is_refused() {
     let refused = scene.print().await.unwrap_err();
     let spliced = Refusal::Spliced { this: "profile", that: "header", field: "digest" };
     assert!(matches!(&refused, DeviceError::Refused(why) if *why == spliced), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_for_another_filament_waits_until_it_is_in() {
+    let home = tempfile::tempdir().unwrap();
+    let world = World::new(1);
+    let device = enrol(&world, home.path(), 1);
+    let profile = Profile::new(device.machine(), Material::Pla, Preset::Standard).emit();
+    let mut nouns = Nouns::of(&device, 5);
+    nouns.header.profile = sha256(&profile);
+    let pressed = press(nouns, &world, &device);
+    let mut desk = Desk::new(world);
+    desk.jobs.push(pressed.clone());
+    desk.profile = profile;
+    let mut scene = Scene { home, device, vault: FakeVault::new(desk), pressed };
+    let folder = scene.home.path().to_owned();
+    OwnersWord { material: Some(Material::Petg), ..OwnersWord::default() }.write(&folder).unwrap();
+    let mut asked = Vec::new();
+    let mut watch = |notice: Notice<'_>| {
+        if let Notice::Unready { why, .. } = notice {
+            asked.push(why.clone());
+            OwnersWord { material: Some(Material::Pla), ..OwnersWord::default() }.write(&folder).unwrap();
+        }
+    };
+    let channel = scene.vault.channel();
+    let served = Shift::serve(&mut scene.device, channel, &ByHand, &mut watch, Until::OneJob).await;
+    assert_eq!(served.unwrap().unwrap().outcome, Outcome::Printed);
+    assert_eq!(asked, [Unready::Material { asked: "pla", loaded: "petg" }]);
 }
