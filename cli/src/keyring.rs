@@ -1,7 +1,7 @@
 //! The service keys of the embedded house and the trust chain over them, made on first use.
 //!
-//! One folder holds the three service keys, the vault's key-encryption key (unless `kek` takes it from elsewhere) and the operator's API key, each in a
-//! file of its own for its owner only; beside them the trust files. Where nobody has installed a root, one is made
+//! One folder holds the three service keys, the vault's key-encryption key (unless `kek` takes it from elsewhere) and the
+//! operator's API key, each in a file of its own for its owner only; beside them the trust files. Where nobody has installed a root, one is made
 //! whose single key lies here too, and it certifies the services without a question. An installed root with keys
 //! elsewhere (`layerlock operator root`) takes its place, and from then on its keys certify.
 
@@ -361,15 +361,15 @@ mod tests {
     use super::*;
     use crate::random::Random;
 
+    fn open(dir: &tempfile::TempDir, holds: Holds, now: Timestamp) -> Result<Keyring, KeyringError> {
+        Keyring::open(dir.path(), holds, &KekSources::default(), now, &mut Random)
+    }
+
     #[test]
     fn a_keyring_opened_twice_is_the_same() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let first =
-            Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), Timestamp(1), &mut Random)
-                .expect("it is made");
-        let second =
-            Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), Timestamp(2), &mut Random)
-                .expect("it is read");
+        let first = open(&dir, Holds::Everything, Timestamp(1)).expect("it is made");
+        let second = open(&dir, Holds::Everything, Timestamp(2)).expect("it is read");
         assert_eq!(first.root_digest(), second.root_digest());
         assert_eq!(first.anchors, second.anchors);
         let vault =
@@ -380,8 +380,7 @@ mod tests {
     /// A folder with these files of a house that was founded elsewhere.
     fn copied(names: &[&str]) -> tempfile::TempDir {
         let (house, dir) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-        Keyring::open(house.path(), Holds::Everything, &KekSources::default(), Timestamp(1), &mut Random)
-            .expect("it is made");
+        open(&house, Holds::Everything, Timestamp(1)).expect("it is made");
         for entry in std::fs::read_dir(house.path()).expect("readable").map(|entry| entry.expect("readable"))
         {
             let name = entry.file_name().into_string().expect("text");
@@ -394,58 +393,47 @@ mod tests {
 
     #[test]
     fn a_process_opens_with_the_keys_of_its_roles_alone_and_makes_none() {
-        let open = |dir: &tempfile::TempDir, holds| {
-            Keyring::open(dir.path(), holds, &KekSources::default(), Timestamp(1), &mut Random)
-        };
         let vault = copied(&["vault.key", "vault.kek"]);
-        let keys = open(&vault, Holds::Vault).expect("it has what it needs");
+        let keys = open(&vault, Holds::Vault, Timestamp(1)).expect("it has what it needs");
         assert!(keys.licensor.is_none() && keys.vault.is_some());
         let licensor = copied(&["licensor.key", "checkpoint.key", "operator.key"]);
-        let keys = open(&licensor, Holds::Licensor).expect("it has what it needs");
+        let keys = open(&licensor, Holds::Licensor, Timestamp(1)).expect("it has what it needs");
         assert!(keys.licensor.is_some() && keys.vault.is_none());
         for (dir, holds, file) in
             [(&vault, Holds::Licensor, "operator.key"), (&licensor, Holds::Vault, "vault.kek")]
         {
-            let error = open(dir, holds).err().expect("a key is missing").to_string();
+            let error = open(dir, holds, Timestamp(1)).err().expect("a key is missing").to_string();
             assert!(error.contains(file), "{error}");
             assert!(!dir.path().join(file).exists(), "another key was made in its place");
         }
         let empty = tempfile::tempdir().expect("a folder");
         std::fs::write(empty.path().join("vault.key"), [1; 32]).expect("writable");
         std::fs::write(empty.path().join("vault.kek"), [1; 32]).expect("writable");
-        let error = open(&empty, Holds::Vault).err().expect("there is no house").to_string();
+        let error = open(&empty, Holds::Vault, Timestamp(1)).err().expect("there is no house").to_string();
         assert!(error.contains("founds no house"), "{error}");
     }
 
     #[test]
     fn a_cut_key_file_is_refused_by_name() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), Timestamp(1), &mut Random)
-            .expect("it is made");
+        open(&dir, Holds::Everything, Timestamp(1)).expect("it is made");
         std::fs::write(dir.path().join("vault.kek"), [1; 31]).expect("the file is writable");
-        let error =
-            Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), Timestamp(1), &mut Random)
-                .err()
-                .expect("a cut key is no key");
+        let error = open(&dir, Holds::Everything, Timestamp(1)).err().expect("a cut key is no key");
         assert!(error.to_string().contains("vault.kek"), "{error}");
     }
 
     #[test]
     fn certificates_near_their_end_are_made_anew_where_the_root_key_lies() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), Timestamp(1), &mut Random)
-            .expect("it is made");
+        open(&dir, Holds::Everything, Timestamp(1)).expect("it is made");
         let near = Timestamp(1).plus(CERTIFICATE);
-        let renewed = Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), near, &mut Random)
-            .expect("it is renewed");
+        let renewed = open(&dir, Holds::Everything, near).expect("it is renewed");
         for role in Role::ALL {
             assert!(renewed.anchors.keys(role, near).next().is_some(), "{role}");
         }
         std::fs::remove_file(dir.path().join(ROOT_KEY)).expect("it is there");
         let later = near.plus(CERTIFICATE);
-        let error = Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), later, &mut Random)
-            .err()
-            .expect("nobody here can renew");
+        let error = open(&dir, Holds::Everything, later).err().expect("nobody here can renew");
         assert!(error.to_string().contains("root certify --role licensor"), "{error}");
     }
 
@@ -453,10 +441,7 @@ mod tests {
     fn a_root_of_the_form_before_is_refused_with_what_to_do() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(dir.path().join(FORMER_ROOT), b"of before").expect("writable");
-        let error =
-            Keyring::open(dir.path(), Holds::Everything, &KekSources::default(), Timestamp(1), &mut Random)
-                .err()
-                .expect("nothing reads it");
+        let error = open(&dir, Holds::Everything, Timestamp(1)).err().expect("nothing reads it");
         assert!(
             error.to_string().contains("root.statement") && error.to_string().contains("move it"),
             "{error}"

@@ -264,7 +264,7 @@ impl People {
 /// A device that says what it does.
 fn agent(folder: &Path, home: &str, said: Arc<Mutex<Vec<String>>>) -> Ended {
     let mut child = program(folder)
-        .args(["device", "run", "--printer", "simulated", "--home", home])
+        .args(["device", "run", "--printer", "simulated", "--status", "off", "--home", home])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

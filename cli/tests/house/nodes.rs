@@ -92,6 +92,28 @@ fn killing() -> Duration {
 }
 
 #[test]
+fn over_postgresql_and_a_bucket_designs_are_wrapped_anew_while_a_vault_serves() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let shared = shared("rotated");
+    let folder = node(dir.path(), "one", None, everything);
+    let server = Server::start_with(&folder, &shared);
+    fs::write(folder.join(format!("{}.stl", NAMES[1])), model()).expect("writable");
+    walk(&server);
+    server.run(&["operator", "kek", "new", "file:second.kek"]);
+    server.end();
+    let both = format!("{shared}key-encryption-keys = [\"file:second.kek\", \"file:vault.kek\"]\n");
+    let server = Server::start_with(&folder, &both);
+    let done = server.run(&["operator", "kek", "rewrap", "--config", "serve.toml"]);
+    assert!(done.contains("1 wrapped anew") && done.contains("wraps nothing any more"), "{done}");
+    assert!(server.run(&["seller", "designs", "--home", "seller"]).contains(NAMES[1]), "it serves on");
+    server.end();
+    fs::remove_file(folder.join("house/keys/vault.kek")).expect("it is there");
+    let alone = format!("{shared}key-encryption-keys = [\"file:second.kek\"]\n");
+    let server = Server::start_with(&folder, &alone);
+    assert!(server.run(&["seller", "designs", "--home", "seller"]).contains(NAMES[1]));
+}
+
+#[test]
 #[expect(clippy::print_stdout, reason = "a random test says its seed and what it did")]
 fn nodes_that_are_killed_at_random_lose_no_job_and_end_each_once() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -198,7 +198,7 @@ fn go(server: &Server, front: &[String], device_args: &[&str]) -> (Given, Ended)
     server.run(&["buyer", "join", "--api-key", &buyer_key, "--home", "buyer"]);
 
     let agent = under(front, &server.dir)
-        .args(["device", "run", "--printer", "simulated", "--home", "device"])
+        .args(["device", "run", "--printer", "simulated", "--status", "127.0.0.1:0", "--home", "device"])
         .args(device_args)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -103,19 +103,22 @@ fn a_rotation_from_file_to_file_frees_the_former_key() {
     server.end();
 }
 
+const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
+const PIN: &str = "246810";
+
 /// A token of SoftHSM, in `dir` alone; the settings of a key in it.
 fn token(dir: &Path) -> (Vec<String>, String) {
     fs::create_dir(dir.join("tokens")).expect("writable");
     let conf = dir.join("softhsm2.conf");
     fs::write(&conf, format!("directories.tokendir = {}\n", dir.join("tokens").display())).expect("writable");
-    fs::write(dir.join("pin"), "246810\n").expect("writable");
-    let init = ["--init-token", "--free", "--label", "the house", "--so-pin", "13579", "--pin", "246810"];
+    fs::write(dir.join("pin"), format!("{PIN}\n")).expect("writable");
+    let init = ["--init-token", "--free", "--label", "the house", "--so-pin", "13579", "--pin", PIN];
     let made = Command::new("softhsm2-util").args(init).env("SOFTHSM2_CONF", &conf).output();
     let made = made.expect("the package softhsm2 is installed");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let pin = dir.join("pin");
     let uri = format!(
-        "pkcs11:token=the%20house;object=kek-one?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:{}",
+        "pkcs11:token=the%20house;object=kek-one?module-path={MODULE}&pin-source=file:{}",
         pin.display()
     );
     (vec!["env".to_owned(), format!("SOFTHSM2_CONF={}", conf.display())], uri)
@@ -149,7 +152,43 @@ fn a_key_in_a_token_opens_designs_and_never_leaves_it() {
     assert!(designs(&server).contains(NAMES[1]));
     server.end();
 
+    // One that can be read out of its token is as good as a file, and is not taken for more.
+    let made = Command::new(&front[0])
+        .args(&front[1..])
+        .args(["pkcs11-tool", "--module", MODULE, "--login", "--pin", PIN, "--token-label", "the house"])
+        .args(["--keygen", "--key-type", "GENERIC:32", "--label", "loose", "--extractable"])
+        .output()
+        .expect("the package opensc is installed");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let loose = format!("key-encryption-keys = [\"{}\"]\n", uri.replace("kek-one", "loose"));
+    fs::write(dir.path().join("loose.toml"), loose).expect("writable");
+    let refused = by_token(&["operator", "kek", "list", "--config", "loose.toml"]).expect_err("it is loose");
+    assert!(refused.contains("can be read out of its token"), "{refused}");
+
     fs::write(dir.path().join("pin"), "111111\n").expect("writable");
     let wrong = by_token(&["operator", "kek", "list", "--config", "serve.toml"]).expect_err("a wrong PIN");
     assert!(wrong.contains("logging in") && !wrong.contains("111111"), "{wrong}");
+}
+
+#[test]
+fn a_source_that_gives_no_key_or_one_twice_is_refused_by_its_name() {
+    let dir = tempfile::tempdir().expect("a folder");
+    Server::start(dir.path()).end();
+    let digits = with_variable()[1].split_once('=').expect("a variable").1.to_owned();
+    let plus = format!("+{}", &digits[1..]);
+    for (sources, variable, wanted) in [
+        ("\"env:LAYERLOCK_KEK\"", "", "LAYERLOCK_KEK does not hold a key"),
+        ("\"env:LAYERLOCK_KEK\"", &digits[..62], "LAYERLOCK_KEK does not hold a key"),
+        ("\"env:LAYERLOCK_KEK\"", &plus, "LAYERLOCK_KEK does not hold a key"),
+        ("\"file:none.kek\"", "", "none.kek` is missing"),
+        ("\"file:vault.kek\", \"file:./vault.kek\"", "", "give the same key"),
+        ("\"vault.kek\"", "", "is no source of a key"),
+    ] {
+        let settings = format!("key-encryption-keys = [{sources}]\n");
+        fs::write(dir.path().join("bad.toml"), settings).expect("writable");
+        let front = ["env".to_owned(), format!("LAYERLOCK_KEK={variable}")];
+        let list = ["operator", "kek", "list", "--config", "bad.toml"];
+        let refused = crate::road::attempt_behind(dir.path(), &front, &list).expect_err(sources);
+        assert!(refused.contains(wanted), "{sources}: {refused}");
+    }
 }
