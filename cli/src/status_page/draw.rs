@@ -11,7 +11,7 @@ use layerlock_terms::toolpath::{Layer, Point3};
 use crate::picture::BodyPicture;
 
 /// Width and height, in pixels: a picture costs some twenty bytes for each while a part is printed.
-const SIZE: [u32; 2] = [400, 300];
+pub(super) const SIZE: [u32; 2] = [400, 300];
 
 /// Layers on their way; one that finds no room is left out of the picture.
 const QUEUE: usize = 4;

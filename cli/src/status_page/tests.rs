@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -9,6 +11,7 @@ use tokio::net::TcpStream;
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::picture::BodyPicture;
 
 fn page() -> StatusPage {
     StatusPage::new("device-1".into(), "Prusa i3 MK3S", "serial:/dev/ttyUSB0".into()).expect("a thread")
@@ -84,9 +87,13 @@ async fn what_was_printed_is_drawn_and_nothing_before() {
     let begin = Step::Travel { to: vec![Point { x: 0, y: 0 }], speed };
     let steps = vec![begin, Step::Extrude(Path { feature, width, speed, climb: None, points })];
     page.drawing.add(&Layer { index: 0, z: Micrometres(200), height: Micrometres(200), steps });
-    while page.drawing.png().is_none() {
-        tokio::task::yield_now().await;
-    }
+    let bare = BodyPicture::new(corner(0), corner(10_000), draw::SIZE[0], draw::SIZE[1]).image().to_png();
+    let drawn = async {
+        while page.drawing.png().is_none_or(|png| png[..] == bare[..]) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), drawn).await.expect("the line shows");
     let (status, png) = ask(&page, Method::GET, "/picture.png", "localhost").await;
     assert!(status.is_success() && png.contains("PNG"));
 }
