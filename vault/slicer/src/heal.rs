@@ -151,10 +151,11 @@ pub fn heal<'a>(mesh: impl Into<Cow<'a, Mesh>>) -> Healed<'a> {
     Healed { mesh: Cow::Owned(mended), report }
 }
 
-/// What slicing will make of `mesh`, for its seller: [`heal`]'s report and, in place of layers, sixteen sections.
-pub fn examine(mesh: &Mesh) -> Healing {
+/// [`heal`], for an upload's report: of bodies that overlap it tells sixteen sections in place of layers.
+pub fn examine(mesh: &Mesh) -> Healed<'_> {
     let Healed { mesh, report } = heal(mesh);
-    Healing { overlapping_layers: overlaps::sections(&mesh), ..report }
+    let report = Healing { overlapping_layers: overlaps::overlapping_sections(&mesh), ..report };
+    Healed { mesh, report }
 }
 
 /// Each mend in turn, none without need: what one leaves is what the next one sees.

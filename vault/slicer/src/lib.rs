@@ -6,10 +6,12 @@
 //! files, no clock, no randomness; the same mesh and profile give the same bytes on any number of threads. Floats stay inside
 //! this crate; micrometres leave it.
 
+pub mod descriptor;
 pub mod heal;
 pub mod mesh;
 pub mod modifiers;
 pub mod picture;
+pub mod printability;
 pub mod sample;
 pub mod tally;
 
@@ -28,6 +30,7 @@ mod plate;
 mod press;
 mod raft;
 mod regions;
+mod sections;
 mod skirt;
 mod supports;
 mod surfaces;

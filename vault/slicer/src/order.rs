@@ -15,7 +15,7 @@ use crate::geometry::{Bounds, IntPoint, Region, Rows, distance, inside, point};
 use crate::trace::{Trace, TraceShape};
 use near::Near;
 
-pub(crate) use seam::Seams;
+pub(crate) use seam::{Seams, scrambled};
 
 /// The traces in printing order, each as it will be run, island by island.
 pub(crate) fn arrange(

@@ -4,9 +4,11 @@
 #[allow(dead_code)]
 mod meshes;
 
+use layerlock_slicer::descriptor::Descriptor;
 use layerlock_slicer::heal::Healing;
 use layerlock_slicer::mesh::Mesh;
 use layerlock_slicer::mesh::analysis::{Analysis, analyse};
+use layerlock_slicer::printability::Printability;
 use layerlock_terms::toolpath::Point3;
 use meshes::*;
 
@@ -32,6 +34,8 @@ fn a_cube_is_measured_exactly() {
         degenerate_faces: 0,
         duplicate_faces: 0,
         healing: Healing::default(),
+        printability: Printability { foot_um2: 100_000_000, ..Printability::default() },
+        descriptor: Descriptor::of(&cube(20.0)),
     };
     let analysis = analyse(&cuboid([-1.5, 0.0, 0.25], [8.5, 10.0, 10.25]));
     assert_eq!(analysis, expected);

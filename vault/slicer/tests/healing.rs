@@ -173,7 +173,7 @@ fn corners_a_rounding_apart_are_joined() {
 
 #[test]
 fn bodies_that_overlap_are_told_from_those_that_touch_or_hold_a_void() {
-    let sections = |mesh: &Mesh| examine(mesh).overlapping_layers;
+    let sections = |mesh: &Mesh| examine(mesh).report.overlapping_layers;
     assert_eq!(sections(&together(&[cube(10.0), cuboid([5.0, 5.0, 0.0], [15.0, 15.0, 10.0])])), 16);
     assert_eq!(sections(&together(&[cube(10.0), cuboid([5.0; 3], [15.0; 3])])), 6);
     assert_eq!(sections(&together(&[cube(10.0), cuboid([10.0, 0.0, 0.0], [20.0, 10.0, 10.0])])), 0);

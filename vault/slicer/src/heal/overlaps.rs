@@ -3,13 +3,11 @@
 //!
 //! The cut is made anyway when slicing, so this is nearly free there. For an upload's report a few sections are cut.
 
-use rayon::prelude::*;
-
 use crate::geometry::{IntPoint, signed_area};
-use crate::layers::contours;
 use crate::mesh::Mesh;
 use crate::place::Placed;
 use crate::regions::unite;
+use crate::sections::sections;
 
 /// Sections cut for a report.
 const SECTIONS: i32 = 16;
@@ -28,15 +26,10 @@ pub(crate) fn overlaps(contours: &[Vec<IntPoint<i32>>], covered: f64) -> bool {
 
 /// In how many of sixteen sections of the mesh, evenly spaced over its height, bodies overlap; none where the mesh is
 /// larger than any machine.
-pub(super) fn sections(mesh: &Mesh) -> u32 {
+pub(super) fn overlapping_sections(mesh: &Mesh) -> u32 {
     let Some(part) = Placed::as_it_is(mesh) else { return 0 };
-    let plane = |section: i32| {
-        let height = i64::from(part.height) * i64::from(2 * section + 1) / i64::from(2 * SECTIONS);
-        (2 * height) | 1
+    let overlap = |contours: &[Vec<IntPoint<i32>>]| {
+        u32::from(unite(contours).map_or(true, |united| overlaps(contours, united.area())))
     };
-    let overlap = |section: i32| {
-        let contours = contours(&part, plane(section), 0..part.triangles.len() as u32);
-        u32::from(unite(&contours).map_or(true, |united| overlaps(&contours, united.area())))
-    };
-    (0..SECTIONS).into_par_iter().map(overlap).sum()
+    sections(&part, SECTIONS, overlap).into_iter().sum()
 }

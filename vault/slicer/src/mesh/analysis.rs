@@ -3,13 +3,15 @@
 //! Serves hop 1 (upload). Sort-based and linear otherwise, with sums taken in triangle order, so the same mesh
 //! gives the same figures on any number of threads. Outward figures are integers: micrometres for lengths, square
 //! micrometres for areas, nanolitres (10⁻³ mm³) for volumes; a 10 m cube still fits.
-//! Deliberately absent: mending (`heal` does, and says what), and judging whether a part can be printed on some machine.
+//! Deliberately absent: mending (`heal` does, and says what) and judging what is hard to print (`printability` does).
 
 use layerlock_terms::toolpath::Point3;
 use rayon::slice::ParallelSliceMut;
 
 use super::Mesh;
-use crate::heal::{self, Healing};
+use crate::descriptor::Descriptor;
+use crate::heal::{self, Healed, Healing};
+use crate::printability::Printability;
 
 /// Figures about a mesh. Lengths in micrometres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,10 @@ pub struct Analysis {
     pub duplicate_faces: u32,
     /// What slicing makes of the defects.
     pub healing: Healing,
+    /// What of it is hard to print.
+    pub printability: Printability,
+    /// What it looks like, for finding designs that look alike.
+    pub descriptor: Descriptor,
 }
 
 impl Analysis {
@@ -59,7 +65,8 @@ impl Analysis {
 pub fn analyse(mesh: &Mesh) -> Analysis {
     let extent = Extent::of(mesh);
     let measure = Measure::of(mesh, extent.centre());
-    let edges = EdgeCount::of(mesh);
+    let edges = || (EdgeCount::of(mesh), duplicate_faces(mesh));
+    let ((edges, duplicate_faces), (healing, printability, descriptor)) = rayon::join(edges, || mended(mesh));
     Analysis {
         triangles: mesh.triangles.len() as u32,
         vertices: mesh.vertices.len() as u32,
@@ -72,9 +79,18 @@ pub fn analyse(mesh: &Mesh) -> Analysis {
         non_manifold_edges: edges.crowded,
         flipped_edges: edges.flipped,
         degenerate_faces: measure.degenerate,
-        duplicate_faces: duplicate_faces(mesh),
-        healing: heal::examine(mesh),
+        duplicate_faces,
+        healing,
+        printability,
+        descriptor,
     }
+}
+
+/// What is to be said of the mesh as it will be sliced.
+fn mended(mesh: &Mesh) -> (Healing, Printability, Descriptor) {
+    let Healed { mesh, report } = heal::examine(mesh);
+    let (printability, descriptor) = rayon::join(|| Printability::of(&mesh), || Descriptor::of(&mesh));
+    (report, printability, descriptor)
 }
 
 /// The box around a mesh, in millimetres.

@@ -163,7 +163,7 @@ fn random(points: &mut Vec<IntPoint<i32>>, index: u32) -> usize {
 }
 
 /// Sebastiano Vigna's splitmix64: every bit of the answer hangs on every bit of the seed.
-fn scrambled(seed: u64) -> u64 {
+pub(crate) fn scrambled(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -4,8 +4,51 @@ use super::vector::{Vec3, ZERO, vec3};
 use crate::mesh::Mesh;
 use crate::mesh::analysis::Extent;
 
-/// From the part towards the camera: front, a little left, above.
-const TOWARDS_CAMERA: Vec3 = vec3(-0.52, -0.88, 0.44);
+/// Where a part is looked at from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// The front, a little from the left and above.
+    Corner,
+    /// The back, a little from the right and above, lit from there.
+    Back,
+    /// Straight from the front, hardly above the floor.
+    Front,
+    /// From above, the front below.
+    Top,
+}
+
+impl View {
+    /// All of them, the one that shows most first.
+    pub const ALL: [Self; 4] = [Self::Corner, Self::Back, Self::Front, Self::Top];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Corner => "corner",
+            Self::Back => "back",
+            Self::Front => "front",
+            Self::Top => "top",
+        }
+    }
+
+    /// From the part towards the camera.
+    fn towards_camera(self) -> Vec3 {
+        match self {
+            Self::Corner => vec3(-0.52, -0.88, 0.44),
+            Self::Back => vec3(0.52, 0.88, 0.44),
+            Self::Front => vec3(0.0, -1.0, 0.16),
+            Self::Top => vec3(0.0, -0.02, 1.0),
+        }
+    }
+
+    /// A light's direction as this view has it: lights stand around the photographer.
+    pub(super) fn light(self, towards: Vec3) -> Vec3 {
+        match self {
+            Self::Back => vec3(-towards.x, -towards.y, towards.z),
+            Self::Corner | Self::Front | Self::Top => towards,
+        }
+    }
+}
 
 /// Distance from the part's middle, in half diagonals of its box; larger is a longer lens.
 const DISTANCE: f32 = 5.0;
@@ -29,11 +72,11 @@ pub(super) struct Camera {
 
 impl Camera {
     /// A camera that has the whole mesh in the picture.
-    pub(super) fn facing(mesh: &Mesh, size: [usize; 2]) -> Self {
+    pub(super) fn facing(mesh: &Mesh, view: View, size: [usize; 2]) -> Self {
         let extent = Extent::of(mesh);
         let (min, max) = (Vec3::from(extent.min), Vec3::from(extent.max));
         let radius = ((max - min).length() / 2.0).max(1.0);
-        let forward = -TOWARDS_CAMERA.unit();
+        let forward = -view.towards_camera().unit();
         let right = forward.cross(vec3(0.0, 0.0, 1.0)).unit();
         let mut camera = Self {
             eye: (min + max) * 0.5 - forward * (radius * DISTANCE),

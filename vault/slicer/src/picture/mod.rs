@@ -16,8 +16,8 @@ mod vector;
 use rayon::prelude::*;
 
 use crate::mesh::Mesh;
-use camera::Camera;
-use shade::Scene;
+pub use camera::View;
+use shade::{Scene, Studio};
 
 /// Samples along each side of a pixel.
 const SAMPLES: usize = 2;
@@ -48,13 +48,22 @@ impl Image {
     }
 }
 
-/// Draws `mesh` standing on a floor in soft light, seen from the front, left and above, filling the picture.
+/// Draws `mesh` standing on a floor in soft light, seen from one side, filling the picture.
 ///
 /// `width` and `height` are pixels, at least 1 each. A mesh without triangles gives the empty floor.
-pub fn snapshot(mesh: &Mesh, width: u32, height: u32) -> Image {
+pub fn snapshot(mesh: &Mesh, view: View, width: u32, height: u32) -> Image {
+    draw(&Studio::new(mesh), view, width, height)
+}
+
+/// The same from several sides, each with its width and height, as PNG; what they have in common is made once.
+pub fn snapshots(mesh: &Mesh, sides: &[(View, [u32; 2])]) -> Vec<Vec<u8>> {
+    let studio = Studio::new(mesh);
+    sides.par_iter().map(|&(view, [width, height])| draw(&studio, view, width, height).to_png()).collect()
+}
+
+fn draw(studio: &Studio<'_>, view: View, width: u32, height: u32) -> Image {
     let (width, height) = (width.max(1), height.max(1));
-    let camera = Camera::facing(mesh, [width as usize * SAMPLES, height as usize * SAMPLES]);
-    let scene = Scene::new(mesh, camera);
+    let scene = Scene::new(studio, view, [width as usize * SAMPLES, height as usize * SAMPLES]);
     let rows = (0..height as usize).into_par_iter().flat_map_iter(|y| row(&scene, y, width as usize));
     Image { width, height, rgba: rows.collect() }
 }
@@ -84,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_part_stands_in_the_middle_of_its_picture() {
-        let image = snapshot(&sample(), 120, 90);
+        let image = snapshot(&sample(), View::Corner, 120, 90);
         assert_eq!(image.rgba.len(), 120 * 90 * 4);
         let is_plastic = |x: u32, y: u32| {
             let [red, _, blue, _] = pixel(&image, x, y);
@@ -93,7 +102,7 @@ mod tests {
         assert!(is_plastic(60, 45), "the part covers the middle");
         let border = (0..120).flat_map(|x| [(x, 0), (x, 89)]).chain((0..90).flat_map(|y| [(0, y), (119, y)]));
         assert_eq!(border.filter(|&(x, y)| is_plastic(x, y)).count(), 0, "and leaves the border free");
-        let empty = snapshot(&Mesh::default(), 120, 90);
+        let empty = snapshot(&Mesh::default(), View::Corner, 120, 90);
         assert!(pixel(&empty, 60, 45)[0] > 200, "no part, only the pale floor");
     }
 
@@ -101,13 +110,13 @@ mod tests {
     fn the_picture_does_not_depend_on_the_number_of_threads() {
         let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
         let three = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-        let draw = || snapshot(&sample(), 64, 48);
+        let draw = || snapshot(&sample(), View::Corner, 64, 48);
         assert_eq!(one.install(draw), three.install(draw));
     }
 
     #[test]
     fn a_picture_reads_back_from_png_as_it_was() {
-        let image = snapshot(&sample(), 40, 30);
+        let image = snapshot(&sample(), View::Corner, 40, 30);
         let png = image.to_png();
         let mut reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().unwrap();
         let mut rgba = vec![0; reader.output_buffer_size().unwrap()];
@@ -117,8 +126,30 @@ mod tests {
     }
 
     #[test]
+    fn every_side_is_the_picture_it_would_be_alone_and_no_two_are_alike() {
+        let sides = View::ALL.map(|view| (view, [48, 36]));
+        let drawn = snapshots(&sample(), &sides);
+        let alone = View::ALL.map(|view| snapshot(&sample(), view, 48, 36).to_png());
+        assert_eq!(drawn, alone);
+        assert!((1..4).all(|n| !drawn[..n].contains(&drawn[n])));
+    }
+
+    #[test]
+    fn who_looks_from_behind_has_the_light_at_hand_as_well() {
+        // A cube is the same from both corners, so its pictures are.
+        let vertices = (0..8).map(|n| [n & 1, n >> 1 & 1, n >> 2].map(|side| side as f32 * 10.0)).collect();
+        let quads: [[u32; 4]; 6] =
+            [[0, 2, 3, 1], [4, 5, 7, 6], [0, 1, 5, 4], [1, 3, 7, 5], [3, 2, 6, 7], [2, 0, 4, 6]];
+        let triangles = quads.iter().flat_map(|&[a, b, c, d]| [[a, b, c], [a, c, d]]).collect();
+        let cube = Mesh { vertices, triangles };
+        let (front, back) = (snapshot(&cube, View::Corner, 40, 30), snapshot(&cube, View::Back, 40, 30));
+        let differ = front.rgba.iter().zip(&back.rgba).filter(|(a, b)| a.abs_diff(**b) > 8).count();
+        assert!(differ * 100 < front.rgba.len(), "{differ} of {} bytes differ", front.rgba.len());
+    }
+
+    #[test]
     fn a_pictures_size_is_never_zero() {
-        let image = snapshot(&sample(), 0, 0);
+        let image = snapshot(&sample(), View::Corner, 0, 0);
         assert_eq!((image.width, image.height, image.rgba.len()), (1, 1, 4));
     }
 }

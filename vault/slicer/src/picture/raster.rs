@@ -47,6 +47,9 @@ impl Raster {
             return;
         }
         let columns = span([a.x, b.x, c.x], self.size[0]);
+        if columns.is_empty() {
+            return;
+        }
         let shrunk = 1.0 / doubled;
         let (ab, bc) =
             ([(b.x - a.x) * shrunk, (b.y - a.y) * shrunk], [(c.x - b.x) * shrunk, (c.y - b.y) * shrunk]);
@@ -74,10 +77,14 @@ impl Raster {
     }
 }
 
-/// The samples whose middles may lie between the lowest and highest of three coordinates.
-fn span(corners: [f32; 3], samples: usize) -> std::ops::Range<usize> {
-    let low = corners.iter().copied().fold(f32::INFINITY, f32::min).max(0.0);
-    let high = corners.iter().copied().fold(f32::NEG_INFINITY, f32::max).min(samples as f32);
-    // A float cast saturates, so a corner far outside gives an empty range instead of a wrong one.
-    low.floor() as usize..(high.ceil().max(0.0) as usize).min(samples)
+/// The samples whose middles lie between the lowest and highest of three coordinates: of most triangles of a fine mesh none.
+fn span([a, b, c]: [f32; 3], samples: usize) -> std::ops::Range<usize> {
+    let (low, high) = (a.min(b).min(c) - 0.5, a.max(b).max(c) - 0.5);
+    if high < 0.0 {
+        return 0..0;
+    }
+    // A cast saturates, so a corner far outside gives an empty range instead of a wrong one; it rounds towards zero, which
+    // is cheaper than the functions that round.
+    let first = low as usize;
+    first + usize::from(low > first as f32)..(high as usize).saturating_add(1).min(samples)
 }

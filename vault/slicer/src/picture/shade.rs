@@ -4,7 +4,9 @@
 //! surroundings the z-buffer shows to be in the way (ambient occlusion, after McGuire et al., "The Alchemy
 //! Screen-Space Ambient Obscurance Algorithm", 2011).
 
-use super::camera::Camera;
+use std::sync::OnceLock;
+
+use super::camera::{Camera, View};
 use super::light::Light;
 use super::normals;
 use super::raster::{NONE, Raster};
@@ -32,13 +34,13 @@ const CLOSE: f32 = 0.002;
 /// Taps of the ambient occlusion.
 const TAPS: usize = 12;
 
-/// A mesh with all that is needed to colour any sample of its picture.
-pub(super) struct Scene<'m> {
+/// A mesh with all that its pictures from any side need.
+pub(super) struct Studio<'m> {
     mesh: &'m Mesh,
-    camera: Camera,
-    seen: Raster,
     corners: Vec<[Vec3; 3]>,
     key: Light,
+    /// The key light of who looks from behind; made only then.
+    key_behind: OnceLock<Light>,
     above: Light,
     /// Height of the floor, the part's middle, and half the diagonal of its box.
     floor: f32,
@@ -46,26 +48,49 @@ pub(super) struct Scene<'m> {
     radius: f32,
 }
 
-impl<'m> Scene<'m> {
-    pub(super) fn new(mesh: &'m Mesh, camera: Camera) -> Self {
+/// One side of it, to colour any sample of its picture.
+pub(super) struct Scene<'s> {
+    studio: &'s Studio<'s>,
+    camera: Camera,
+    seen: Raster,
+    key: &'s Light,
+    fill: Vec3,
+}
+
+impl<'m> Studio<'m> {
+    pub(super) fn new(mesh: &'m Mesh) -> Self {
         let extent = Extent::of(mesh);
         let (min, max) = (Vec3::from(extent.min), Vec3::from(extent.max));
-        let seen = || Raster::draw(mesh, camera.size, |point| camera.project(point));
         let corners = || normals::of_corners(mesh, &normals::of_faces(mesh));
         let (key, above) = (|| Light::new(mesh, KEY), || Light::new(mesh, vec3(0.0, 0.0, 1.0)));
-        let ((seen, corners), (key, above)) =
-            rayon::join(|| rayon::join(seen, corners), || rayon::join(key, above));
+        let (corners, (key, above)) = rayon::join(corners, || rayon::join(key, above));
         Self {
             mesh,
-            seen,
             corners,
             key,
+            key_behind: OnceLock::new(),
             above,
             floor: min.z,
             middle: (min + max) * 0.5,
             radius: ((max - min).length() / 2.0).max(1.0),
-            camera,
         }
+    }
+
+    /// The light that stands to the right of who looks from this side.
+    fn key(&self, view: View) -> &Light {
+        match view {
+            View::Back => self.key_behind.get_or_init(|| Light::new(self.mesh, view.light(KEY))),
+            View::Corner | View::Front | View::Top => &self.key,
+        }
+    }
+}
+
+impl<'s> Scene<'s> {
+    /// The side seen in a picture of `size` samples.
+    pub(super) fn new(studio: &'s Studio<'s>, view: View, size: [usize; 2]) -> Self {
+        let camera = Camera::facing(studio.mesh, view, size);
+        let seen = Raster::draw(studio.mesh, size, |point| camera.project(point));
+        Self { studio, seen, key: studio.key(view), fill: view.light(FILL).unit(), camera }
     }
 
     /// Whether these samples show one smooth place: nothing but floor, or faces of the part that lie in one plane or nearly.
@@ -76,7 +101,7 @@ impl<'m> Scene<'m> {
         if rest.iter().all(|sample| seen(sample) == here) {
             return true;
         }
-        let facing = |triangle: u32| self.corners[triangle as usize][0];
+        let facing = |triangle: u32| self.studio.corners[triangle as usize][0];
         let depth = |&[x, y]: &[usize; 2]| self.seen.nearness_at(x, y);
         rest.iter().all(|sample| {
             let there = seen(sample);
@@ -101,10 +126,10 @@ impl<'m> Scene<'m> {
         let towards_eye = (self.camera.eye - point).unit();
         let normal = self.normal(triangle, point, towards_eye);
         let open = self.openness(x, y, point, normal);
-        let slack = self.radius * 0.012;
-        let lit = self.key.reaches(point + normal * slack, self.radius * 0.02, slack);
+        let slack = self.studio.radius * 0.012;
+        let lit = self.key.reaches(point + normal * slack, self.studio.radius * 0.02, slack);
         let key = normal.dot(self.key.towards).max(0.0) * lit;
-        let fill = normal.dot(FILL.unit()).max(0.0);
+        let fill = normal.dot(self.fill).max(0.0);
         let sky = BOUNCE.mix(SKY, 0.5 + 0.5 * normal.z) * open;
         let diffuse = KEY_COLOUR * key + FILL_COLOUR * (fill * open) + sky;
         let gloss = (normal.dot((self.key.towards + towards_eye).unit())).max(0.0).powi(48) * lit * 0.16;
@@ -114,19 +139,19 @@ impl<'m> Scene<'m> {
 
     /// The surface normal at a point of a triangle, turned towards the eye where the mesh is inside out.
     fn normal(&self, triangle: usize, point: Vec3, towards_eye: Vec3) -> Vec3 {
-        let [a, b, c] = self.mesh.corners(self.mesh.triangles[triangle]).map(Vec3::from);
+        let [a, b, c] = self.studio.mesh.corners(self.studio.mesh.triangles[triangle]).map(Vec3::from);
         let face = (b - a).cross(c - a);
         let doubled = face.dot(face);
         let for_a = face.dot((b - point).cross(c - point)) / doubled;
         let for_b = face.dot((c - point).cross(a - point)) / doubled;
-        let [at_a, at_b, at_c] = self.corners[triangle];
+        let [at_a, at_b, at_c] = self.studio.corners[triangle];
         let normal = (at_a * for_a + at_b * for_b + at_c * (1.0 - for_a - for_b)).unit();
         if face.dot(towards_eye) < 0.0 { -normal } else { normal }
     }
 
     /// How open the surroundings are, from 0 (a deep corner) to 1.
     fn openness(&self, x: usize, y: usize, point: Vec3, normal: Vec3) -> f32 {
-        let reach = self.radius * 0.22;
+        let reach = self.studio.radius * 0.22;
         let samples = reach * self.camera.samples_per_mm(self.seen.nearness_at(x, y));
         let turn = grain(x, y) * std::f32::consts::TAU;
         let mut hidden = 0.0;
@@ -142,7 +167,7 @@ impl<'m> Scene<'m> {
             let nearness = self.seen.nearness_at(tx as usize, ty as usize);
             if nearness > 0.0 {
                 let to = self.camera.point(tx as usize, ty as usize, nearness) - point;
-                let above = (to.dot(normal) - self.radius * 0.004).max(0.0);
+                let above = (to.dot(normal) - self.studio.radius * 0.004).max(0.0);
                 hidden += above * reach / (to.dot(to) + reach * reach * 0.02).max(1e-9) * 0.16;
             }
         }
@@ -155,10 +180,11 @@ impl<'m> Scene<'m> {
         if ray.z >= 0.0 {
             return FAR;
         }
-        let point = self.camera.eye + ray * ((self.floor - self.camera.eye.z) / ray.z);
-        let away = vec3(point.x - self.middle.x, point.y - self.middle.y, 0.0).length() / self.radius;
-        let shadow = 1.0 - self.key.reaches(point, self.radius * 0.06, self.radius * 0.004);
-        let contact = 1.0 - self.above.reaches(point, self.radius * 0.30, 0.0);
+        let point = self.camera.eye + ray * ((self.studio.floor - self.camera.eye.z) / ray.z);
+        let away = vec3(point.x - self.studio.middle.x, point.y - self.studio.middle.y, 0.0).length()
+            / self.studio.radius;
+        let shadow = 1.0 - self.key.reaches(point, self.studio.radius * 0.06, self.studio.radius * 0.004);
+        let contact = 1.0 - self.studio.above.reaches(point, self.studio.radius * 0.30, 0.0);
         let dimmed = (1.0 - 0.34 * shadow) * (1.0 - 0.42 * contact);
         FLOOR.mix(FAR, (away / 5.0).clamp(0.0, 1.0).powf(1.2)).times(ZERO.mix(vec3(1.0, 1.0, 1.0), dimmed))
     }
