@@ -189,15 +189,32 @@ pub enum Seller {
         /// Most copies an offer may grant
         #[arg(long, default_value_t = 1000)]
         max_copies: u32,
-        /// Write the design's shaded picture here
-        #[arg(long, value_name = "FILE")]
-        snapshot: Option<PathBuf>,
+        /// Write the design's shaded pictures here, one for each side
+        #[arg(long, value_name = "DIR")]
+        snapshots: Option<PathBuf>,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Show all there is to say of a design: defects, printability, what looks alike
+    Design {
+        /// The design
+        design: String,
+        /// Which of its versions; the newest without one
+        #[arg(long, value_name = "NUMBER")]
+        version: Option<u32>,
+        /// Write its shaded pictures here, one for each side
+        #[arg(long, value_name = "DIR")]
+        snapshots: Option<PathBuf>,
         /// Whose keys, and which server.
         #[command(flatten)]
         party: Party,
     },
     /// List your design versions
     Designs {
+        /// Only the versions of this design
+        #[arg(long, value_name = "DESIGN")]
+        design: Option<String>,
         /// Whose keys, and which server.
         #[command(flatten)]
         party: Party,
@@ -206,6 +223,9 @@ pub enum Seller {
     Offer {
         /// The design
         design: String,
+        /// Which of its versions; the newest without one
+        #[arg(long, value_name = "NUMBER")]
+        version: Option<u32>,
         /// What each license allows.
         #[command(flatten)]
         terms: TermsArgs,

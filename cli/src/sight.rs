@@ -68,6 +68,12 @@ pub const METRICS: &[(&str, Kind, Unit, &str)] = &[
         Unit::Count,
         "Connections closed because too many are open.",
     ),
+    (
+        "layerlock_designs_alike_total",
+        Kind::Counter,
+        Unit::Count,
+        "Uploads that look like a design of another seller; the log names both.",
+    ),
     ("layerlock_jobs_total", Kind::Counter, Unit::Count, "Steps of jobs, by the state they led to."),
     (
         "layerlock_jobs_open",

@@ -115,7 +115,7 @@ async fn print_through(moment: Moment) {
     let upload = Upload { model: &model(), name: "part", design: None, terms: widest(2) };
     let uploaded = seller.upload(upload, now(), |_| {}).await.expect("it is a mesh");
     let terms = Terms { release: Release::Window(1), ..widest(2) };
-    let offer = seller.offer(&uploaded.manifest.emit(), &terms).await.expect("an offer is made");
+    let offer = seller.offer(&uploaded.manifest, &terms).await.expect("an offer is made");
     let buyer = seller.create_buyer().await.expect("a buyer is made");
     let license = seller.license(&offer.offer, &buyer.buyer).await.expect("a license is issued").license;
     let buyer = Buyer::new(licensor.clone(), vault.clone(), Zeroizing::new(buyer.api_key));

@@ -174,7 +174,7 @@ impl World {
         let model = to_binary_stl(&meshes::cuboid([0.0; 3], [12.0, 9.0, 4.0]));
         let upload = Upload { model: &model, name: "block", design: None, terms: widest(terms.copies) };
         let uploaded = seller.upload(upload, self.time.now(), |_| {}).await.expect("a block is a mesh");
-        let offer = seller.offer(&uploaded.manifest.emit(), &terms).await.expect("an offer is made");
+        let offer = seller.offer(&uploaded.manifest, &terms).await.expect("an offer is made");
         let joined = seller.create_buyer().await.expect("a buyer is made");
         let license = seller.license(&offer.offer, &joined.buyer).await.expect("a license is issued").license;
         self.held(license, Zeroizing::new(joined.api_key)).await

@@ -14,6 +14,7 @@ use layerlock_seal::Hasher;
 use layerlock_seal::blob::{Part, Sealer};
 use layerlock_seal::statement::{Statement, Verified};
 use layerlock_slicer::mesh::analysis::Analysis;
+use layerlock_slicer::picture::View;
 use layerlock_store::blobs::{BlobName, BlobWriter, Blobs};
 use layerlock_terms::trust::DesignManifest;
 use tokio::sync::mpsc;
@@ -22,7 +23,8 @@ use tokio::task::JoinHandle;
 use crate::Vault;
 use crate::caller::Caller;
 use crate::keys::Keys;
-use crate::records::{Design, DesignName, KeepError, Sealed};
+use crate::pictures::Pictures;
+use crate::records::{Design, DesignName, KeepError, Sealed, UNNUMBERED};
 use crate::refusal::Refusal;
 use crate::worker::{Answer, Task, Worker};
 
@@ -31,9 +33,6 @@ pub(crate) const CHUNK_LIMIT: usize = 64 * 1024;
 
 /// Chunks on their way to the disk.
 const QUEUE: usize = 4;
-
-/// Largest picture a worker may draw, in bytes.
-const PICTURE_LIMIT: usize = 4 << 20;
 
 /// An upload whose manifest was checked and whose bytes are coming.
 pub(crate) struct Intake {
@@ -149,9 +148,9 @@ impl Intake {
         if received != manifest.length || hasher.finish() != manifest.version {
             return Err(mismatch("the bytes are not those the manifest names: length or hash differ"));
         }
-        let (analysis, picture) = describe(worker).await?;
+        let (analysis, pictures) = describe(worker).await?;
         let upload = disk.finish().await?;
-        let picture = match vault.write_picture(&DesignName::of(&manifest), &picture).await {
+        let picture = match vault.write_pictures(&DesignName::of(&manifest), &pictures).await {
             Ok(picture) => picture,
             Err(refusal) => {
                 vault.remove_blobs([upload.blob]).await;
@@ -161,16 +160,18 @@ impl Intake {
         let statement = manifest.statement().clone();
         let uploaded = vault.clock.now();
         let manifest = manifest.into_inner();
-        vault.record_design(Design { statement, manifest, analysis, uploaded, upload, picture }).await
+        let number = UNNUMBERED;
+        vault.record_design(Design { statement, manifest, analysis, number, uploaded, upload, picture }).await
     }
 }
 
 impl Vault {
-    async fn write_picture(&self, name: &DesignName, picture: &[u8]) -> Result<Sealed, Refusal> {
+    async fn write_pictures(&self, name: &DesignName, pictures: &Pictures) -> Result<Sealed, Refusal> {
         let (mut sealer, header) =
             self.keys.keks.sealer(&name.place(Part::Picture), &mut self.randomness.clone());
-        let mut chunks = Vec::with_capacity(picture.len() + 64);
-        sealer.seal(picture, &mut chunks);
+        let text = pictures.emit();
+        let mut chunks = Vec::with_capacity(text.len() + 64);
+        sealer.seal(&text, &mut chunks);
         sealer.finish(&mut chunks);
         Ok(Sealed { blob: self.write_blob(chunks).await?, header })
     }
@@ -189,13 +190,16 @@ impl Vault {
     /// If we crash before this commit, the blobs belong to no record and are swept at the next start.
     async fn record_design(&self, design: Design) -> Result<Design, Refusal> {
         let blobs = [design.upload.blob.clone(), design.picture.blob.clone()];
+        let name = DesignName::of(&design.manifest);
         let Keys { keks, in_use, .. } = &self.keys;
-        match self.records.keep_design(&design, keks, *in_use, &mut self.randomness.clone()).await {
-            Ok(()) => Ok(design),
+        match self.records.keep_design(design, keks, *in_use, &mut self.randomness.clone()).await {
+            Ok(design) => {
+                self.note_alike(&design).await;
+                Ok(design)
+            }
             // The same version came twice at once: the other is the design.
             Err(KeepError::Known) => {
                 self.remove_blobs(blobs).await;
-                let name = DesignName::of(&design.manifest);
                 let known = self.records.design(&name, keks).await?;
                 known.ok_or_else(|| Refusal::absent(name.design))
             }
@@ -224,12 +228,12 @@ impl Vault {
 }
 
 /// Hears what the worker found.
-async fn describe(mut worker: Worker) -> Result<(Analysis, Vec<u8>), Refusal> {
-    let (mut analysis, mut picture) = (None, Vec::new());
+async fn describe(mut worker: Worker) -> Result<(Analysis, Pictures), Refusal> {
+    let (mut analysis, mut drawn) = (None, Vec::new());
     loop {
         match worker.answer().await? {
-            Answer::Analysis(found) => analysis = Some(found),
-            Answer::Picture(png) if png.len() <= PICTURE_LIMIT => picture = png,
+            Answer::Analysis(found) => analysis = Some(*found),
+            Answer::Picture(png) if drawn.len() < View::ALL.len() => drawn.push(png),
             Answer::Done => break,
             Answer::Picture(_)
             | Answer::Piece(_)
@@ -240,8 +244,7 @@ async fn describe(mut worker: Worker) -> Result<(Analysis, Vec<u8>), Refusal> {
             }
         }
     }
-    let analysis = analysis.ok_or(crate::worker::WorkerError::Garbled)?;
-    Ok((analysis, picture))
+    analysis.zip(Pictures::of(drawn)).ok_or_else(|| crate::worker::WorkerError::Garbled.into())
 }
 
 impl Disk {

@@ -20,6 +20,7 @@ use layerlock_terms::wire::Noun;
 use tokio::sync::Semaphore;
 
 pub mod admit;
+mod alike;
 mod api;
 pub mod caller;
 mod desk;
@@ -31,6 +32,7 @@ mod keys;
 pub mod licensor_link;
 mod news;
 mod open;
+mod pictures;
 mod press;
 mod pull;
 mod records;
@@ -48,6 +50,7 @@ pub use open::OpenError;
 pub use refusal::Refusal;
 pub use source::{Clock, Randomness};
 
+use alike::Gallery;
 use desk::Desk;
 use envelope::Envelopes;
 use keys::Keys;
@@ -168,6 +171,7 @@ pub struct Vault {
     sessions: Sessions,
     revocations: RevocationList,
     uploads: Semaphore,
+    gallery: Gallery,
 }
 
 impl Vault {

@@ -2,7 +2,7 @@
 //!
 //! Everything told is looked up in the records before anything is made of it, so news that is late, doubled or our own
 //! does no harm; news that was missed costs time only, until the next look at everything. Deliberately absent: news of
-//! designs and revocations. Nobody keeps those at hand.
+//! revocations. Nobody keeps those at hand.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -44,6 +44,10 @@ impl Vault {
                 Ok(())
             }
             Some(Changed::Device(device)) => self.fence_behind(device).await,
+            Some(Changed::Design(name)) => {
+                self.gallery.note(name);
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -65,6 +69,7 @@ impl Vault {
 
     /// What is at hand may have changed without a word: looks at all of it.
     async fn look_again(self: &Arc<Self>) -> Result<(), Refusal> {
+        self.gallery.note_any();
         Work::ALL.into_iter().for_each(|work| self.desk.ask(work));
         for live in self.desk.all() {
             self.refresh(&live).await?;

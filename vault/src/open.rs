@@ -144,6 +144,7 @@ impl Vault {
             sessions: Default::default(),
             revocations: Default::default(),
             uploads: Semaphore::new(limits.concurrent_uploads.max(1).into()),
+            gallery: Default::default(),
         });
         vault.recover().await?;
         Ok(vault)

@@ -16,7 +16,6 @@ use layerlock_seal::blob::{self, Opener, Part};
 use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
 use layerlock_seal::toolpath::{Sealer, header_hash};
-use layerlock_store::blobs::{BlobName, Blobs};
 use layerlock_terms::envelope::{EnvelopeHeader, SEGMENT_LIMIT};
 use layerlock_terms::profile::Profile;
 use layerlock_terms::receipt::{JobEvent, JobReport};
@@ -275,28 +274,5 @@ fn pour(
         if out.blocking_send(Ok(Opened(text))).is_err() {
             return Some(());
         }
-    }
-}
-
-impl Vault {
-    /// A design's picture, opened for its seller.
-    pub(crate) async fn open_picture(&self, design: &Design) -> Result<Vec<u8>, Refusal> {
-        let name = DesignName::of(&design.manifest);
-        let (blobs, picture): (Blobs, BlobName) = (self.blobs.clone(), design.picture.blob.clone());
-        let read = move || {
-            let mut sealed = Vec::new();
-            blobs.read(&picture)?.read_to_end(&mut sealed)?;
-            Ok::<_, Refusal>(sealed)
-        };
-        let sealed = tokio::task::spawn_blocking(read).await.expect("reading does not panic")?;
-        let damaged = || {
-            let words = format!("the picture of {} is damaged in this vault: upload it again", name.design);
-            Refusal::new(Reason::Stopped, words)
-        };
-        let opener = self.keys.keks.opener(&name.place(Part::Picture), &design.picture.header);
-        let mut opener = opener.map_err(|_| damaged())?;
-        let mut text = Vec::with_capacity(sealed.len());
-        opener.open(&sealed, &mut text).and_then(|()| opener.finish(&mut text)).map_err(|_| damaged())?;
-        Ok(text)
     }
 }

@@ -1,6 +1,6 @@
 //! What the vault keeps in its store, and the byte form of each record.
 //!
-//! Tables: `design` and `design-by-age` (sealed: a stolen store tells no names, V1), `job` with its rows in `open-job`,
+//! Tables: `design`, `design-by-age` and `design-version` (sealed: a stolen store tells no names, V1), `job` with its rows in `open-job`,
 //! `work` and `due-job` (`index`), `envelope` (`made`), `device` (session counters), `offline` and `offline-job` (numbers of offline prints), `revocations`, `kek` (which keys wrap). Records are read distrustfully:
 //! a job's evidence is verified again and must be of the job it is kept under, so a record edited, swapped or spliced
 //! in what was signed is no record (V2, S1). A whole older record put back is not noticed. Large bytes are files
@@ -31,7 +31,7 @@ mod made;
 
 #[cfg(test)]
 pub(crate) use codec::{emit_job, parse_job};
-pub(crate) use design::{Design, DesignName, DesignRecord, KeepError, Sealed};
+pub(crate) use design::{Design, DesignName, DesignRecord, KeepError, Sealed, UNNUMBERED};
 pub(crate) use index::Work;
 pub(crate) use kek::KekInUse;
 pub(crate) use made::{Made, Run};
@@ -239,6 +239,8 @@ pub(crate) enum Changed {
     Envelope(JobId),
     /// A device opened a session.
     Device(DeviceId),
+    /// A design version was uploaded.
+    Design(DesignName),
 }
 
 impl Changed {
@@ -255,6 +257,8 @@ impl Changed {
             Some(Self::Envelope(JobId::from_bytes(job)))
         } else if key.is_of("device") {
             sole_part(key).map(DeviceId::from_bytes).map(Self::Device)
+        } else if key.is_of(design::BY_AGE) {
+            design::listed_name(&key.parts()).map(Self::Design)
         } else {
             None
         }

@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use house::device::Session;
-use house::{House, Order, Printer, block, mesh, reason, upload};
+use house::{House, Order, Printer, SELLER, as_seller, block, designs, mesh, reason, upload, upload_as};
 use layerlock_proto::refusal::Reason;
+use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::vault_message::Message as Answer;
 use layerlock_seal::statement::Statement;
 use layerlock_store::blobs::Objects;
@@ -19,7 +20,8 @@ use layerlock_store::{
     Claim, Commit, CommitError, Key, Listener, Listing, MemoryStore, Page, Prefix, Record, Revision,
     Standing, Store, StoreError,
 };
-use layerlock_terms::ids::JobId;
+use layerlock_terms::ids::{DesignId, JobId};
+use layerlock_terms::trust::DesignManifest;
 use layerlock_terms::units::Millis;
 use layerlock_vault::{Files, Limits, Vault};
 
@@ -143,6 +145,36 @@ async fn a_device_at_one_vault_prints_what_another_admitted_and_a_third_pressed(
     assert!(matches!(session.next_but_keys().await.unwrap(), Answer::Settled(_)));
     let job = order.settled(&buyers).await;
     assert_eq!((job.outcome.as_str(), job.segments_sealed), ("printed", delivered.segments.len() as u32));
+}
+
+#[tokio::test]
+async fn what_was_uploaded_at_one_vault_is_compared_at_another() {
+    let house = shared();
+    let (here, there) = (door(&house).await, door(&house).await);
+    let of = |id: u8, bytes: Vec<u8>| {
+        let design = DesignId::from_bytes([id; 16]);
+        (DesignManifest { design, ..house::manifest(SELLER, &bytes) }, bytes)
+    };
+    let first = of(1, block(20.0, 30.0, 40.0));
+    upload_as(&here, SELLER, &first.0, &first.1).await.unwrap();
+    for (id, size) in [(2, 2.0), (3, 3.0)] {
+        let (manifest, bytes) = of(id, block(20.0 * size, 30.0 * size, 40.0 * size));
+        let at = if id == 2 { &there } else { &here };
+        upload_as(at, SELLER, &manifest, &bytes).await.unwrap();
+    }
+    // News of what was kept elsewhere comes a moment later.
+    let alike = || async {
+        let design = first.0.design.to_string();
+        let request = wire::GetDesignRequest { design, version: Vec::new(), number: 0 };
+        designs(&there).get_design(as_seller(SELLER, request)).await.unwrap().into_inner().alike.len()
+    };
+    for _ in 0..100 {
+        if alike().await == 2 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{} of 2 designs are found alike", alike().await);
 }
 
 #[tokio::test]

@@ -34,9 +34,9 @@ async fn with_designs(meshes: &[Vec<u8>]) -> House {
 /// Record and picture of the version open.
 async fn shows(vault: &Arc<Vault>, mesh: &[u8]) -> bool {
     let design = house::manifest(SELLER, mesh).design.to_string();
-    let request = wire::GetDesignRequest { design, version: sha256(mesh).0.to_vec() };
+    let request = wire::GetDesignRequest { design, version: sha256(mesh).0.to_vec(), number: 0 };
     let answer = designs(vault).get_design(as_seller(SELLER, request)).await;
-    answer.is_ok_and(|design| design.into_inner().snapshot.starts_with(b"\x89PNG"))
+    answer.is_ok_and(|design| design.into_inner().snapshots[0].png.starts_with(b"\x89PNG"))
 }
 
 #[tokio::test]

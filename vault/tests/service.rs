@@ -14,13 +14,14 @@ use house::{
 use layerlock_proto::refusal::Reason;
 use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::vault_message::Message as Answer;
+use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
 use layerlock_terms::digest::Digest;
-use layerlock_terms::ids::{HoldId, LicenseId};
+use layerlock_terms::ids::{DesignId, HoldId, LicenseId};
 use layerlock_terms::license::{DeviceScope, Expiry, Hold};
 use layerlock_terms::receipt::{Event, Outcome};
 use layerlock_terms::toolpath::Piece;
-use layerlock_terms::trust::{SellerPass, SessionProof};
+use layerlock_terms::trust::{DesignManifest, SellerPass, SessionProof};
 use layerlock_terms::units::{Millis, Timestamp};
 use layerlock_vault::licensor_link::Evidence;
 use layerlock_vault::{Vault, worker};
@@ -38,15 +39,109 @@ async fn an_uploaded_design_is_measured_drawn_sealed_and_listed() {
     let house = House::new();
     let vault = house.open().await;
     let design = upload(&vault, &mesh()).await.unwrap();
-    let analysis = design.analysis.unwrap();
+    let analysis = design.analysis.clone().unwrap();
     assert_eq!((analysis.triangles, analysis.shells, analysis.open_edges), (12, 1, 0));
     assert_eq!(analysis.volume_milli_mm3, 8 * 6 * 12 * 1000);
-    assert!(design.snapshot.starts_with(b"\x89PNG"));
-    let request = wire::GetDesignRequest { design: design.design.clone(), version: design.version.clone() };
+    let views: Vec<_> = design.snapshots.iter().map(|snapshot| snapshot.view()).collect();
+    assert_eq!(views, [wire::View::Corner, wire::View::Back, wire::View::Front, wire::View::Top]);
+    assert!(design.snapshots.iter().all(|snapshot| snapshot.png.starts_with(b"\x89PNG")));
+    let version = design.version.clone();
+    let request = wire::GetDesignRequest { design: design.design.clone(), version, number: 0 };
     let found = designs(&vault).get_design(as_seller(SELLER, request)).await.unwrap().into_inner();
-    assert_eq!((found.name, found.snapshot), (design.name, design.snapshot));
+    assert_eq!(found, design);
     let listed = designs(&vault).list_designs(as_seller(SELLER, wire::ListDesignsRequest::default())).await;
     assert_eq!(listed.unwrap().into_inner().designs.len(), 1);
+}
+
+#[tokio::test]
+async fn a_report_says_what_is_hard_to_print_and_where_it_fits() {
+    let house = House::new();
+    let vault = house.open().await;
+    let analysis = upload(&vault, &block(200.0, 215.0, 0.5)).await.unwrap().analysis.unwrap();
+    assert_eq!((analysis.area_um2, analysis.duplicate_faces), (86_415_000_000, 0));
+    let found = analysis.printability.unwrap();
+    assert_eq!((found.overhang_um2, found.islands, found.foot_um2), (0, 0, 43_000_000_000));
+    let of = |name: &str| found.machines.iter().find(|machine| machine.machine == name).unwrap();
+    let fits = |name: &str| (of(name).fit(), of(name).largest_scale_percent);
+    assert_eq!(found.machines.len(), layerlock_terms::machine::MACHINES.len());
+    assert_eq!(fits("ender-3"), (wire::Fit::AsItLies, 102));
+    assert_eq!(fits("prusa-mk3s"), (wire::Fit::Turned, 105));
+    assert_eq!(fits("prusa-mini"), (wire::Fit::TooLarge, 83));
+}
+
+#[tokio::test]
+async fn versions_of_a_design_are_numbered_in_order_and_had_by_number() {
+    let house = House::new();
+    let vault = house.open().await;
+    for height in [5.0, 6.0, 7.0] {
+        upload(&vault, &block(8.0, 6.0, height)).await.unwrap();
+    }
+    let other = DesignManifest { design: DesignId::from_bytes([12; 16]), ..manifest(SELLER, &mesh()) };
+    assert_eq!(upload_as(&vault, SELLER, &other, &mesh()).await.unwrap().number, 1);
+    let design = manifest(SELLER, &mesh()).design.to_string();
+    let request = wire::ListDesignsRequest { design: design.clone(), page_size: 2, ..Default::default() };
+    let first = designs(&vault).list_designs(as_seller(SELLER, request.clone())).await.unwrap().into_inner();
+    let request = wire::ListDesignsRequest { page_token: first.next_page_token, ..request };
+    let rest = designs(&vault).list_designs(as_seller(SELLER, request)).await.unwrap().into_inner();
+    let listed = [first.designs, rest.designs].concat();
+    let heights = |design: &wire::Design| (design.number, design.analysis.as_ref().unwrap().max_z);
+    assert_eq!(listed.iter().map(heights).collect::<Vec<_>>(), [(1, 5000), (2, 6000), (3, 7000)]);
+    let get = |number: u32| {
+        let request = wire::GetDesignRequest { design: design.clone(), version: Vec::new(), number };
+        let mut designs = designs(&vault);
+        async move { designs.get_design(as_seller(SELLER, request)).await.map(|found| found.into_inner()) }
+    };
+    assert_eq!(heights(&get(2).await.unwrap()), (2, 6000));
+    let newest = get(0).await.unwrap();
+    assert_eq!(heights(&newest), (3, 7000));
+    let signed = Statement::parse(&newest.manifest).unwrap();
+    let signed = signed.verify::<DesignManifest>(&house::key(SELLER).verifying_key()).unwrap();
+    assert_eq!(signed.version, sha256(&block(8.0, 6.0, 7.0)));
+    assert_eq!(reason(&get(4).await.unwrap_err()), Reason::NotFound);
+}
+
+#[tokio::test]
+async fn versions_uploaded_at_once_have_a_number_each() {
+    let house = House::new();
+    let vault = house.open().await;
+    let uploads = (1..=4).map(|height| {
+        let vault = vault.clone();
+        async move { upload(&vault, &block(8.0, 6.0, height as f32)).await.unwrap().number }
+    });
+    let mut numbers = futures_util::future::join_all(uploads).await;
+    numbers.sort_unstable();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_design_that_looks_like_anothers_is_told_to_who_was_first_and_names_nobody() {
+    let house = House::new();
+    let vault = house.open().await;
+    let of = |number: u8, id: u8, bytes: &[u8]| {
+        let design = DesignId::from_bytes([id; 16]);
+        (number, DesignManifest { design, ..manifest(number, bytes) }, bytes.to_vec())
+    };
+    let put = |(number, manifest, bytes): (u8, DesignManifest, Vec<u8>)| {
+        let vault = vault.clone();
+        async move { upload_as(&vault, number, &manifest, &bytes).await.unwrap() }
+    };
+    let (plain, twice) = (block(20.0, 30.0, 80.0), block(60.0, 160.0, 40.0));
+    let first = put(of(SELLER, 1, &plain)).await;
+    assert_eq!((first.alike.len(), first.alike_of_others), (0, 0));
+    house.turn_clock(1000);
+    // Twice as large and lying down, by the same seller and by another.
+    let again = put(of(SELLER, 2, &twice)).await;
+    assert_eq!((&again.alike[0].design, &again.alike[0].name), (&first.design, &first.name));
+    assert!(again.alike.len() == 1 && again.alike[0].percent >= 95 && again.alike_of_others == 0);
+    let theirs = put(of(77, 3, &block(160.0, 60.0, 40.0))).await;
+    assert_eq!((theirs.alike.len(), theirs.alike_of_others), (0, 0), "who comes later learns of nobody");
+    put(of(77, 4, &block(20.0, 20.0, 20.0))).await;
+    // And so it is after a restart, when what is here is read anew.
+    drop(vault);
+    let vault = house.open().await;
+    let request = wire::GetDesignRequest { design: first.design, version: Vec::new(), number: 0 };
+    let first = designs(&vault).get_design(as_seller(SELLER, request)).await.unwrap().into_inner();
+    assert_eq!((first.alike[0].design.clone(), first.alike_of_others), (again.design, 1));
 }
 
 #[tokio::test]
@@ -79,7 +174,7 @@ async fn another_sellers_design_is_absent() {
     let house = House::new();
     let vault = house.open().await;
     let design = upload(&vault, &mesh()).await.unwrap();
-    let request = wire::GetDesignRequest { design: design.design, version: design.version };
+    let request = wire::GetDesignRequest { design: design.design, version: design.version, number: 0 };
     let refused = designs(&vault).get_design(as_seller(77, request.clone())).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::NotFound);
     let anonymous = designs(&vault).get_design(request).await.unwrap_err();

@@ -1,7 +1,9 @@
 //! `layerlock seller …`: each command is one call of the seller's road.
 
 use std::io::Write;
+use std::path::Path;
 
+use layerlock_proto::vault::v1::Design;
 use layerlock_terms::ids::DesignId;
 use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Release, Terms};
 use layerlock_terms::machine::Material;
@@ -12,7 +14,6 @@ use crate::commands::show;
 use crate::files;
 use crate::ledger::{self, Witness};
 use crate::parties::PartyError;
-use crate::parties::home::Home;
 use crate::parties::seller::{Seller, Upload};
 
 const DAY: u64 = 24 * 3600 * 1000;
@@ -25,7 +26,7 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
             let seller = Seller::join(licensor, &party.home("seller")?, &api_key, now).await?;
             writeln!(out, "joined as {seller}")?;
         }
-        Args::Upload { model, name, design, max_copies, snapshot, party } => {
+        Args::Upload { model, name, design, max_copies, snapshots, party } => {
             let bytes = files::read(&model)?;
             let stem = model.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             let upload = Upload {
@@ -34,49 +35,50 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
                 design: design.as_deref().map(str::parse::<DesignId>).transpose()?,
                 terms: widest(max_copies),
             };
-            let (seller, home) = open(&party).await?;
+            let seller = open(&party).await?;
             let bar = show::upload_bar(bytes.len() as u64);
             let heard = bar.clone();
             let uploaded = seller.upload(upload, now, move |sent| heard.set_position(sent)).await;
             bar.finish_and_clear();
             let uploaded = uploaded?;
-            home.keep_manifest(&uploaded.design.design, &uploaded.manifest)?;
-            if let Some(file) = snapshot {
-                files::write_public(&file, &uploaded.design.snapshot)?;
-            }
-            show::design(&uploaded.design, out)?;
+            keep_snapshots(&uploaded, snapshots.as_deref())?;
+            show::design(&uploaded, out)?;
         }
-        Args::Designs { party } => {
-            for design in open(&party).await?.0.designs(now).await? {
-                show::design(&design, out)?;
+        Args::Design { design, version, snapshots, party } => {
+            let design = open(&party).await?.design(&design, version, now).await?;
+            keep_snapshots(&design, snapshots.as_deref())?;
+            show::design(&design, out)?;
+        }
+        Args::Designs { design, party } => {
+            for design in open(&party).await?.designs(design.as_deref(), now).await? {
+                show::design_line(&design, out)?;
             }
         }
-        Args::Offer { design, terms, party } => {
-            let (seller, home) = open(&party).await?;
-            let offer = seller.offer(&home.manifest(&design)?.emit(), &terms.terms(now)?).await?;
+        Args::Offer { design, version, terms, party } => {
+            let seller = open(&party).await?;
+            let design = seller.design(&design, version, now).await?;
+            let offer = seller.offer(&design.manifest, &terms.terms(now)?).await?;
             writeln!(out, "{}", offer.offer)?;
         }
         Args::Offers { party } => {
-            for offer in open(&party).await?.0.offers().await? {
+            for offer in open(&party).await?.offers().await? {
                 let copies = offer.terms.map_or(0, |terms| terms.copies);
                 writeln!(out, "{}  {}  {copies} copies a license", offer.offer, offer.design)?;
             }
         }
         Args::CreateBuyer { party } => {
-            let buyer = open(&party).await?.0.create_buyer().await?;
+            let buyer = open(&party).await?.create_buyer().await?;
             writeln!(out, "{}\nAPI key (shown once): {}", buyer.buyer, buyer.api_key)?;
         }
         Args::License { offer, buyer, party } => {
-            show::license(&open(&party).await?.0.license(&offer, &buyer).await?, out)?;
+            show::license(&open(&party).await?.license(&offer, &buyer).await?, out)?;
         }
         Args::Licenses { party } => {
-            for license in open(&party).await?.0.licenses().await? {
+            for license in open(&party).await?.licenses().await? {
                 show::license(&license, out)?;
             }
         }
-        Args::Revoke { license, party } => {
-            show::license(&open(&party).await?.0.revoke(&license).await?, out)?
-        }
+        Args::Revoke { license, party } => show::license(&open(&party).await?.revoke(&license).await?, out)?,
         Args::Entry { hold, party } => {
             let connection = party.connection()?;
             let licensor = connection.licensor().await?;
@@ -89,11 +91,19 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
     Ok(())
 }
 
-async fn open(party: &Party) -> Result<(Seller, Home), PartyError> {
+async fn open(party: &Party) -> Result<Seller, PartyError> {
     let connection = party.connection()?;
     let home = party.home("seller")?;
-    let seller = Seller::open(connection.licensor().await?, connection.vault().await?, &home).await?;
-    Ok((seller, home))
+    Seller::open(connection.licensor().await?, connection.vault().await?, &home).await
+}
+
+fn keep_snapshots(design: &Design, dir: Option<&Path>) -> Result<(), PartyError> {
+    let Some(dir) = dir else { return Ok(()) };
+    files::private_dir(dir)?;
+    for snapshot in &design.snapshots {
+        files::write_public(&dir.join(format!("{}.png", show::view(snapshot.view()))), &snapshot.png)?;
+    }
+    Ok(())
 }
 
 /// The terms a manifest allows when the seller narrows nothing but the count: offers do the rest.

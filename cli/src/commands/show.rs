@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use layerlock_proto::licensor::v1::{License, LicenseState};
-use layerlock_proto::vault::v1::{self as wire, Design, Job, JobState};
+use layerlock_proto::vault::v1::{self as wire, Analysis, Design, Fit, Job, JobState, Printability, View};
 use layerlock_slicer::heal::Healing;
 use layerlock_terms::receipt::{Cause, CopyOutcome};
 
@@ -34,32 +34,107 @@ pub fn now_of(bar: &ProgressBar, what: &'static str, layers: u64) {
     bar.set_length(layers);
 }
 
-/// A design version.
+/// A design version, in a line.
+pub fn design_line(design: &Design, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}  version {}  {}", design.design, design.number, design.name)
+}
+
+/// A design version, with all there is to say of it.
 pub fn design(design: &Design, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{}  {}", design.design, design.name)?;
-    let Some(found) = &design.analysis else { return Ok(()) };
-    let size = |low: i32, high: i32| f64::from(high - low) / 1000.0;
+    design_line(design, out)?;
+    if let Some(found) = &design.analysis {
+        size(found, out)?;
+        defects(found, out)?;
+        found.printability.iter().try_for_each(|found| printability(found, out))?;
+    }
+    for like in &design.alike {
+        writeln!(out, "  looks like your {}  {} ({} %)", like.design, like.name, like.percent)?;
+    }
+    match design.alike_of_others {
+        0 => Ok(()),
+        1 => writeln!(out, "  a design that another seller uploaded later looks like this one"),
+        count => writeln!(out, "  {count} designs that other sellers uploaded later look like this one"),
+    }
+}
+
+fn size(found: &Analysis, out: &mut impl Write) -> io::Result<()> {
+    let side = |low: i32, high: i32| f64::from(high - low) / 1000.0;
     writeln!(
         out,
-        "  {:.1} × {:.1} × {:.1} mm, {:.1} cm³, {} triangles, {} shells",
-        size(found.min_x, found.max_x),
-        size(found.min_y, found.max_y),
-        size(found.min_z, found.max_z),
+        "  {:.1} × {:.1} × {:.1} mm, {:.1} cm³, {:.1} cm² of surface, {}, {}",
+        side(found.min_x, found.max_x),
+        side(found.min_y, found.max_y),
+        side(found.min_z, found.max_z),
         found.volume_milli_mm3 as f64 / 1e6,
-        found.triangles,
-        found.shells
-    )?;
+        square_cm(found.area_um2),
+        counted(found.triangles, "triangle"),
+        counted(found.shells, "shell"),
+    )
+}
+
+fn defects(found: &Analysis, out: &mut impl Write) -> io::Result<()> {
     let defects = [
         (found.open_edges, "open edges"),
         (found.non_manifold_edges, "edges of more than two faces"),
         (found.flipped_edges, "edges between faces that disagree about the outside"),
         (found.degenerate_faces, "faces without area"),
+        (found.duplicate_faces, "faces that are there twice"),
     ];
     for (count, what) in defects.into_iter().filter(|(count, _)| *count > 0) {
         writeln!(out, "  {count} {what}")?;
     }
     let lines = found.healing.as_ref().map(|found| healing(found).lines()).unwrap_or_default();
     lines.iter().try_for_each(|line| writeln!(out, "  slicing: {line}"))
+}
+
+fn printability(found: &Printability, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "  stands on {:.2} cm² of the bed", square_cm(found.foot_um2))?;
+    if found.overhang_um2 > LITTLE_UM2 {
+        let hanging = square_cm(found.overhang_um2);
+        writeln!(out, "  {hanging:.1} cm² lean out by more than 45°: supports or bridges")?;
+    }
+    if found.islands > 0 {
+        writeln!(out, "  {} in the air: print with supports", counted(found.islands, "beginning"))?;
+    }
+    let fits = |fit: Fit| found.machines.iter().filter(move |machine| machine.fit() == fit);
+    let turned = match fits(Fit::Turned).count() {
+        0 => String::new(),
+        count => format!(", {count} of them turned by 90°"),
+    };
+    let (all, large) = (found.machines.len(), fits(Fit::TooLarge).count());
+    writeln!(out, "  fits {} of {all} machines{turned}", all - large)?;
+    for machine in fits(Fit::TooLarge) {
+        writeln!(out, "  too large for {}: fits up to {} %", machine.machine, machine.largest_scale_percent)?;
+    }
+    let thinnest = found.machines.iter().map(|machine| machine.thin_walls_ppm).max().unwrap_or(0);
+    if thinnest >= LITTLE_PPM {
+        let share = f64::from(thinnest) / 1e4;
+        writeln!(out, "  {share:.1} % of its walls are thinner than a nozzle: they may be left out")?;
+    }
+    Ok(())
+}
+
+/// What nobody needs to hear of: a square millimetre of overhang, a thousandth of the walls.
+const LITTLE_UM2: u64 = 1_000_000;
+const LITTLE_PPM: u32 = 1_000;
+
+fn square_cm(um2: u64) -> f64 {
+    um2 as f64 / 1e8
+}
+
+fn counted(count: u32, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The side a picture shows, as a file's name.
+pub fn view(view: View) -> &'static str {
+    match view {
+        View::Unspecified => "unknown",
+        View::Corner => "corner",
+        View::Back => "back",
+        View::Front => "front",
+        View::Top => "top",
+    }
 }
 
 fn healing(found: &wire::Healing) -> Healing {

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use layerlock_seal::keys::SigningKey;
 use layerlock_seal::statement::Statement;
 use layerlock_seal::token::ApiKey;
-use layerlock_terms::ids::DesignId;
 use rand_core::Rng as _;
 use zeroize::Zeroizing;
 
@@ -104,23 +103,6 @@ impl Home {
             return Err(PartyError::NotJoined(self.0.clone()));
         }
         Statement::parse(&files::read(&path)?).map_err(|_| self.malformed(CERTIFICATE))
-    }
-
-    /// Remembers the signed manifest of a design's newest version: offers are made from it.
-    pub fn keep_manifest(&self, design: &str, manifest: &Statement) -> Result<(), PartyError> {
-        Ok(files::write_public(&self.manifest_file(design)?, &manifest.emit())?)
-    }
-
-    /// The signed manifest of a design's newest version.
-    pub fn manifest(&self, design: &str) -> Result<Statement, PartyError> {
-        let file = self.manifest_file(design)?;
-        Statement::parse(&files::read(&file)?).map_err(|_| self.malformed(&file.to_string_lossy()))
-    }
-
-    /// The id is parsed first, so that what was typed never becomes a path.
-    fn manifest_file(&self, design: &str) -> Result<PathBuf, PartyError> {
-        let design: DesignId = design.parse()?;
-        Ok(self.0.join(format!("{design}.statement")))
     }
 
     fn malformed(&self, name: &str) -> PartyError {

@@ -106,7 +106,7 @@ impl Seller {
         upload: Upload<'_>,
         now: Timestamp,
         sent: impl Fn(u64) + Send + 'static,
-    ) -> Result<Uploaded, PartyError> {
+    ) -> Result<vault_wire::Design, PartyError> {
         let manifest = Statement::sign(
             &DesignManifest {
                 seller: self.id()?,
@@ -129,16 +129,34 @@ impl Seller {
             vault_wire::UploadDesignRequest { part: Some(part) }
         }));
         let call = self.with_pass(stream, now)?;
-        let design = DesignsClient::new(self.vault.clone()).upload_design(call).await?.into_inner();
-        Ok(Uploaded { design, manifest })
+        Ok(DesignsClient::new(self.vault.clone()).upload_design(call).await?.into_inner())
     }
 
-    /// All design versions.
-    pub async fn designs(&self, now: Timestamp) -> Result<Vec<vault_wire::Design>, PartyError> {
+    /// All there is to say of one version of a design, or of its newest.
+    pub async fn design(
+        &self,
+        design: &str,
+        number: Option<u32>,
+        now: Timestamp,
+    ) -> Result<vault_wire::Design, PartyError> {
+        let number = number.unwrap_or(0);
+        let message = vault_wire::GetDesignRequest { design: design.to_owned(), version: Vec::new(), number };
+        let call = self.with_pass(message, now)?;
+        Ok(DesignsClient::new(self.vault.clone()).get_design(call).await?.into_inner())
+    }
+
+    /// All design versions, or those of one design.
+    pub async fn designs(
+        &self,
+        design: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Vec<vault_wire::Design>, PartyError> {
+        let design = design.unwrap_or_default();
         let mut client = DesignsClient::new(self.vault.clone());
         let (mut designs, mut page_token) = (Vec::new(), Vec::new());
         loop {
-            let message = vault_wire::ListDesignsRequest { page_size: 100, page_token };
+            let message =
+                vault_wire::ListDesignsRequest { page_size: 100, page_token, design: design.to_owned() };
             let page = client.list_designs(self.with_pass(message, now)?).await?.into_inner();
             designs.extend(page.designs);
             page_token = page.next_page_token;
@@ -217,14 +235,6 @@ impl Seller {
         metadata.insert_bin("layerlock-seller-pass-bin", MetadataValue::from_bytes(&pass.emit()));
         Ok(request)
     }
-}
-
-/// What an upload gave: the vault's answer, and the manifest an offer is made from.
-pub struct Uploaded {
-    /// The vault's answer.
-    pub design: vault_wire::Design,
-    /// The signed manifest.
-    pub manifest: Statement,
 }
 
 pub(super) async fn all_licenses(

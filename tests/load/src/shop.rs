@@ -10,10 +10,11 @@ use layerlock_cli::now;
 use layerlock_cli::parties::buyer::Buyer;
 use layerlock_cli::parties::home::Home;
 use layerlock_cli::parties::operator::Operator;
-use layerlock_cli::parties::seller::{Seller, Upload, Uploaded};
+use layerlock_cli::parties::seller::{Seller, Upload};
 use layerlock_cli::random::Random;
 use layerlock_proto::licensor::v1::devices_client::DevicesClient;
 use layerlock_proto::licensor::v1::{BeginEnrolmentRequest, CompleteEnrolmentRequest};
+use layerlock_proto::vault::v1::Design;
 use layerlock_seal::enrolment::{EnrolmentCode, WrappedAnswer};
 use layerlock_seal::keys::{OpeningKey, SigningKey};
 use layerlock_seal::statement::Statement;
@@ -62,16 +63,16 @@ impl Shop {
     }
 
     /// Uploads a model; it is ready when this returns.
-    pub async fn upload(&self, name: &str, model: &[u8]) -> Result<Uploaded, Failed> {
+    pub async fn upload(&self, name: &str, model: &[u8]) -> Result<Design, Failed> {
         let upload = Upload { model, name, design: None, terms: widest(MOST) };
         self.seller.upload(upload, now(), |_| {}).await.map_err(|error| Failed::at("an upload", error))
     }
 
     /// Gives the buyer so many copies.
-    pub async fn license(&self, uploaded: &Uploaded, copies: usize) -> Result<String, Failed> {
+    pub async fn license(&self, uploaded: &Design, copies: usize) -> Result<String, Failed> {
         let party = |error| Failed::at("a license", error);
         let terms = widest(u32::try_from(copies).unwrap_or(u32::MAX));
-        let offer = self.seller.offer(&uploaded.manifest.emit(), &terms).await.map_err(party)?;
+        let offer = self.seller.offer(&uploaded.manifest, &terms).await.map_err(party)?;
         Ok(self.seller.license(&offer.offer, &self.buyer_id).await.map_err(party)?.license)
     }
 

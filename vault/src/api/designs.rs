@@ -9,14 +9,18 @@ use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::upload_design_request::Part;
 use layerlock_slicer::heal::Healing;
 use layerlock_slicer::mesh::analysis::Analysis;
+use layerlock_slicer::picture::View;
+use layerlock_slicer::printability::{Fit, Printability, fit};
 use layerlock_store::{Page, PageToken};
-use layerlock_terms::ids::DesignId;
+use layerlock_terms::ids::{DesignId, SellerId};
+use layerlock_terms::machine::{MACHINES, Machine};
 use tokio::time::timeout;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::statement;
 use crate::Vault;
+use crate::alike::Alike;
 use crate::caller::Caller;
 use crate::intake::Begun;
 use crate::records::{Design, DesignName};
@@ -27,6 +31,9 @@ pub(super) struct Designs(pub(super) Arc<Vault>);
 
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 100;
+
+/// Most designs named as looking like another.
+const MOST_ALIKE: usize = 20;
 
 impl Designs {
     fn caller(&self, metadata: &MetadataMap) -> Result<Caller, Refusal> {
@@ -64,9 +71,37 @@ impl Designs {
         Ok(intake.finish().await?)
     }
 
+    /// All there is to say of a design.
     async fn answer(&self, design: &Design) -> Result<Response<wire::Design>, Status> {
-        let snapshot = self.0.open_picture(design).await?;
-        Ok(Response::new(wire::Design { snapshot, ..message(design) }))
+        let snapshot = |(view, png)| wire::Snapshot { view: convert_view(view) as i32, png };
+        let snapshots = self.0.open_pictures(design).await?.into_sides().map(snapshot).collect();
+        let Alike { own, later, .. } = self.0.alike(design).await?;
+        let mut alike = Vec::with_capacity(own.len().min(MOST_ALIKE));
+        for (other, percent) in own.into_iter().take(MOST_ALIKE) {
+            if let Some(other) = self.0.records.design(&other, &self.0.keys.keks).await? {
+                alike.push(likeness(&other, percent));
+            }
+        }
+        let manifest = design.statement.emit();
+        Ok(Response::new(wire::Design {
+            snapshots,
+            manifest,
+            alike,
+            alike_of_others: later,
+            ..message(design)
+        }))
+    }
+
+    /// The version a request means.
+    async fn named(&self, seller: SellerId, request: &wire::GetDesignRequest) -> Result<DesignName, Status> {
+        let design: DesignId = convert::id(&request.design)?;
+        if !request.version.is_empty() {
+            let version = convert::digest(&request.version, "version")?;
+            return Ok(DesignName { seller, design, version });
+        }
+        let number = (request.number > 0).then_some(request.number);
+        let found = self.0.records.design_version(seller, design, number).await?;
+        Ok(found.ok_or_else(|| Refusal::absent(design))?)
     }
 }
 
@@ -89,12 +124,9 @@ impl wire::designs_server::Designs for Designs {
         request: Request<wire::GetDesignRequest>,
     ) -> Result<Response<wire::Design>, Status> {
         let caller = self.caller(request.metadata())?;
-        let request = request.into_inner();
-        let design: DesignId = convert::id(&request.design)?;
-        let version = convert::digest(&request.version, "version")?;
-        let name = DesignName { seller: caller.seller(), design, version };
+        let name = self.named(caller.seller(), request.get_ref()).await?;
         let found = self.0.records.design(&name, &self.0.keys.keks).await?;
-        self.answer(&found.ok_or_else(|| Refusal::absent(design))?).await
+        self.answer(&found.ok_or_else(|| Refusal::absent(name.design))?).await
     }
 
     async fn list_designs(
@@ -108,7 +140,12 @@ impl wire::designs_server::Designs for Designs {
             [] => Page::first(size),
             token => Page::after(PageToken::parse(token).map_err(Refusal::from)?, size),
         };
-        let (designs, next) = self.0.records.designs(caller.seller(), page, &self.0.keys.keks).await?;
+        let (seller, keks) = (caller.seller(), &self.0.keys.keks);
+        let (designs, next) = if request.design.is_empty() {
+            self.0.records.designs(seller, page, keks).await?
+        } else {
+            self.0.records.design_versions(seller, convert::id(&request.design)?, page, keks).await?
+        };
         Ok(Response::new(wire::ListDesignsResponse {
             designs: designs.iter().map(message).collect(),
             next_page_token: next.map(|token| token.as_bytes().to_vec()).unwrap_or_default(),
@@ -116,14 +153,34 @@ impl wire::designs_server::Designs for Designs {
     }
 }
 
-/// Everything but the picture.
+/// What is said of a design in a list.
 fn message(design: &Design) -> wire::Design {
     wire::Design {
         design: design.manifest.design.to_string(),
         version: design.manifest.version.as_bytes().to_vec(),
         name: design.manifest.name.clone(),
         analysis: Some(analysis(&design.analysis)),
-        snapshot: Vec::new(),
+        number: design.number,
+        uploaded: design.uploaded.0,
+        ..wire::Design::default()
+    }
+}
+
+fn likeness(other: &Design, percent: u32) -> wire::Likeness {
+    wire::Likeness {
+        design: other.manifest.design.to_string(),
+        version: other.manifest.version.as_bytes().to_vec(),
+        name: other.manifest.name.clone(),
+        percent,
+    }
+}
+
+fn convert_view(view: View) -> wire::View {
+    match view {
+        View::Corner => wire::View::Corner,
+        View::Back => wire::View::Back,
+        View::Front => wire::View::Front,
+        View::Top => wire::View::Top,
     }
 }
 
@@ -145,6 +202,30 @@ fn analysis(found: &Analysis) -> wire::Analysis {
         flipped_edges: found.flipped_edges,
         degenerate_faces: found.degenerate_faces,
         healing: Some(healing(&found.healing)),
+        area_um2: found.area_um2,
+        duplicate_faces: found.duplicate_faces,
+        printability: Some(printability(found)),
+    }
+}
+
+fn printability(found: &Analysis) -> wire::Printability {
+    let Printability { overhang_um2, islands, foot_um2, .. } = found.printability;
+    let machines = MACHINES.iter().map(|machine| machine_fit(found, machine)).collect();
+    wire::Printability { overhang_um2, islands, foot_um2, machines }
+}
+
+fn machine_fit(found: &Analysis, machine: &Machine) -> wire::MachineFit {
+    let (fit, largest_scale_percent) = fit(found.size(), machine);
+    let fit = match fit {
+        Fit::AsItLies => wire::Fit::AsItLies,
+        Fit::Turned => wire::Fit::Turned,
+        Fit::TooLarge => wire::Fit::TooLarge,
+    };
+    wire::MachineFit {
+        machine: machine.name.to_owned(),
+        fit: fit as i32,
+        largest_scale_percent,
+        thin_walls_ppm: found.printability.thin_for(machine.nozzle),
     }
 }
 

@@ -4,7 +4,7 @@
 //! a stolen store tells no name (V1) and two records that are swapped don't open (V2). The headers of its blobs stand in
 //! it too: a rotation writes the record anew and touches no blob. A second record
 //! under the upload's time lists a seller's designs oldest first and names the blobs, so that a sweep after a crash
-//! never takes the blobs of a record that is damaged.
+//! never takes the blobs of a record that is damaged. A third counts the versions of one design.
 
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::blob::{HEADER, Header, Part, Place};
@@ -27,7 +27,7 @@ use crate::source::Randomness;
 use crate::worker::{read_analysis, write_analysis};
 
 /// Names one design version of one seller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct DesignName {
     /// Whose it is.
     pub(crate) seller: SellerId,
@@ -46,6 +46,8 @@ pub(crate) struct Design {
     pub(crate) manifest: DesignManifest,
     /// What the worker measured.
     pub(crate) analysis: Analysis,
+    /// Which of the design's versions it is, from 1; [`UNNUMBERED`] until it is kept.
+    pub(crate) number: u32,
     /// When it was sealed.
     pub(crate) uploaded: Timestamp,
     /// The upload.
@@ -70,6 +72,12 @@ pub(crate) struct DesignRecord {
     sealed: Vec<u8>,
 }
 
+/// The number of a version that is not kept yet.
+pub(crate) const UNNUMBERED: u32 = 0;
+
+/// A seller's designs in the order of their uploads.
+pub(super) const BY_AGE: &str = "design-by-age";
+
 const BLOB_NAME_LIMIT: u32 = 128;
 
 impl DesignName {
@@ -93,7 +101,7 @@ impl Design {
         let mut w = Writer::new();
         w.bytes(&self.statement.emit());
         write_analysis(&mut w, &self.analysis);
-        w.u64(self.uploaded.0);
+        w.u32(self.number).u64(self.uploaded.0);
         for part in [&self.upload, &self.picture] {
             w.bytes(part.blob.to_string().as_bytes()).bytes(part.header.as_bytes());
         }
@@ -105,6 +113,7 @@ impl Design {
         let statement = read_statement(&mut r, "manifest")?;
         let manifest = DesignManifest::parse(statement.payload())?;
         let analysis = read_analysis(&mut r)?;
+        let number = r.u32("number")?;
         let uploaded = Timestamp(r.u64("uploaded")?);
         let mut part = |field| {
             let text = r.text(field, BLOB_NAME_LIMIT)?;
@@ -117,6 +126,7 @@ impl Design {
             statement,
             manifest,
             analysis,
+            number,
             uploaded,
             upload: part("upload")?,
             picture: part("picture")?,
@@ -142,34 +152,88 @@ impl Records {
         Ok(found.map(|record| DesignRecord { at, revision: record.revision, sealed: record.value }))
     }
 
-    /// Keeps a new design version, unless it is there already. `kek` is the current key's row.
+    /// Keeps a new design version under the next number of its design, unless it is there already. `kek` is the current
+    /// key's row.
     pub(crate) async fn keep_design(
         &self,
-        design: &Design,
+        mut design: Design,
         keks: &KekRing,
         kek: KekInUse,
         randomness: &mut Randomness,
-    ) -> Result<(), KeepError> {
+    ) -> Result<Design, KeepError> {
         let name = DesignName::of(&design.manifest);
-        let sealed = keks.seal(&name.place(Part::Record), &design.emit(), randomness);
         let at = key("design", &name.parts());
-        let uploaded = design.uploaded.0.to_be_bytes();
-        let [seller, id, version] = name.parts();
-        let by_age = key("design-by-age", &[seller, &uploaded, id, version]);
-        // One commit: a design that is there is listed, one that is listed is there.
-        let blobs = format!("{} {}", design.upload.blob, design.picture.blob);
-        let commit =
-            Commit::new().put(at.clone(), sealed.clone(), Expect::Absent).put(by_age, blobs, Expect::Absent);
-        match self.store.commit(kek.hold(commit)).await {
-            Ok(_) => Ok(()),
-            Err(CommitError::Conflict { key }) if kek.is_at(&key) => Err(KeepError::Retired(kek.id)),
-            Err(CommitError::Conflict { .. }) => Err(KeepError::Known),
-            Err(CommitError::Store(error)) => match self.store.load(&at).await? {
-                // The answer was lost, not the commit.
-                Some(record) if record.value == sealed => Ok(()),
-                Some(_) | None => Err(error.into()),
-            },
+        loop {
+            design.number = self.newest(name.seller, name.design).await?.map_or(0, |(number, _)| number) + 1;
+            let numbered = version_key(&name, design.number);
+            let sealed = keks.seal(&name.place(Part::Record), &design.emit(), randomness);
+            // One commit: a design that is there is listed, one that is listed is there.
+            let commit = Commit::new()
+                .put(at.clone(), sealed.clone(), Expect::Absent)
+                .put(by_age_key(&design), blob_names(&design), Expect::Absent)
+                .put(numbered.clone(), name.version.as_bytes().to_vec(), Expect::Absent);
+            match self.store.commit(kek.hold(commit)).await {
+                Ok(_) => return Ok(design),
+                Err(CommitError::Conflict { key }) if kek.is_at(&key) => {
+                    return Err(KeepError::Retired(kek.id));
+                }
+                // Another version of the design took the number meanwhile.
+                Err(CommitError::Conflict { key }) if key == numbered => {}
+                Err(CommitError::Conflict { .. }) => return Err(KeepError::Known),
+                Err(CommitError::Store(error)) => match self.store.load(&at).await? {
+                    // The answer was lost, not the commit.
+                    Some(record) if record.value == sealed => return Ok(design),
+                    Some(_) | None => return Err(error.into()),
+                },
+            }
         }
+    }
+
+    /// The newest version of a design: its number and hash.
+    async fn newest(&self, seller: SellerId, design: DesignId) -> Result<Option<(u32, Digest)>, StoreError> {
+        let mut page = Page::first(Page::MAX_LIMIT);
+        let mut newest = None;
+        loop {
+            let listing = self.store.list(&versions_of(seller, design), page).await?;
+            newest = listing.records.last().and_then(|(key, record)| version(key, &record.value)).or(newest);
+            match listing.next {
+                Some(token) => page = Page::after(token, Page::MAX_LIMIT),
+                None => return Ok(newest),
+            }
+        }
+    }
+
+    /// The name of a design's version with this number, or of its newest.
+    pub(crate) async fn design_version(
+        &self,
+        seller: SellerId,
+        design: DesignId,
+        number: Option<u32>,
+    ) -> Result<Option<DesignName>, Refusal> {
+        let version = match number {
+            Some(number) => {
+                let of = DesignName { seller, design, version: Digest([0; 32]) };
+                let at = version_key(&of, number);
+                self.store.load(&at).await?.and_then(|record| version(&at, &record.value))
+            }
+            None => self.newest(seller, design).await?,
+        };
+        Ok(version.map(|(_, version)| DesignName { seller, design, version }))
+    }
+
+    /// The versions of one design, oldest first, and the token of the next page.
+    pub(crate) async fn design_versions(
+        &self,
+        seller: SellerId,
+        design: DesignId,
+        page: Page,
+        keks: &KekRing,
+    ) -> Result<(Vec<Design>, Option<PageToken>), Refusal> {
+        let listing = self.list(&versions_of(seller, design), page).await?;
+        let versions = listing.records.iter().map(|(key, record)| {
+            version(key, &record.value).map(|(_, version)| DesignName { seller, design, version })
+        });
+        Ok((self.open_listed(seller, versions, keks).await?, listing.next))
     }
 
     /// Puts design versions that were wrapped anew in place of what was read. A conflict: one of them has changed since.
@@ -193,19 +257,28 @@ impl Records {
         page: Page,
         keks: &KekRing,
     ) -> Result<(Vec<Design>, Option<PageToken>), Refusal> {
-        let prefix =
-            Prefix::new("design-by-age", &[seller.as_bytes()]).map_err(layerlock_store::StoreError::from)?;
+        let prefix = Prefix::new(BY_AGE, &[seller.as_bytes()]).map_err(layerlock_store::StoreError::from)?;
         let listing = self.list(&prefix, page).await?;
-        let mut designs = Vec::with_capacity(listing.records.len());
-        for (key, _) in &listing.records {
-            let name = listed_name(&key.parts()).ok_or_else(|| damaged(seller))?;
+        let names = listing.records.iter().map(|(key, _)| listed_name(&key.parts()));
+        Ok((self.open_listed(seller, names, keks).await?, listing.next))
+    }
+
+    async fn open_listed(
+        &self,
+        seller: SellerId,
+        names: impl Iterator<Item = Option<DesignName>>,
+        keks: &KekRing,
+    ) -> Result<Vec<Design>, Refusal> {
+        let mut designs = Vec::new();
+        for name in names {
+            let name = name.ok_or_else(|| damaged(seller))?;
             match self.design(&name, keks).await {
                 Ok(found) => designs.extend(found),
                 // One damaged record fails by its own name, the rest are served (V4).
                 Err(refusal) => tracing::error!(design = %name.design, %refusal, "left out of a list"),
             }
         }
-        Ok((designs, listing.next))
+        Ok(designs)
     }
 }
 
@@ -292,11 +365,36 @@ impl Records {
     }
 }
 
-fn every_design() -> Prefix {
-    Prefix::new("design-by-age", &[]).expect("a table's name is far below the bound")
+fn versions_of(seller: SellerId, design: DesignId) -> Prefix {
+    Prefix::new("design-version", &[seller.as_bytes(), design.as_bytes()])
+        .expect("ids are far below the bound")
 }
 
-fn listed_name(parts: &[Vec<u8>]) -> Option<DesignName> {
+fn version_key(name: &DesignName, number: u32) -> Key {
+    key("design-version", &[name.seller.as_bytes(), name.design.as_bytes(), &number.to_be_bytes()])
+}
+
+fn version(key: &Key, value: &[u8]) -> Option<(u32, Digest)> {
+    let number = key.parts().into_iter().nth(2)?.try_into().ok().map(u32::from_be_bytes)?;
+    Some((number, Digest(value.try_into().ok()?)))
+}
+
+fn by_age_key(design: &Design) -> Key {
+    let name = DesignName::of(&design.manifest);
+    let [seller, id, version] = name.parts();
+    key(BY_AGE, &[seller, &design.uploaded.0.to_be_bytes(), id, version])
+}
+
+fn blob_names(design: &Design) -> String {
+    format!("{} {}", design.upload.blob, design.picture.blob)
+}
+
+fn every_design() -> Prefix {
+    Prefix::new(BY_AGE, &[]).expect("a table's name is far below the bound")
+}
+
+/// The design that a row of `design-by-age` lists.
+pub(super) fn listed_name(parts: &[Vec<u8>]) -> Option<DesignName> {
     let [seller, _, design, version] = parts else { return None };
     Some(DesignName {
         seller: SellerId::from_bytes(seller.as_slice().try_into().ok()?),

@@ -13,7 +13,7 @@ use std::process::{Command, ExitCode};
 
 use layerlock_engines::gcode;
 use layerlock_slicer::mesh::{self, Mesh, analysis, to_binary_stl};
-use layerlock_slicer::picture::snapshot;
+use layerlock_slicer::picture::{View, snapshots};
 use layerlock_slicer::{SinkClosed, place_part, slice};
 use layerlock_terms::profile::Profile;
 use layerlock_terms::toolpath::Piece;
@@ -22,8 +22,9 @@ use layerlock_terms::wire::Noun;
 use super::protocol::{Answer, CONFIG, Fault, Order, PART, Request, Task};
 use super::sandbox::{self, Cage, Room};
 
-/// Width and height of a design's picture, in pixels.
-const PICTURE: [u32; 2] = [640, 480];
+/// Width and height of a design's first picture and of the others, in pixels.
+const FIRST_PICTURE: [u32; 2] = [640, 480];
+const PICTURE: [u32; 2] = [320, 240];
 
 /// Bytes of a part given at once.
 const PART_CHUNK: usize = 1 << 20;
@@ -140,8 +141,10 @@ fn give(part: &[u8], output: &mut impl Write) -> io::Result<Answer> {
 }
 
 fn describe(mesh: &Mesh, output: &mut impl Write) -> io::Result<Answer> {
-    Answer::Analysis(analysis::analyse(mesh)).write(output)?;
-    let [width, height] = PICTURE;
-    Answer::Picture(snapshot(mesh, width, height).to_png()).write(output)?;
+    Answer::Analysis(Box::new(analysis::analyse(mesh))).write(output)?;
+    let size = |view| if view == View::ALL[0] { FIRST_PICTURE } else { PICTURE };
+    for picture in snapshots(mesh, &View::ALL.map(|view| (view, size(view)))) {
+        Answer::Picture(picture).write(output)?;
+    }
     Ok(Answer::Done)
 }

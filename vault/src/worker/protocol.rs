@@ -6,8 +6,10 @@
 
 use std::io::{self, Read, Write};
 
+use layerlock_slicer::descriptor::Descriptor;
 use layerlock_slicer::heal::Healing;
 use layerlock_slicer::mesh::analysis::Analysis;
+use layerlock_slicer::printability::Printability;
 use layerlock_terms::toolpath::Point3;
 use layerlock_terms::wire::{Malformed, Reader, Writer};
 
@@ -95,8 +97,8 @@ pub(crate) enum Answer {
     /// How far it could confine itself; before it reads the mesh.
     Confined(Confinement),
     /// What the mesh is like.
-    Analysis(Analysis),
-    /// The mesh drawn, PNG.
+    Analysis(Box<Analysis>),
+    /// The mesh drawn from the next side, PNG.
     Picture(Vec<u8>),
     /// One encoded piece of the toolpath.
     Piece(Vec<u8>),
@@ -232,7 +234,7 @@ impl Answer {
             2 => {
                 let analysis = read_analysis(&mut r)?;
                 r.finish()?;
-                Ok(Self::Analysis(analysis))
+                Ok(Self::Analysis(Box::new(analysis)))
             }
             3 => Ok(Self::Picture(payload)),
             4 => Ok(Self::Piece(payload)),
@@ -267,6 +269,12 @@ pub(crate) fn write_analysis(w: &mut Writer, analysis: &Analysis) {
     for count in analysis.healing.counts() {
         w.u32(count);
     }
+    let Printability { overhang_um2, islands, foot_um2, thin_ppm } = analysis.printability;
+    w.u64(overhang_um2).u32(islands).u64(foot_um2);
+    thin_ppm.into_iter().for_each(|share| {
+        w.u32(share);
+    });
+    w.raw(&analysis.descriptor.to_bytes());
 }
 
 /// Reads an analysis inside a larger noun.
@@ -288,7 +296,22 @@ pub(crate) fn read_analysis(r: &mut Reader<'_>) -> Result<Analysis, Malformed> {
         degenerate_faces: r.u32("degenerate faces")?,
         duplicate_faces: r.u32("duplicate faces")?,
         healing: read_healing(r)?,
+        printability: read_printability(r)?,
+        descriptor: Descriptor::from_bytes(r.array("descriptor")?),
     })
+}
+
+fn read_printability(r: &mut Reader<'_>) -> Result<Printability, Malformed> {
+    let mut found = Printability {
+        overhang_um2: r.u64("overhang")?,
+        islands: r.u32("islands")?,
+        foot_um2: r.u64("foot")?,
+        thin_ppm: Default::default(),
+    };
+    for share in &mut found.thin_ppm {
+        *share = r.u32("thin")?;
+    }
+    Ok(found)
 }
 
 fn read_healing(r: &mut Reader<'_>) -> Result<Healing, Malformed> {

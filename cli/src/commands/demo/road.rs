@@ -126,7 +126,7 @@ async fn sell<W: Write>(
     let uploaded = cast.seller.upload(upload, now(), move |sent| heard.set_position(sent)).await;
     bar.finish_and_clear();
     let uploaded = uploaded?;
-    let found = uploaded.design.analysis.unwrap_or_default();
+    let found = uploaded.analysis.unwrap_or_default();
     let side = |low: i32, high: i32| f64::from(high - low) / 1000.0;
     teller.hop(&format!(
         "{} sealed at rest: {:.1} × {:.1} × {:.1} mm, {} triangles, {} open edges",
@@ -138,7 +138,7 @@ async fn sell<W: Write>(
         found.open_edges
     ))?;
     let terms = Terms { copies: COPIES, release: Release::Window(2), ..widest(COPIES) };
-    let offer = cast.seller.offer(&uploaded.manifest.emit(), &terms).await?;
+    let offer = cast.seller.offer(&uploaded.manifest, &terms).await?;
     let joined = cast.seller.create_buyer().await?;
     let license = cast.seller.license(&offer.offer, &joined.buyer).await?.license;
     teller.hop(&format!("{license}: {COPIES} copies, signed"))?;
