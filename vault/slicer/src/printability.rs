@@ -30,7 +30,7 @@ pub struct Printability {
     pub islands: u32,
     /// What touches the bed, in square micrometres.
     pub foot_um2: u64,
-    /// For each of [`NOZZLES`]: the share of thirty-two level sections that is thinner than it, in parts of a million.
+    /// For each of [`NOZZLES`]: the share of sixteen level sections that is thinner than it, in parts of a million.
     pub thin_ppm: [u32; NOZZLES.len()],
 }
 
@@ -49,7 +49,7 @@ pub enum Fit {
 const FIRST_LAYER: i32 = 200;
 
 /// Sections looked at for thin walls.
-const SECTIONS: i32 = 32;
+const SECTIONS: i32 = 16;
 
 /// Most heights at which is looked whether something is held; what begins above the last of them counts.
 const LOOKS: u32 = 64;
@@ -208,6 +208,5 @@ fn thin(part: &Placed<'_>) -> [u32; NOZZLES.len()] {
 /// What of a section no line of this width has room in.
 fn thinner(whole: &Region, nozzle: Micrometres) -> Region {
     let half = nozzle.0 / 2;
-    // Corners that an opening rounds off are no walls: it is let grow back over them.
-    whole.minus(&whole.opened(half).grown(half * 3 / 4)).without_specks(TIP)
+    whole.minus(&whole.opened(half)).without_specks(TIP)
 }

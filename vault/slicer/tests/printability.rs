@@ -143,6 +143,9 @@ fn a_wall_is_thin_for_the_nozzles_it_has_no_room_for() {
     for (thickness, thin) in [(0.3, [whole, whole]), (0.45, [0, whole]), (0.6, [0, 0])] {
         assert_eq!(judge(&thin_wall(thickness)).thin_ppm, thin, "{thickness} mm");
     }
+    for solid in [sphere(10.0, 48), torus(20.0, 5.0, 64), layerlock_slicer::sample::sample()] {
+        assert_eq!(judge(&solid).thin_ppm, [0, 0], "the roundest body is nowhere thin");
+    }
     // A fin on a block is a share of both; the block's corners are none.
     let fin = together(&[cube(20.0), at([0.0, -10.0, 0.0], [0.3, 10.01, 20.0])]);
     let share = judge(&fin).thin_ppm[0];
