@@ -75,6 +75,8 @@ reasons! {
     BadMesh = "BAD_MESH" => InvalidArgument,
     /// The upload is larger, or other, than its manifest says.
     UploadMismatch = "UPLOAD_MISMATCH" => InvalidArgument,
+    /// The bytes sent don't follow on those that are there; the message says how many those are.
+    UploadOffset = "UPLOAD_OFFSET" => Aborted,
     /// Slicing failed; the message says why.
     NotPrintable = "NOT_PRINTABLE" => FailedPrecondition,
     /// This device's session counter is behind: a clone or a restored image.

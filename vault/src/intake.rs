@@ -52,8 +52,8 @@ pub(crate) enum Begun {
     Wanted(Box<Intake>),
 }
 
-/// The sealed copy being written, on a thread that may block.
-struct Disk {
+/// The sealed copy being written, on a thread that may block. Dropped before it is finished, it leaves nothing.
+pub(crate) struct Disk {
     sealed: Sealed,
     chunks: Option<mpsc::Sender<Bytes>>,
     written: JoinHandle<Result<Writing, Refusal>>,
@@ -73,6 +73,19 @@ impl Vault {
         caller: &Caller,
         manifest: &Statement,
     ) -> Result<Begun, Refusal> {
+        let manifest = self.check_manifest(caller, manifest)?;
+        if let Some(design) = self.records.design(&DesignName::of(&manifest), &self.keys.keks).await? {
+            return Ok(Begun::Known(Box::new(design)));
+        }
+        Ok(Begun::Wanted(Box::new(self.begin_intake(manifest).await?)))
+    }
+
+    /// A manifest that its seller signed, of an upload this vault takes.
+    pub(crate) fn check_manifest(
+        &self,
+        caller: &Caller,
+        manifest: &Statement,
+    ) -> Result<Verified<DesignManifest>, Refusal> {
         let manifest = manifest.verify::<DesignManifest>(caller.key()).map_err(|why| {
             Refusal::new(
                 Reason::NotTrusted,
@@ -87,17 +100,23 @@ impl Vault {
             let words = format!("an upload of {} bytes: this vault takes 1 to {limit}", manifest.length);
             return Err(Refusal::new(Reason::UploadMismatch, words));
         }
-        if let Some(design) = self.records.design(&DesignName::of(&manifest), &self.keys.keks).await? {
-            return Ok(Begun::Known(Box::new(design)));
-        }
-        let worker =
-            Worker::start(&self.worker, self.limits.bounds(), Task::Analyse, manifest.length).await?;
-        let disk = self.begin_disk(&DesignName::of(&manifest)).await?;
-        let (vault, hasher) = (self.clone(), Hasher::new());
-        Ok(Begun::Wanted(Box::new(Intake { vault, manifest, hasher, received: 0, worker, disk })))
+        Ok(manifest)
     }
 
-    async fn begin_disk(&self, name: &DesignName) -> Result<Disk, Refusal> {
+    /// Makes ready for the bytes a checked manifest names.
+    pub(crate) async fn begin_intake(
+        self: &Arc<Self>,
+        manifest: Verified<DesignManifest>,
+    ) -> Result<Intake, Refusal> {
+        let worker =
+            Worker::start(&self.worker, self.limits.bounds(), Task::Analyse, manifest.length).await?;
+        let disk = self.begin_disk(&DesignName::of(&manifest));
+        let (vault, hasher) = (self.clone(), Hasher::new());
+        Ok(Intake { vault, manifest, hasher, received: 0, worker, disk })
+    }
+
+    /// Begins a sealed blob of an upload's bytes.
+    pub(crate) fn begin_disk(&self, name: &DesignName) -> Disk {
         let blob = self.draw_blob_name();
         let disk_name = blob.clone();
         let place = name.place(Part::Upload);
@@ -111,7 +130,7 @@ impl Vault {
             }
             Ok(writing)
         });
-        Ok(Disk { sealed: Sealed { blob: disk_name, header }, chunks: Some(chunks), written })
+        Disk { sealed: Sealed { blob: disk_name, header }, chunks: Some(chunks), written }
     }
 
     /// Random, so that the name says nothing of the design.
@@ -214,7 +233,7 @@ impl Vault {
         }
     }
 
-    async fn remove_blobs(&self, names: impl IntoIterator<Item = BlobName>) {
+    pub(crate) async fn remove_blobs(&self, names: impl IntoIterator<Item = BlobName>) {
         let (blobs, names) = (self.blobs.clone(), names.into_iter().collect::<Vec<_>>());
         let remove = move || {
             for name in names {
@@ -248,7 +267,7 @@ async fn describe(mut worker: Worker) -> Result<(Analysis, Pictures), Refusal> {
 }
 
 impl Disk {
-    async fn take(&mut self, chunk: Bytes) -> Result<(), Refusal> {
+    pub(crate) async fn take(&mut self, chunk: Bytes) -> Result<(), Refusal> {
         let chunks = self.chunks.as_ref().expect("the queue closes with the upload");
         if chunks.send(chunk).await.is_ok() {
             return Ok(());
@@ -258,7 +277,7 @@ impl Disk {
         Err(written.err().unwrap_or_else(|| mismatch("the upload ended early")))
     }
 
-    async fn finish(mut self) -> Result<Sealed, Refusal> {
+    pub(crate) async fn finish(mut self) -> Result<Sealed, Refusal> {
         self.chunks = None;
         let writing = self.written.await.expect("writing does not panic")?;
         let commit = tokio::task::spawn_blocking(move || writing.commit());
@@ -283,7 +302,7 @@ impl Writing {
     }
 }
 
-fn mismatch(words: &str) -> Refusal {
+pub(crate) fn mismatch(words: &str) -> Refusal {
     Refusal::new(Reason::UploadMismatch, format!("{words}: sign a manifest of exactly these bytes"))
 }
 

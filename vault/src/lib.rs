@@ -32,6 +32,7 @@ mod keys;
 pub mod licensor_link;
 mod news;
 mod open;
+mod opened;
 mod pictures;
 mod press;
 mod pull;
@@ -43,6 +44,7 @@ pub mod rewrap;
 mod session;
 mod settle;
 mod source;
+mod uploads;
 pub mod worker;
 
 pub use keys::TrustError;
@@ -58,6 +60,7 @@ use licensor_link::LicensorLink;
 use records::{Records, Signers};
 use revocations::RevocationList;
 use session::Sessions;
+use uploads::Uploads;
 use worker::{Bounds, Confinement, EnginePrograms, Engines, WorkerCommand};
 
 /// All a vault is made of; what comes from outside is handed in.
@@ -172,6 +175,7 @@ pub struct Vault {
     revocations: RevocationList,
     uploads: Semaphore,
     gallery: Gallery,
+    pending: Uploads,
 }
 
 impl Vault {

@@ -145,6 +145,7 @@ impl Vault {
             revocations: Default::default(),
             uploads: Semaphore::new(limits.concurrent_uploads.max(1).into()),
             gallery: Default::default(),
+            pending: Default::default(),
         });
         vault.recover().await?;
         Ok(vault)
@@ -167,7 +168,9 @@ impl Vault {
 
     /// Removes the blobs no design names that were written up to this moment: what a crash between blob and record left.
     async fn sweep_blobs(&self, before: Timestamp) -> Result<(), Refusal> {
-        let named = self.records.design_blobs().await?;
+        let uploads = self.records.uploads().await?;
+        let mut named = self.records.design_blobs().await?;
+        named.extend(uploads.into_iter().flat_map(|(_, _, blobs)| blobs));
         let (blobs, before) = (self.blobs.clone(), UNIX_EPOCH + Duration::from_millis(before.0));
         spawn_blocking(move || intake::sweep(&blobs, &named, before)).await.expect("sweeping does not panic")
     }
@@ -191,13 +194,17 @@ impl Vault {
         });
     }
 
-    /// Withdraws, for as long as the vault lives, what no device fetched before its hold's deadline.
+    /// Withdraws, for as long as the vault lives, what no device fetched before its hold's deadline, and forgets uploads that
+    /// nobody went on with.
     fn start_closing_overdue(self: &Arc<Self>) {
         let vault = Arc::downgrade(self);
         tokio::spawn(async move {
             while let Some(vault) = vault.upgrade() {
                 if let Err(refusal) = vault.close_overdue().await {
                     tracing::warn!(%refusal, "what is overdue can't be listed");
+                }
+                if let Err(refusal) = vault.end_uploads().await {
+                    tracing::warn!(%refusal, "uploads whose time is over can't be listed");
                 }
                 drop(vault);
                 tokio::time::sleep(OVERDUE_PAUSE).await;

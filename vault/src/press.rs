@@ -1,4 +1,4 @@
-//! The press, hops 6 and 7: the only room that opens a design. Blob → worker → pieces → sealed segments.
+//! The press, hops 6 and 7: the only room that opens a design that is kept. Blob → worker → pieces → sealed segments.
 //!
 //! The mesh passes through in chunks that are wiped behind it, on its way to a worker; what comes back is
 //! inspected piece by piece, sealed for one device and appended, so the first layers are under way while the
@@ -6,13 +6,12 @@
 //! job is called sealed, its file is. A crash in between costs the work: recovery begins anew, with another
 //! secret, because nothing is ever sealed twice under one.
 
-use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use layerlock_proto::refusal::Reason;
-use layerlock_seal::blob::{self, Opener, Part};
+use layerlock_seal::blob::{self, Part};
 use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
 use layerlock_seal::toolpath::{Sealer, header_hash};
@@ -21,15 +20,13 @@ use layerlock_terms::profile::Profile;
 use layerlock_terms::receipt::{JobEvent, JobReport};
 use layerlock_terms::units::Millis;
 use layerlock_terms::wire::Noun;
-use tokio::sync::mpsc;
-use zeroize::Zeroizing;
 
 use crate::Vault;
 use crate::admit::{Order, Permit};
 use crate::desk::{Live, Progress};
 use crate::envelope::Flush;
 use crate::job::{Event, Job};
-use crate::records::{Design, DesignName};
+use crate::records::DesignName;
 use crate::refusal::Refusal;
 use crate::worker::{Answer, At, Installed, Task, Worker, WorkerError};
 
@@ -40,12 +37,6 @@ use line::Line;
 
 /// Layers that share an epoch's key: with usual layer times some minutes of printing.
 const EPOCH_LAYERS: u32 = 8;
-
-/// Chunks of an opened design between disk and worker.
-const QUEUE: usize = 4;
-
-/// A chunk of a design in the clear, wiped when it has passed.
-struct Opened(Zeroizing<Vec<u8>>);
 
 impl Vault {
     /// Presses a job; what can't be pressed is withdrawn.
@@ -127,7 +118,11 @@ impl Vault {
         };
         let mut worker =
             Worker::start(&self.worker, self.limits.bounds(), task, design.manifest.length).await?;
-        let mut opened = self.open_design(&name, &design).await?;
+        let damaged = Refusal::new(
+            Reason::Stopped,
+            format!("{} is damaged in this vault: its seller must upload it again", name.design),
+        );
+        let mut opened = self.open_sealed(&name.place(Part::Upload), &design.upload, damaged).await?;
         while let Some(chunk) = opened.recv().await {
             worker.feed(&chunk?.0).await?;
         }
@@ -157,31 +152,6 @@ impl Vault {
         }
         let mut tell = |done| live.show(Progress { engine: Some(done), ..Progress::default() });
         Ok(engine.made(&mut tell).await?.read(&self.worker, bounds, profile).await?)
-    }
-
-    /// The upload's bytes, chunk by chunk, each authentic; the last item says if it is whole.
-    async fn open_design(
-        &self,
-        name: &DesignName,
-        design: &Design,
-    ) -> Result<mpsc::Receiver<Result<Opened, Refusal>>, Refusal> {
-        let damaged = Refusal::new(
-            Reason::Stopped,
-            format!("{} is damaged in this vault: its seller must upload it again", name.design),
-        );
-        let (blobs, upload) = (self.blobs.clone(), design.upload.blob.clone());
-        let begun = tokio::task::spawn_blocking(move || blobs.read(&upload));
-        let reader = begun.await.expect("reading does not panic")?;
-        let opener = self.keys.keks.opener(&name.place(Part::Upload), &design.upload.header);
-        let opener = opener.map_err(|_| damaged.clone())?;
-        let (out, chunks) = mpsc::channel(QUEUE);
-        tokio::task::spawn_blocking(move || {
-            if pour(reader, opener, &out).is_none() {
-                // The receiver is gone only if nobody wants the design any more.
-                let _ = out.blocking_send(Err(damaged));
-            }
-        });
-        Ok(chunks)
     }
 
     /// Signs the header, draws the job secret, and makes both durable before a segment exists.
@@ -253,26 +223,4 @@ impl Vault {
 pub(crate) fn secret_place(order: &Order, header: layerlock_terms::digest::Digest) -> blob::Place {
     let license = order.license();
     blob::Place { seller: license.seller, design: license.design, version: header, part: Part::JobSecret }
-}
-
-/// Opens a blob into a queue; `None` when it is not as it was sealed. Runs where it may block.
-fn pour(
-    mut reader: impl Read,
-    mut opener: Opener,
-    out: &mpsc::Sender<Result<Opened, Refusal>>,
-) -> Option<()> {
-    let mut sealed = vec![0; blob::CHUNK];
-    loop {
-        let read = reader.read(&mut sealed).ok()?;
-        let mut text = Zeroizing::new(Vec::with_capacity(2 * blob::CHUNK));
-        if read == 0 {
-            opener.finish(&mut text).ok()?;
-            let _ = out.blocking_send(Ok(Opened(text)));
-            return Some(());
-        }
-        opener.open(&sealed[..read], &mut text).ok()?;
-        if out.blocking_send(Ok(Opened(text))).is_err() {
-            return Some(());
-        }
-    }
 }

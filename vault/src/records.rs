@@ -1,6 +1,6 @@
 //! What the vault keeps in its store, and the byte form of each record.
 //!
-//! Tables: `design`, `design-by-age` and `design-version` (sealed: a stolen store tells no names, V1), `job` with its rows in `open-job`,
+//! Tables: `design`, `design-by-age` and `design-version` (sealed: a stolen store tells no names, V1), `upload` (under way), `job` with its rows in `open-job`,
 //! `work` and `due-job` (`index`), `envelope` (`made`), `device` (session counters), `offline` and `offline-job` (numbers of offline prints), `revocations`, `kek` (which keys wrap). Records are read distrustfully:
 //! a job's evidence is verified again and must be of the job it is kept under, so a record edited, swapped or spliced
 //! in what was signed is no record (V2, S1). A whole older record put back is not noticed. Large bytes are files
@@ -28,6 +28,7 @@ mod design;
 mod index;
 mod kek;
 mod made;
+mod upload;
 
 #[cfg(test)]
 pub(crate) use codec::{emit_job, parse_job};
@@ -35,6 +36,7 @@ pub(crate) use design::{Design, DesignName, DesignRecord, KeepError, Sealed, UNN
 pub(crate) use index::Work;
 pub(crate) use kek::KekInUse;
 pub(crate) use made::{Made, Run};
+pub(crate) use upload::{Pending, Piece};
 
 /// The vault's records over any store.
 #[derive(Clone)]

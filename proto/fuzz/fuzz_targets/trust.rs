@@ -27,6 +27,7 @@ const READERS: [fn(&[u8]); 20] = [
     revocations,
     is_stated::<DesignManifest>,
     is_stated::<SellerPass>,
+    is_stated::<UploadTicket>,
     is_stated::<SessionProof>,
     is_stated::<SessionWelcome>,
     is_stated::<License>,

@@ -54,6 +54,8 @@ pub enum Part {
     Record = 3,
     /// The secret a print job's envelope was sealed with.
     JobSecret = 4,
+    /// What is known of an upload under way.
+    Pending = 5,
 }
 
 /// A blob's header: suite, key name, salt, commitment, wrapped data key. Kept before the chunks or beside.

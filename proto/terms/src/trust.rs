@@ -97,6 +97,20 @@ pub struct SellerPass {
     pub expires: Timestamp,
 }
 
+/// Signed by a vault: whoever holds it may send the bytes of one upload for a short time, and no others: the version is
+/// their hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadTicket {
+    /// Whose upload it is.
+    pub seller: SellerId,
+    /// The design.
+    pub design: DesignId,
+    /// SHA-256 of the bytes.
+    pub version: Digest,
+    /// Void at or after this moment.
+    pub expires: Timestamp,
+}
+
 /// Signed by a device: answers the vault's challenge, which opens a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionProof {
@@ -254,6 +268,29 @@ impl Noun for SellerPass {
     fn emit(&self) -> Vec<u8> {
         let mut w = Writer::new();
         w.raw(self.seller.as_bytes()).raw(self.vault.as_bytes()).u64(self.expires.0);
+        w.finish()
+    }
+}
+
+impl Noun for UploadTicket {
+    const TYPE: &'static str = "layerlock/upload-ticket/v1";
+
+    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut r = Reader::new(bytes);
+        let ticket = Self {
+            seller: SellerId::from_bytes(r.array("seller")?),
+            design: DesignId::from_bytes(r.array("design")?),
+            version: Digest(r.array("version")?),
+            expires: Timestamp(r.u64("expires")?),
+        };
+        r.finish()?;
+        Ok(ticket)
+    }
+
+    fn emit(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.raw(self.seller.as_bytes()).raw(self.design.as_bytes()).raw(self.version.as_bytes());
+        w.u64(self.expires.0);
         w.finish()
     }
 }

@@ -18,13 +18,14 @@ use tokio::time::timeout;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::statement;
+use super::{statement, tickets};
 use crate::Vault;
 use crate::alike::Alike;
 use crate::caller::Caller;
 use crate::intake::Begun;
 use crate::records::{Design, DesignName};
 use crate::refusal::Refusal;
+use crate::uploads::{Standing, State};
 
 /// The service.
 pub(super) struct Designs(pub(super) Arc<Vault>);
@@ -69,6 +70,32 @@ impl Designs {
             intake.take(chunk.into()).await?;
         }
         Ok(intake.finish().await?)
+    }
+
+    fn upload(&self, standing: &Standing) -> wire::Upload {
+        let mut upload = wire::Upload {
+            design: standing.name.design.to_string(),
+            version: standing.name.version.as_bytes().to_vec(),
+            length: standing.length,
+            offset: standing.received,
+            ..wire::Upload::default()
+        };
+        let state = match &standing.state {
+            State::Receiving(expires) => {
+                let (ticket, until) = self.0.ticket(&standing.name);
+                (upload.path, upload.path_expires) = (tickets::path(&ticket), until.0);
+                upload.expires = expires.0;
+                wire::UploadState::Receiving
+            }
+            State::Analysing => wire::UploadState::Analysing,
+            State::Ready => wire::UploadState::Ready,
+            State::Refused(refusal) => {
+                upload.reason.clone_from(&refusal.words);
+                wire::UploadState::Refused
+            }
+        };
+        upload.set_state(state);
+        upload
     }
 
     /// All there is to say of a design.
@@ -117,6 +144,29 @@ impl wire::designs_server::Designs for Designs {
         let design = self.receive(&caller, request.into_inner()).await?;
         tracing::info!(design = %design.manifest.design, "a design version is here");
         self.answer(&design).await
+    }
+
+    async fn create_upload(
+        &self,
+        request: Request<wire::CreateUploadRequest>,
+    ) -> Result<Response<wire::Upload>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let manifest = statement(&request.get_ref().manifest, "manifest")?;
+        let standing = self.0.create_upload(&caller, &manifest).await?;
+        Ok(Response::new(self.upload(&standing)))
+    }
+
+    async fn get_upload(
+        &self,
+        request: Request<wire::GetUploadRequest>,
+    ) -> Result<Response<wire::Upload>, Status> {
+        let caller = self.caller(request.metadata())?;
+        let request = request.into_inner();
+        let design: DesignId = convert::id(&request.design)?;
+        let version = convert::digest(&request.version, "version")?;
+        let name = DesignName { seller: caller.seller(), design, version };
+        let standing = self.0.upload_standing(&name).await?;
+        Ok(Response::new(self.upload(&standing)))
     }
 
     async fn get_design(

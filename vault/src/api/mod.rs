@@ -14,18 +14,20 @@ use crate::Vault;
 mod designs;
 mod jobs;
 mod sessions;
+mod tickets;
 
 /// Largest message taken: a chunk, or three statements with a full list of devices (Q5).
 const MESSAGE_LIMIT: usize = 256 * 1024;
 
-/// The three services.
+/// The three services, and the way in for the bytes of uploads.
 pub(crate) fn routes(vault: &Arc<Vault>) -> Routes {
     let designs =
         DesignsServer::new(designs::Designs(vault.clone())).max_decoding_message_size(MESSAGE_LIMIT);
     let jobs = JobsServer::new(jobs::Jobs(vault.clone())).max_decoding_message_size(MESSAGE_LIMIT);
     let sessions =
         SessionsServer::new(sessions::Sessions(vault.clone())).max_decoding_message_size(MESSAGE_LIMIT);
-    Routes::new(designs).add_service(jobs).add_service(sessions)
+    let calls = Routes::new(designs).add_service(jobs).add_service(sessions);
+    calls.into_axum_router().merge(tickets::routes(vault)).into()
 }
 
 /// Reads a statement out of a message.

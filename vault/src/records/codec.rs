@@ -135,7 +135,7 @@ fn write_closed(w: &mut Writer, closed: &Closed) {
     }
 }
 
-fn write_refusal(w: &mut Writer, refusal: &Refusal) {
+pub(super) fn write_refusal(w: &mut Writer, refusal: &Refusal) {
     w.bytes(refusal.reason.as_str().as_bytes()).bytes(refusal.words.as_bytes());
 }
 
@@ -249,7 +249,7 @@ fn read_settled(r: &mut Reader<'_>, order: Order, signers: Signers<'_>) -> Resul
     Ok(Settled { closed, entry: bytes })
 }
 
-fn read_refusal(r: &mut Reader<'_>) -> Result<Refusal, Malformed> {
+pub(super) fn read_refusal(r: &mut Reader<'_>) -> Result<Refusal, Malformed> {
     let name = r.text("reason", WORDS_LIMIT)?;
     let reason = Reason::ALL.iter().copied().find(|reason| reason.as_str() == name);
     let reason = reason.ok_or(Malformed::Value("reason"))?;

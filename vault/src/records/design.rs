@@ -78,7 +78,7 @@ pub(crate) const UNNUMBERED: u32 = 0;
 /// A seller's designs in the order of their uploads.
 pub(super) const BY_AGE: &str = "design-by-age";
 
-const BLOB_NAME_LIMIT: u32 = 128;
+pub(super) const BLOB_NAME_LIMIT: u32 = 128;
 
 impl DesignName {
     /// The version a manifest names.
@@ -91,7 +91,7 @@ impl DesignName {
         Place { seller: self.seller, design: self.design, version: self.version, part }
     }
 
-    fn parts(&self) -> [&[u8]; 3] {
+    pub(super) fn parts(&self) -> [&[u8]; 3] {
         [self.seller.as_bytes(), self.design.as_bytes(), self.version.as_bytes()]
     }
 }
@@ -396,6 +396,12 @@ fn every_design() -> Prefix {
 /// The design that a row of `design-by-age` lists.
 pub(super) fn listed_name(parts: &[Vec<u8>]) -> Option<DesignName> {
     let [seller, _, design, version] = parts else { return None };
+    named(&[seller.clone(), design.clone(), version.clone()])
+}
+
+/// The design version that parts of a key name.
+pub(super) fn named(parts: &[Vec<u8>]) -> Option<DesignName> {
+    let [seller, design, version] = parts else { return None };
     Some(DesignName {
         seller: SellerId::from_bytes(seller.as_slice().try_into().ok()?),
         design: DesignId::from_bytes(design.as_slice().try_into().ok()?),

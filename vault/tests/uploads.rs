@@ -1,0 +1,403 @@
+//! Uploads in pieces by a ticket: nothing acknowledged is lost by a break, and nobody sends anything but what was signed for.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the test failing")]
+
+mod house;
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use futures_util::future::join_all;
+use futures_util::stream;
+use house::{House, SELLER, as_seller, block, designs, key, manifest, mesh, reason, upload};
+use layerlock_proto::refusal::Reason;
+use layerlock_proto::vault::v1 as wire;
+use layerlock_proto::vault::v1::UploadState as State;
+use layerlock_seal::sha256;
+use layerlock_seal::statement::Statement;
+use layerlock_slicer::mesh::{Mesh, to_binary_stl};
+use layerlock_store::{Page, Prefix, Store as _};
+use layerlock_terms::ids::DesignId;
+use layerlock_terms::trust::DesignManifest;
+use layerlock_vault::Vault;
+use tonic::Status;
+use tower::ServiceExt as _;
+
+const HOUR: u64 = 60 * 60 * 1000;
+
+/// What a request was answered with.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn offset(&self) -> u64 {
+        self.headers["upload-offset"].to_str().unwrap().parse().unwrap()
+    }
+}
+
+async fn call(vault: &Arc<Vault>, request: Request<Body>) -> Answer {
+    let answer = vault.routes().into_axum_router().oneshot(request).await.unwrap();
+    let (parts, body) = answer.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    assert_eq!(parts.headers["tus-resumable"], "1.0.0");
+    Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+}
+
+async fn head(vault: &Arc<Vault>, path: &str) -> Answer {
+    call(vault, Request::head(path).body(Body::empty()).unwrap()).await
+}
+
+async fn patch(vault: &Arc<Vault>, path: &str, offset: u64, body: impl Into<Body>) -> Answer {
+    let request = Request::patch(path)
+        .header("content-type", "application/offset+octet-stream")
+        .header("upload-offset", offset)
+        .body(body.into());
+    call(vault, request.unwrap()).await
+}
+
+async fn create(vault: &Arc<Vault>, manifest: &DesignManifest) -> Result<wire::Upload, Status> {
+    let manifest = Statement::sign(manifest, &key(SELLER)).emit();
+    let call = as_seller(SELLER, wire::CreateUploadRequest { manifest });
+    designs(vault).create_upload(call).await.map(tonic::Response::into_inner)
+}
+
+async fn begin(vault: &Arc<Vault>, bytes: &[u8]) -> wire::Upload {
+    create(vault, &manifest(SELLER, bytes)).await.unwrap()
+}
+
+async fn stands(vault: &Arc<Vault>, upload: &wire::Upload) -> Result<wire::Upload, Status> {
+    let (design, version) = (upload.design.clone(), upload.version.clone());
+    let call = as_seller(SELLER, wire::GetUploadRequest { design, version });
+    designs(vault).get_upload(call).await.map(tonic::Response::into_inner)
+}
+
+async fn design(vault: &Arc<Vault>, upload: &wire::Upload) -> Result<wire::Design, Status> {
+    let (design, version) = (upload.design.clone(), upload.version.clone());
+    let call = as_seller(SELLER, wire::GetDesignRequest { design, version, number: 0 });
+    designs(vault).get_design(call).await.map(tonic::Response::into_inner)
+}
+
+/// A plate whose faces are cut into so many squares a side: a file of any length.
+fn plate(cuts: u32) -> Vec<u8> {
+    let at = |x: u32, y: u32, z: u32| z * (cuts + 1) * (cuts + 1) + y * (cuts + 1) + x;
+    let mut mesh = Mesh::default();
+    for n in 0..2 * (cuts + 1) * (cuts + 1) {
+        let (x, y, z) = (n % (cuts + 1), n / (cuts + 1) % (cuts + 1), n / (cuts + 1) / (cuts + 1));
+        mesh.vertices.push([x as f32 * 60.0 / cuts as f32, y as f32 * 60.0 / cuts as f32, z as f32 * 5.0]);
+    }
+    let mut quad = |[a, b, c, d]: [u32; 4]| mesh.triangles.extend([[a, b, c], [a, c, d]]);
+    for n in 0..cuts {
+        for m in 0..cuts {
+            quad([at(n, m, 1), at(n + 1, m, 1), at(n + 1, m + 1, 1), at(n, m + 1, 1)]);
+            quad([at(n, m, 0), at(n, m + 1, 0), at(n + 1, m + 1, 0), at(n + 1, m, 0)]);
+        }
+        quad([at(n, 0, 0), at(n + 1, 0, 0), at(n + 1, 0, 1), at(n, 0, 1)]);
+        quad([at(n + 1, cuts, 0), at(n, cuts, 0), at(n, cuts, 1), at(n + 1, cuts, 1)]);
+        quad([at(0, n + 1, 0), at(0, n, 0), at(0, n, 1), at(0, n + 1, 1)]);
+        quad([at(cuts, n, 0), at(cuts, n + 1, 0), at(cuts, n + 1, 1), at(cuts, n, 1)]);
+    }
+    to_binary_stl(&mesh)
+}
+
+/// A body that breaks off behind these bytes.
+fn broken(bytes: &[u8]) -> Body {
+    let parts =
+        [Ok(Bytes::copy_from_slice(bytes)), Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))];
+    Body::from_stream(stream::iter(parts))
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_after_every_break_and_a_restart_and_is_the_same_design() {
+    let house = House::new();
+    let bytes = plate(170);
+    assert!(bytes.len() > 5 << 20, "more than a piece");
+    let vault = house.open().await;
+    let begun = begin(&vault, &bytes).await;
+    assert_eq!((begun.state(), begun.offset, begun.length), (State::Receiving, 0, bytes.len() as u64));
+    let answer = patch(&vault, &begun.path, 0, bytes[..1000].to_vec()).await;
+    assert_eq!((answer.status, answer.offset()), (StatusCode::NO_CONTENT, 1000));
+    // What came before the line broke counts.
+    let answer = patch(&vault, &begun.path, 1000, broken(&bytes[1000..4_500_000])).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{answer:?}");
+    assert_eq!(head(&vault, &begun.path).await.offset(), 4_500_000);
+    drop(vault);
+    let vault = house.open().await;
+    let again = begin(&vault, &bytes).await;
+    assert_eq!((again.state(), again.offset), (State::Receiving, 4_500_000));
+    assert_eq!(design(&vault, &again).await.unwrap_err().code(), tonic::Code::NotFound);
+    let answer = patch(&vault, &again.path, 4_500_000, bytes[4_500_000..].to_vec()).await;
+    assert_eq!((answer.status, answer.offset()), (StatusCode::NO_CONTENT, bytes.len() as u64));
+    let found = design(&vault, &again).await.unwrap();
+    assert_eq!(found.analysis.unwrap().triangles, 2 * (2 * 170 * 170 + 4 * 170));
+    assert_eq!(stands(&vault, &again).await.unwrap().state(), State::Ready);
+    assert_eq!(house.files("designs").len(), 2, "the pieces are gone");
+    assert_eq!(begin(&vault, &bytes).await.state(), State::Ready);
+}
+
+#[tokio::test]
+async fn an_upload_in_pieces_and_one_in_one_go_give_one_design() {
+    let house = House::new();
+    let vault = house.open().await;
+    let begun = begin(&vault, &mesh()).await;
+    let at_once = upload(&vault, &mesh()).await.unwrap();
+    let answer = patch(&vault, &begun.path, 0, mesh()).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
+    assert_eq!(design(&vault, &begun).await.unwrap(), at_once);
+    assert_eq!(head(&vault, &begun.path).await.offset(), mesh().len() as u64);
+}
+
+#[tokio::test]
+async fn bytes_that_do_not_follow_are_refused_with_the_offset_and_disturb_nothing() {
+    let house = House::new();
+    let vault = house.open().await;
+    let (bytes, begun) = (mesh(), begin(&vault, &mesh()).await);
+    patch(&vault, &begun.path, 0, bytes[..100].to_vec()).await;
+    for offset in [0, 99, 101, u64::MAX] {
+        let answer = patch(&vault, &begun.path, offset, bytes[100..].to_vec()).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT);
+        assert!(
+            answer.body.contains("100 bytes are here") && answer.body.contains("UPLOAD_OFFSET"),
+            "{answer:?}"
+        );
+    }
+    let answer = patch(&vault, &begun.path, 100, [&bytes[100..], b"more"].concat()).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let answer = patch(&vault, &begun.path, 100, bytes[100..].to_vec()).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
+    assert!(design(&vault, &begun).await.is_ok());
+}
+
+#[tokio::test]
+async fn all_at_once_by_put_is_an_upload_too() {
+    let house = House::new();
+    let vault = house.open().await;
+    let put = |path: &str, bytes: Vec<u8>| {
+        Request::put(path).header("content-length", bytes.len()).body(Body::from(bytes)).unwrap()
+    };
+    let begun = begin(&vault, &mesh()).await;
+    let answer = call(&vault, put(&begun.path, mesh()[1..].to_vec())).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.body.contains("684 bytes"), "{answer:?}");
+    let answer = call(&vault, put(&begun.path, mesh())).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "{answer:?}");
+    assert!(design(&vault, &begun).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_no_tus_request_is_refused_in_words() {
+    let house = House::new();
+    let vault = house.open().await;
+    let begun = begin(&vault, &mesh()).await;
+    let request = |method: Method, headers: &[(&str, &str)]| {
+        let mut request = Request::builder().method(method).uri(&begun.path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(Body::from(mesh())).unwrap()
+    };
+    let piece = ("content-type", "application/offset+octet-stream");
+    for (request, status) in [
+        (request(Method::PATCH, &[("upload-offset", "0")]), StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (request(Method::PATCH, &[piece]), StatusCode::BAD_REQUEST),
+        (request(Method::PATCH, &[piece, ("upload-offset", "-1")]), StatusCode::BAD_REQUEST),
+        (request(Method::PATCH, &[piece, ("tus-resumable", "0.2.2")]), StatusCode::PRECONDITION_FAILED),
+        (request(Method::POST, &[]), StatusCode::METHOD_NOT_ALLOWED),
+        (request(Method::GET, &[]), StatusCode::METHOD_NOT_ALLOWED),
+    ] {
+        let method = request.method().clone();
+        assert_eq!(call(&vault, request).await.status, status, "{method}");
+    }
+    let options = call(&vault, request(Method::OPTIONS, &[])).await;
+    assert_eq!(
+        (options.status, &options.headers["tus-version"]),
+        (StatusCode::NO_CONTENT, &"1.0.0".parse().unwrap())
+    );
+    assert_eq!(head(&vault, &begun.path).await.offset(), 0, "none of it was taken");
+}
+
+#[tokio::test]
+async fn a_ticket_that_was_changed_made_elsewhere_or_has_ended_takes_nothing() {
+    let house = House::new();
+    let vault = house.open().await;
+    let begun = begin(&vault, &mesh()).await;
+    let mut changed = begun.path.clone().into_bytes();
+    let near_the_end = changed.len() - 10;
+    changed[near_the_end] = if changed[near_the_end] == b'A' { b'B' } else { b'A' };
+    let other = House::new();
+    let elsewhere = begin(&other.open().await, &mesh()).await;
+    for path in [String::from_utf8(changed).unwrap(), "/uploads/nothing".into(), "/uploads/%20".into()] {
+        let answer = patch(&vault, &path, 0, mesh()).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {answer:?}");
+    }
+    // Another house's vault has the same key in these tests, and no such upload.
+    let another = begin(&other.open().await, &block(1.0, 2.0, 3.0)).await;
+    assert_eq!(patch(&vault, &another.path, 0, mesh()).await.status, StatusCode::NOT_FOUND);
+    house.turn_clock(HOUR);
+    for path in [&begun.path, &elsewhere.path] {
+        let answer = patch(&vault, path, 0, mesh()).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert!(answer.body.contains("ask for another"), "{answer:?}");
+    }
+    let fresh = begin(&vault, &mesh()).await;
+    assert_eq!(patch(&vault, &fresh.path, 0, mesh()).await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn other_bytes_than_were_signed_for_and_no_mesh_are_refused_leave_nothing_and_may_come_anew() {
+    let house = House::new();
+    let vault = house.open().await;
+    let mut other = mesh();
+    *other.last_mut().unwrap() ^= 1;
+    let begun = begin(&vault, &mesh()).await;
+    let answer = patch(&vault, &begun.path, 0, other).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.body.contains("UPLOAD_MISMATCH"), "{answer:?}");
+    let stood = stands(&vault, &begun).await.unwrap();
+    assert_eq!((stood.state(), stood.path.as_str()), (State::Refused, ""));
+    assert!(stood.reason.contains("hash"), "{}", stood.reason);
+    assert_eq!(head(&vault, &begun.path).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(house.files("designs").is_empty());
+    let anew = begin(&vault, &mesh()).await;
+    assert_eq!((anew.state(), anew.offset), (State::Receiving, 0));
+    assert_eq!(patch(&vault, &anew.path, 0, mesh()).await.status, StatusCode::NO_CONTENT);
+
+    let no_mesh = vec![7; 300];
+    let begun = begin(&vault, &no_mesh).await;
+    let answer = patch(&vault, &begun.path, 0, no_mesh).await;
+    assert!(answer.body.contains("BAD_MESH"), "{answer:?}");
+    assert_eq!(house.files("designs").len(), 2, "the other design's");
+}
+
+#[tokio::test]
+async fn an_upload_that_was_whole_when_its_vault_ended_is_looked_at_by_the_next() {
+    let mut house = House::new();
+    let (program, worker) = (house.worker.program.clone(), house.dir.path().join("worker"));
+    fs::copy(&program, &worker).unwrap();
+    house.worker.program = worker.clone();
+    let vault = house.open().await;
+    let begun = begin(&vault, &mesh()).await;
+    // No worker comes up when the last byte is here.
+    fs::remove_file(&worker).unwrap();
+    let answer = patch(&vault, &begun.path, 0, mesh()).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{answer:?}");
+    drop(vault);
+    fs::copy(&program, &worker).unwrap();
+    let vault = house.open().await;
+    for _ in 0..200 {
+        if stands(&vault, &begun).await.unwrap().state() == State::Ready {
+            assert_eq!(house.files("designs").len(), 2);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{:?}", stands(&vault, &begun).await);
+}
+
+#[tokio::test]
+async fn two_that_send_one_upload_make_one_design_and_no_byte_counts_twice() {
+    let house = House::new();
+    let vault = house.open().await;
+    let bytes = plate(60);
+    let begun = begin(&vault, &bytes).await;
+    let half = bytes.len() / 2;
+    let first = join_all((0..4).map(|_| patch(&vault, &begun.path, 0, bytes[..half].to_vec()))).await;
+    let taken = first.iter().filter(|answer| answer.status == StatusCode::NO_CONTENT).count();
+    assert_eq!(taken, 1, "{first:?}");
+    let rest =
+        join_all((0..4).map(|_| patch(&vault, &begun.path, half as u64, bytes[half..].to_vec()))).await;
+    assert!(rest.iter().any(|answer| answer.status == StatusCode::NO_CONTENT), "{rest:?}");
+    assert!(design(&vault, &begun).await.is_ok());
+    assert_eq!(house.files("designs").len(), 2);
+}
+
+#[tokio::test]
+async fn pieces_show_no_name_and_no_coordinate() {
+    let house = House::new();
+    let vault = house.open().await;
+    let (bytes, begun) = (plate(6), begin(&vault, &plate(6)).await);
+    patch(&vault, &begun.path, 0, bytes[..bytes.len() - 1].to_vec()).await;
+    let files = house.files("designs");
+    assert_eq!(files.len(), 1);
+    let kept = fs::read(house.dir.path().join("designs").join(&files[0])).unwrap();
+    let canary = &bytes[84..134];
+    assert!(!kept.windows(canary.len()).any(|window| window == canary));
+    let every = Prefix::new("upload", &[]).unwrap();
+    let records = house.store.list(&every, Page::first(10)).await.unwrap().records;
+    let records: Vec<Vec<u8>> = records.into_iter().map(|(_, record)| record.value).collect();
+    assert!(records.iter().any(|record| record.len() > 500), "the upload's record is looked at");
+    for shown in [canary, b"secret name"] {
+        assert!(!records.iter().any(|record| record.windows(shown.len()).any(|window| window == shown)));
+    }
+}
+
+#[tokio::test]
+async fn an_upload_nobody_goes_on_with_is_forgotten_after_a_day_and_its_pieces_with_it() {
+    let house = House::new();
+    let vault = house.open().await;
+    let begun = begin(&vault, &mesh()).await;
+    patch(&vault, &begun.path, 0, mesh()[..200].to_vec()).await;
+    drop(vault);
+    house.turn_clock(24 * HOUR - 1);
+    let vault = house.open().await;
+    assert_eq!(stands(&vault, &begun).await.unwrap().offset, 200, "a piece is no left-over");
+    drop(vault);
+    house.turn_clock(1);
+    let vault = house.open().await;
+    assert_eq!(reason(&stands(&vault, &begun).await.unwrap_err()), Reason::NotFound);
+    for _ in 0..200 {
+        if house.files("designs").is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("its pieces are still there");
+}
+
+#[tokio::test]
+async fn uploads_under_way_are_bounded_for_each_seller_and_so_are_the_pieces_of_one() {
+    let house = House::new();
+    let vault = house.open().await;
+    let of = |n: u8| DesignManifest { design: DesignId::from_bytes([n; 16]), ..manifest(SELLER, &mesh()) };
+    for n in 0..32 {
+        create(&vault, &of(n)).await.unwrap();
+    }
+    assert_eq!(reason(&create(&vault, &of(32)).await.unwrap_err()), Reason::Busy);
+    assert!(create(&vault, &of(31)).await.is_ok(), "one that is there goes on");
+
+    let bytes = plate(6);
+    let begun =
+        create(&vault, &DesignManifest { version: sha256(&bytes), length: bytes.len() as u64, ..of(31) })
+            .await;
+    assert_eq!(reason(&begun.unwrap_err()), Reason::Busy, "another version is another upload");
+    let path = create(&vault, &of(0)).await.unwrap().path;
+    assert_eq!(patch(&vault, &path, 0, mesh()).await.status, StatusCode::NO_CONTENT);
+    let begun = begin(&vault, &bytes).await;
+    for n in 0..256 {
+        assert_eq!(
+            patch(&vault, &begun.path, n, vec![bytes[n as usize]]).await.status,
+            StatusCode::NO_CONTENT
+        );
+    }
+    let answer = patch(&vault, &begun.path, 256, vec![bytes[256]]).await;
+    assert!(answer.body.contains("too many requests"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn anothers_upload_is_absent_and_anothers_manifest_begins_none() {
+    let house = House::new();
+    let vault = house.open().await;
+    let begun = begin(&vault, &mesh()).await;
+    let (design, version) = (begun.design, begun.version);
+    let call = as_seller(77, wire::GetUploadRequest { design, version });
+    assert_eq!(reason(&designs(&vault).get_upload(call).await.unwrap_err()), Reason::NotFound);
+    let manifest = Statement::sign(&manifest(SELLER, &mesh()), &key(SELLER)).emit();
+    let call = as_seller(77, wire::CreateUploadRequest { manifest });
+    assert_eq!(reason(&designs(&vault).create_upload(call).await.unwrap_err()), Reason::NotTrusted);
+}
