@@ -196,6 +196,23 @@ pub enum Seller {
         #[command(flatten)]
         party: Party,
     },
+    /// Make a link by which anyone may send a model file's bytes for you, for an hour: `curl --upload-file`, a browser
+    Ticket {
+        /// STL, 3MF or OBJ file
+        model: PathBuf,
+        /// What people call it; the file's name without one
+        #[arg(long)]
+        name: Option<String>,
+        /// A new version of this design
+        #[arg(long, value_name = "DESIGN")]
+        design: Option<String>,
+        /// Most copies an offer may grant
+        #[arg(long, default_value_t = 1000)]
+        max_copies: u32,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
     /// Show all there is to say of a design: defects, printability, what looks alike
     Design {
         /// The design

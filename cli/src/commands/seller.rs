@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 
-use layerlock_proto::vault::v1::Design;
-use layerlock_terms::ids::DesignId;
+use layerlock_proto::vault::v1::{Design, UploadState};
+use layerlock_seal::sha256;
+use layerlock_terms::digest::Digest;
 use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Release, Terms};
 use layerlock_terms::machine::Material;
 use layerlock_terms::units::{Millis, Percent, Timestamp};
@@ -14,7 +15,9 @@ use crate::commands::show;
 use crate::files;
 use crate::ledger::{self, Witness};
 use crate::parties::PartyError;
+use crate::parties::home::Home;
 use crate::parties::seller::{Seller, Upload};
+use crate::people;
 
 const DAY: u64 = 24 * 3600 * 1000;
 
@@ -27,22 +30,28 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
             writeln!(out, "joined as {seller}")?;
         }
         Args::Upload { model, name, design, max_copies, snapshots, party } => {
-            let bytes = files::read(&model)?;
-            let stem = model.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            let upload = Upload {
-                model: &bytes,
-                name: &name.unwrap_or(stem),
-                design: design.as_deref().map(str::parse::<DesignId>).transpose()?,
-                terms: widest(max_copies),
-            };
-            let seller = open(&party).await?;
-            let bar = show::upload_bar(bytes.len() as u64);
+            let model = Model::read(&model, name, max_copies)?;
+            let (seller, home) = (open(&party).await?, party.home("seller")?);
+            let upload = model.upload(design.as_deref(), &home)?;
+            let bar = show::upload_bar(model.bytes.len() as u64);
             let heard = bar.clone();
             let uploaded = seller.upload(upload, now, move |sent| heard.set_position(sent)).await;
             bar.finish_and_clear();
             let uploaded = uploaded?;
+            home.forget_upload(&model.version)?;
             keep_snapshots(&uploaded, snapshots.as_deref())?;
             show::design(&uploaded, out)?;
+        }
+        Args::Ticket { model, name, design, max_copies, party } => {
+            let model = Model::read(&model, name, max_copies)?;
+            let (seller, home) = (open(&party).await?, party.home("seller")?);
+            let upload = seller.begin(&model.upload(design.as_deref(), &home)?, now).await?;
+            if upload.state() != UploadState::Receiving {
+                return Err(PartyError::Malformed(format!("{} wants no bytes any more", upload.design)));
+            }
+            let left = Timestamp(upload.path_expires).0.saturating_sub(now.0) as f64 / 1000.0;
+            writeln!(out, "{}{}", party.connection()?.vault.trim_end_matches('/'), upload.path)?;
+            writeln!(out, "{}  takes exactly this file, for {}", upload.design, people::span(left))?;
         }
         Args::Design { design, version, snapshots, party } => {
             let design = open(&party).await?.design(&design, version, now).await?;
@@ -89,6 +98,33 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// A model file, and what its manifest will say.
+struct Model {
+    bytes: Vec<u8>,
+    version: Digest,
+    name: String,
+    terms: Terms,
+}
+
+impl Model {
+    fn read(file: &Path, name: Option<String>, max_copies: u32) -> Result<Self, PartyError> {
+        let bytes = files::read(file)?;
+        let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let (version, name) = (sha256(&bytes), name.unwrap_or(stem));
+        Ok(Self { bytes, version, name, terms: widest(max_copies) })
+    }
+
+    /// An upload of it that broke off before goes on under the same design.
+    fn upload(&self, design: Option<&str>, home: &Home) -> Result<Upload<'_>, PartyError> {
+        let design = match design {
+            Some(design) => design.parse()?,
+            None => home.upload_of(&self.version)?,
+        };
+        let (name, terms) = (&*self.name, self.terms.clone());
+        Ok(Upload { model: &self.bytes, name, design: Some(design), terms })
+    }
 }
 
 async fn open(party: &Party) -> Result<Seller, PartyError> {

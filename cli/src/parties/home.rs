@@ -1,10 +1,13 @@
 //! Where a party keeps what it was given: one folder, for its owner only.
 
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use layerlock_seal::keys::SigningKey;
 use layerlock_seal::statement::Statement;
 use layerlock_seal::token::ApiKey;
+use layerlock_terms::digest::Digest;
+use layerlock_terms::ids::DesignId;
 use rand_core::Rng as _;
 use zeroize::Zeroizing;
 
@@ -12,7 +15,7 @@ use crate::args::Party;
 use crate::connect::{ConnectError, Connection};
 use crate::files;
 use crate::parties::PartyError;
-use crate::random::Random;
+use crate::random::{Random, id_bytes};
 
 const API_KEY: &str = "api.key";
 const SIGNING_KEY: &str = "signing.key";
@@ -103,6 +106,31 @@ impl Home {
             return Err(PartyError::NotJoined(self.0.clone()));
         }
         Statement::parse(&files::read(&path)?).map_err(|_| self.malformed(CERTIFICATE))
+    }
+
+    /// The design that these bytes are uploaded as: the one of an upload that broke off, or a new one, remembered until
+    /// [`Self::forget_upload`].
+    pub fn upload_of(&self, version: &Digest) -> Result<DesignId, PartyError> {
+        let path = self.upload_file(version);
+        if path.exists() {
+            let text = String::from_utf8(files::read(&path)?).unwrap_or_default();
+            return text.trim().parse().map_err(|_| self.malformed(&path.to_string_lossy()));
+        }
+        let design = DesignId::from_bytes(id_bytes());
+        files::write_private(&path, design.to_string().as_bytes())?;
+        Ok(design)
+    }
+
+    /// The upload of these bytes is over.
+    pub fn forget_upload(&self, version: &Digest) -> Result<(), PartyError> {
+        match fs::remove_file(self.upload_file(version)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    fn upload_file(&self, version: &Digest) -> PathBuf {
+        self.0.join(format!("{version}.upload"))
     }
 
     fn malformed(&self, name: &str) -> PartyError {

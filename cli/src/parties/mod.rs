@@ -5,6 +5,7 @@
 pub mod buyer;
 pub mod home;
 pub mod operator;
+mod pieces;
 pub mod seller;
 
 use layerlock_proto::refusal::Reason;

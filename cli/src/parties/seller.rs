@@ -1,11 +1,15 @@
 //! The seller's calls: join, upload, offer, license.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use layerlock_device::trust::{self, Anchors};
 use layerlock_proto::licensor::v1 as licensor_wire;
 use layerlock_proto::licensor::v1::licenses_client::LicensesClient;
 use layerlock_proto::licensor::v1::sellers_client::SellersClient;
 use layerlock_proto::types::v1 as types_wire;
 use layerlock_proto::vault::v1 as vault_wire;
+use layerlock_proto::vault::v1::UploadState;
 use layerlock_proto::vault::v1::designs_client::DesignsClient;
 use layerlock_proto::vault::v1::upload_design_request::Part;
 use layerlock_seal::keys::SigningKey;
@@ -18,6 +22,7 @@ use layerlock_terms::license::Terms;
 use layerlock_terms::trust::{DesignManifest, Role, SellerCertificate, SellerPass};
 use layerlock_terms::units::{Millis, Timestamp};
 use layerlock_terms::wire::Noun;
+use tokio::time::Instant;
 use tonic::Request;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
@@ -25,12 +30,23 @@ use zeroize::Zeroizing;
 
 use crate::connect::with_key;
 use crate::parties::home::Home;
+use crate::parties::pieces::{self, Broken};
 use crate::parties::{PartyError, request_id};
 use crate::random::id_bytes;
 
 /// How long one call's pass is good for.
 const PASS: Millis = Millis(5 * 60 * 1000);
 const CHUNK: usize = 64 * 1024;
+
+/// A longer model goes in pieces.
+const AT_ONCE: usize = 8 << 20;
+
+/// Pause before an upload that broke off goes on, or is asked for again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Breaks in a row that an upload survives; one that came on for this long is the first again.
+const LONG: Duration = Duration::from_secs(5);
+const BREAKS: u32 = 10;
 
 /// A seller, with its keys.
 pub struct Seller {
@@ -100,24 +116,30 @@ impl Seller {
         parsed::<SellerCertificate>(&self.certificate).map(|certificate| certificate.seller)
     }
 
-    /// Signs a manifest for the model and uploads both; `sent` hears how many bytes have left.
+    fn manifest(&self, upload: &Upload<'_>) -> Result<Statement, PartyError> {
+        let manifest = DesignManifest {
+            seller: self.id()?,
+            design: upload.design.unwrap_or_else(|| DesignId::from_bytes(id_bytes())),
+            version: sha256(upload.model),
+            length: upload.model.len() as u64,
+            name: upload.name.to_owned(),
+            terms: upload.terms.clone(),
+        };
+        Ok(Statement::sign(&manifest, &self.key))
+    }
+
+    /// Signs a manifest for the model and uploads both; `sent` hears how many bytes have left. A long model goes in pieces,
+    /// so that a break costs little, also one of this program.
     pub async fn upload(
         &self,
         upload: Upload<'_>,
         now: Timestamp,
-        sent: impl Fn(u64) + Send + 'static,
+        sent: impl Fn(u64) + Clone + Send + 'static,
     ) -> Result<vault_wire::Design, PartyError> {
-        let manifest = Statement::sign(
-            &DesignManifest {
-                seller: self.id()?,
-                design: upload.design.unwrap_or_else(|| DesignId::from_bytes(id_bytes())),
-                version: sha256(upload.model),
-                length: upload.model.len() as u64,
-                name: upload.name.to_owned(),
-                terms: upload.terms,
-            },
-            &self.key,
-        );
+        let manifest = self.manifest(&upload)?;
+        if upload.model.len() > AT_ONCE {
+            return self.upload_in_pieces(upload.model, &manifest, now, sent).await;
+        }
         let mut parts = vec![Part::Manifest(manifest.emit())];
         parts.extend(upload.model.chunks(CHUNK).map(|chunk| Part::Chunk(chunk.to_vec())));
         let mut total = 0;
@@ -132,6 +154,58 @@ impl Seller {
         Ok(DesignsClient::new(self.vault.clone()).upload_design(call).await?.into_inner())
     }
 
+    /// Begins an upload in pieces, or finds how far it has come.
+    pub async fn begin(&self, upload: &Upload<'_>, now: Timestamp) -> Result<vault_wire::Upload, PartyError> {
+        self.create_upload(&self.manifest(upload)?, now).await
+    }
+
+    async fn create_upload(
+        &self,
+        manifest: &Statement,
+        now: Timestamp,
+    ) -> Result<vault_wire::Upload, PartyError> {
+        let call = self.with_pass(vault_wire::CreateUploadRequest { manifest: manifest.emit() }, now)?;
+        Ok(DesignsClient::new(self.vault.clone()).create_upload(call).await?.into_inner())
+    }
+
+    async fn upload_in_pieces(
+        &self,
+        model: &[u8],
+        manifest: &Statement,
+        now: Timestamp,
+        sent: impl Fn(u64) + Clone + Send + 'static,
+    ) -> Result<vault_wire::Design, PartyError> {
+        let model = Bytes::copy_from_slice(model);
+        let (started, mut breaks) = (Instant::now(), 0);
+        loop {
+            let begun = Instant::now();
+            // Passes are short-lived, uploads need not be.
+            let now = now.plus(Millis(started.elapsed().as_millis() as u64));
+            let upload = self.create_upload(manifest, now).await?;
+            match upload.state() {
+                UploadState::Ready => {
+                    let (design, version) = (upload.design, upload.version);
+                    let message = vault_wire::GetDesignRequest { design, version, number: 0 };
+                    return self.get_design(message, now).await;
+                }
+                UploadState::Receiving => {
+                    let bytes = model.slice(upload.offset.min(model.len() as u64) as usize..);
+                    match pieces::send(self.vault.clone(), &upload, bytes, sent.clone()).await {
+                        Ok(()) => {}
+                        // Whoever got on for a while may break off as often as it takes.
+                        Err(Broken::Off(_)) if begun.elapsed() > LONG => breaks = 0,
+                        Err(Broken::Off(_)) if breaks < BREAKS => breaks += 1,
+                        Err(Broken::Off(why) | Broken::Refused(why)) => return Err(why.into()),
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+                UploadState::Unspecified | UploadState::Analysing | UploadState::Refused => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
     /// All there is to say of one version of a design, or of its newest.
     pub async fn design(
         &self,
@@ -141,6 +215,14 @@ impl Seller {
     ) -> Result<vault_wire::Design, PartyError> {
         let number = number.unwrap_or(0);
         let message = vault_wire::GetDesignRequest { design: design.to_owned(), version: Vec::new(), number };
+        self.get_design(message, now).await
+    }
+
+    async fn get_design(
+        &self,
+        message: vault_wire::GetDesignRequest,
+        now: Timestamp,
+    ) -> Result<vault_wire::Design, PartyError> {
         let call = self.with_pass(message, now)?;
         Ok(DesignsClient::new(self.vault.clone()).get_design(call).await?.into_inner())
     }

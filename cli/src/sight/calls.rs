@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use layerlock_proto::trace::{HEADER, Trace, within};
 use rand_core::TryRng as _;
@@ -17,6 +17,9 @@ use tower::{Layer, Service};
 use tracing::{Instrument as _, Span};
 
 use crate::random::{Random, id_bytes};
+
+/// Where tickets lead: the one path here that is not gRPC.
+const UPLOADS: &str = "uploads";
 
 /// Wraps a service so that its calls are seen.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,13 +53,13 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let trace = trace_of(request.headers());
-        let call = Call::begin(request.uri().path(), trace);
+        let call = Call::begin(&request, trace);
         let answered = within(trace, self.0.call(request)).instrument(call.span.clone());
         Box::pin(async move {
             let (parts, body) = answered.await?.into_parts();
             let mut call = call;
             // A refusal has its code up front, anything else says it after the last message.
-            call.code = code_of(&parts.headers);
+            call.code = code_of(&parts.headers).or_else(|| call.plain.then(|| code_of_status(parts.status)));
             Ok(Response::from_parts(parts, SeenBody { body, call }))
         })
     }
@@ -70,6 +73,19 @@ fn trace_of(headers: &HeaderMap) -> Trace {
     theirs.map_or_else(|| Trace::begin(id_bytes(), step), |trace| trace.next(step))
 }
 
+/// The code closest to how a call that is not gRPC ended.
+fn code_of_status(status: StatusCode) -> Code {
+    match status {
+        status if status.is_success() => Code::Ok,
+        StatusCode::FORBIDDEN => Code::PermissionDenied,
+        StatusCode::NOT_FOUND => Code::NotFound,
+        StatusCode::CONFLICT => Code::Aborted,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::INSUFFICIENT_STORAGE => Code::ResourceExhausted,
+        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
+        _ => Code::InvalidArgument,
+    }
+}
+
 fn code_of(headers: &HeaderMap) -> Option<Code> {
     Some(Code::from_bytes(headers.get("grpc-status")?.as_bytes()))
 }
@@ -78,18 +94,29 @@ fn code_of(headers: &HeaderMap) -> Option<Code> {
 struct Call {
     service: String,
     method: String,
+    /// Not gRPC: it says how it ended by its status alone.
+    plain: bool,
     begun: Instant,
     code: Option<Code>,
     span: Span,
 }
 
 impl Call {
-    fn begin(path: &str, trace: Trace) -> Self {
-        let (service, method) = path.trim_start_matches('/').split_once('/').unwrap_or_default();
+    fn begin<B>(request: &Request<B>, trace: Trace) -> Self {
+        let (service, method) =
+            request.uri().path().trim_start_matches('/').split_once('/').unwrap_or_default();
+        let plain = service == UPLOADS;
+        // What follows there is a ticket, which no log and no metric shows; and a stranger's methods have one name.
+        let method = match request.method() {
+            _ if !plain => method,
+            &Method::HEAD | &Method::PATCH | &Method::PUT | &Method::OPTIONS => request.method().as_str(),
+            _ => "other",
+        };
         let span = tracing::info_span!("call", service, method, %trace);
         Self {
             service: service.to_owned(),
             method: method.to_owned(),
+            plain,
             begun: Instant::now(),
             code: None,
             span,

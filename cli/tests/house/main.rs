@@ -15,4 +15,5 @@ mod picture;
 mod road;
 mod rotation;
 mod sight;
+mod uploads;
 mod written;
