@@ -261,3 +261,19 @@ async fn a_paced_machine_takes_the_time_of_a_real_one_or_a_share_of_it() {
         assert!((wanted * 9 / 10..wanted * 12 / 10 + 3_000).contains(&took), "{took} ms instead of {wanted}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_paced_machine_takes_as_long_as_its_moves_however_full_its_plan() {
+    let mut guard = Guard::new(&MACHINES[0]);
+    let moves = (0..1000).map(|n| format!("G1 X10.{} F6000", n % 2));
+    let lines = ["G28", "G1 X10.1 F6000", "M400"].map(String::from).into_iter().chain(moves);
+    let job: Vec<Command> = lines.map(|line| guard.admit(&line).unwrap()).collect();
+    let bench = Bench::paced(&MACHINES[0], std::num::NonZeroU32::MIN);
+    let mut printer = MarlinPrinter::simulated(bench).await.unwrap().0;
+    send_all(&mut printer, &job[..3]).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    send_all(&mut printer, &job[3..]).await.unwrap();
+    // Each is a tenth of a millimetre at 100 mm/s; whoever was late is counted.
+    let (took, late) = (begun.elapsed().as_millis(), printer.record().unwrap().starved);
+    assert!((1000..1100).contains(&took), "{took} ms for a second of moves, {late} came late");
+}
