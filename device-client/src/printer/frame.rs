@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use crate::guard::Pace;
 
 /// A line's number on the link; the first after the numbering was agreed is 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LineNumber(pub u64);
 
 /// What a line is to the job.

@@ -48,6 +48,8 @@ pub struct Ack {
     pub count: u32,
     /// The line number of an advanced `ok N… P… B…`: an upper bound (rule 15).
     pub through: Option<u64>,
+    /// The room that an advanced ok says is left in the machine's queue, in lines.
+    pub room: Option<u64>,
     /// Temperatures on the same line: the answer to M105.
     pub temperatures: Option<Temperatures>,
 }
@@ -82,7 +84,8 @@ fn acknowledgement(line: &str) -> Option<Reply> {
     let through = rest.strip_prefix('N').and_then(leading_number);
     let report =
         ["T:", "T0:"].iter().filter_map(|tag| rest.find(tag)).min().and_then(|at| temperatures(&rest[at..]));
-    Some(Reply::Ok(Ack { count, through, temperatures: report }))
+    let room = through.and_then(|_| leading_number(&rest[rest.find(" B")? + 2..]));
+    Some(Reply::Ok(Ack { count, through, room, temperatures: report }))
 }
 
 /// The line from its first `ok` on, where what stands before is a few bytes that no machine starts a line with.
@@ -232,9 +235,12 @@ mod tests {
     #[test]
     fn an_advanced_ok_tells_its_line() {
         let Reply::Ok(ack) = parse(b"ok N41 P15 B3") else { panic!("no ok") };
-        assert_eq!(ack.through, Some(41));
+        assert_eq!((ack.through, ack.room), (Some(41), Some(3)));
         let Reply::Ok(ack) = parse(b"ok N42 P15 B3 T:20.0 /0.0 B:19.0 /0.0") else { panic!("no ok") };
         assert_eq!((ack.through, ack.temperatures.map(|read| read.bed)), (Some(42), Some(19.0)));
+        assert_eq!(ack.room, Some(3), "not the bed's temperature");
+        let Reply::Ok(ack) = parse(b"ok T:20.0 /0.0 B:19.0 /0.0") else { panic!("no ok") };
+        assert_eq!(ack.room, None);
     }
 
     #[test]

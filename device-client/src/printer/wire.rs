@@ -22,9 +22,11 @@ use crate::printer::{LinkStats, PrinterError, PrinterEvent, Temperatures};
 
 pub use life::{ANSWER, ANSWER_WHERE_BUSY_IS_TOLD, LONG_RUN, PROBES};
 
-/// Lines written and not acknowledged, at most (rule 16).
+/// Lines written and not acknowledged, at most (rule 16), where nothing is known of the machine's queue.
 pub const WINDOW_LINES: u64 = 4;
-/// Bytes written and not acknowledged, at most: a receive buffer of 128 with a margin (rule 16).
+/// The same where advanced acknowledgements have told of a longer queue (rule 15).
+pub const LONGEST_WINDOW: u64 = 32;
+/// Bytes written that the machine may not have read yet, at most: a receive buffer of 128 with a margin (rule 16).
 pub const WINDOW_BYTES: usize = 120;
 /// Lines of the job after which the count of acknowledgements is put right by a numbered M105: an `ok` too many
 /// or too few changes the window for so many lines at most.
@@ -47,8 +49,14 @@ pub struct Wire {
     acked: LineNumber,
     /// The first line never written: what is below it counts as a resend.
     fresh: LineNumber,
+    /// [`WINDOW_LINES`], or as many as the machine's queue has shown to hold.
+    window_lines: u64,
     /// [`WINDOW_BYTES`], or fewer once the machine has shown that it holds fewer.
     window_bytes: usize,
+    /// The first line that the machine is not known to have read into its queue: `acked`, unless advanced acknowledgements
+    /// have told of more.
+    unread: LineNumber,
+    told: ack::Told,
     /// Lines of the job since the last report was asked for.
     uncounted: u64,
     rewind: Rewind,
@@ -154,7 +162,10 @@ impl Wire {
             cursor: LineNumber(1),
             acked: LineNumber(1),
             fresh: LineNumber(1),
+            window_lines: WINDOW_LINES,
             window_bytes: WINDOW_BYTES,
+            unread: LineNumber(1),
+            told: ack::Told::default(),
             uncounted: 0,
             rewind: Rewind::default(),
             life: life::Life::new(now),
@@ -177,7 +188,7 @@ impl Wire {
 
     /// Narrows the window to one line: for firmware that loses count with several in flight.
     pub fn one_line_at_a_time(&mut self) {
-        self.window_bytes = 0;
+        (self.window_lines, self.window_bytes) = (1, 0);
     }
 
     /// Writes a command of the job; call when [`Self::has_room_for`] says so.
@@ -259,18 +270,19 @@ impl Wire {
 
     fn fits(&self, length: usize) -> bool {
         let lines = self.in_flight() + self.rewind.echoes.len() as u64;
-        let bytes = self.bytes_in_flight() + self.rewind.echoes.iter().sum::<usize>();
+        let bytes = self.bytes_unread() + self.rewind.echoes.iter().sum::<usize>();
         // The line asked for takes the room of the one that was refused: no rewind ends in waiting for itself.
         let asked_for = self.rewind.line == Some(self.cursor);
-        lines == 0 || asked_for || (lines < WINDOW_LINES && bytes + length <= self.window_bytes)
+        lines == 0 || asked_for || (lines < self.window_lines && bytes + length <= self.window_bytes)
     }
 
     fn in_flight(&self) -> u64 {
         self.cursor.0 - self.acked.0
     }
 
-    fn bytes_in_flight(&self) -> usize {
-        self.lengths(self.acked.0..self.cursor.0).sum()
+    /// Bytes that may lie in the receive buffer.
+    fn bytes_unread(&self) -> usize {
+        self.lengths(self.unread.max(self.acked).0..self.cursor.0).sum()
     }
 
     fn lengths(&self, numbers: Range<u64>) -> impl Iterator<Item = usize> + '_ {

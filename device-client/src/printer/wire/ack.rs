@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::guard::Pace;
 use crate::printer::frame::{LineNumber, Origin};
 use crate::printer::reply::Ack;
-use crate::printer::wire::{Ending, Phase, RESEND_OK, Reports, SAME_LINE, WINDOW_LINES, Wire};
+use crate::printer::wire::{
+    Ending, LONGEST_WINDOW, Phase, RESEND_OK, Reports, SAME_LINE, WINDOW_BYTES, WINDOW_LINES, Wire,
+};
 use crate::printer::{PrinterEvent, Temperatures};
 
 /// Lines sent before the share of resends is judged.
@@ -16,6 +18,27 @@ const FEW_REWINDS: u32 = 3;
 const FEW_LINES: u64 = 64;
 /// The window for a receive buffer of 64 bytes; below that, one line at a time.
 const NARROW: usize = 60;
+
+/// Acknowledgements in a row that tell of one queue, until it is believed.
+const SURE: u32 = 3;
+
+/// What the last advanced acknowledgement told.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    room: u64,
+    /// How many in a row told of this room.
+    times: u32,
+    /// The first line that was not read, by it.
+    read: LineNumber,
+}
+
+impl Told {
+    fn again(&mut self, room: u64) -> u32 {
+        self.times = if self.room == room { self.times + 1 } else { 1 };
+        self.room = room;
+        self.times
+    }
+}
 
 impl Wire {
     pub(super) fn acknowledge(&mut self, ack: Ack, now: Duration) {
@@ -57,6 +80,21 @@ impl Wire {
             }
             (_, _) => self.acknowledge_through(self.acked),
         }
+        self.look_ahead(ack);
+    }
+
+    /// Sends ahead into the queue that the machine has shown to have, unless it has also shown that it can't keep up. What
+    /// the queue holds besides the line just acknowledged has been read, and takes no room in the receive buffer. Answers
+    /// have no checksum: one that was garbled on the way is believed in neither.
+    fn look_ahead(&mut self, ack: Ack) {
+        let Some(room) = ack.room.filter(|_| self.window_bytes == WINDOW_BYTES) else { return };
+        if self.told.again(room) >= SURE {
+            self.window_lines = self.window_lines.max(room.saturating_add(1)).min(LONGEST_WINDOW);
+        }
+        let queued = self.window_lines.saturating_sub(room.saturating_add(1));
+        let read = LineNumber(self.acked.0 + queued);
+        let before = std::mem::replace(&mut self.told.read, read);
+        self.unread = self.unread.max(before.min(read)).min(self.cursor);
     }
 
     /// Whether this is the answer to an M105, and what that teaches of the machine.
@@ -114,7 +152,7 @@ impl Wire {
         self.life.alive(now);
         self.rewind.swallow += 1;
         self.rewind.until = now + RESEND_OK;
-        let long_taken = line.0 + WINDOW_LINES < self.acked.0;
+        let long_taken = line.0 + self.window_lines.max(WINDOW_LINES) < self.acked.0;
         if long_taken || line > self.fresh {
             return self.asked_for_the_impossible(line, now);
         }
@@ -147,6 +185,7 @@ impl Wire {
             self.acked = line;
         }
         self.cursor = line;
+        (self.unread, self.told) = (line, Told::default());
         if times >= SAME_LINE {
             self.end(Ending::Garbled(line));
         }
@@ -163,6 +202,7 @@ impl Wire {
         if self.rewind.recent > FEW_REWINDS {
             self.rewind.recent = 0;
             self.window_bytes = if self.window_bytes > NARROW { NARROW } else { 0 };
+            self.window_lines = self.window_lines.min(WINDOW_LINES);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The rules of the wire, one test each, in virtual time: hand-fed here, against the simulated machine in `faults`.
 
+mod ahead;
 mod faults;
 mod rig;
 mod waiting;
@@ -381,6 +382,61 @@ fn rule_15_an_advanced_ok_is_an_upper_bound_only() {
 }
 
 #[test]
+fn rule_15_the_queue_an_advanced_ok_tells_of_is_sent_ahead_into_but_no_more_than_a_receive_buffer_is_unread()
+{
+    let mut play = Play::printing(3);
+    play.said();
+    play.hears("ok N2 P16 B15\nok N3 P16 B15\nok N4 P16 B15");
+    let fill = |play: &mut Play| {
+        let mut written = 0;
+        while play.wire.has_room_for(&command("G1 X1.000 Y1.000")) {
+            play.writes("G1 X1.000 Y1.000");
+            written += 1;
+        }
+        written
+    };
+    assert_eq!(fill(&mut play), 5, "of 23 bytes each: 120 may be unread");
+    play.hears("ok N5 P16 B15");
+    assert_eq!(fill(&mut play), 1, "its queue is empty: nothing else was read");
+    play.hears("ok N6 P0 B10");
+    assert_eq!(fill(&mut play), 1, "one may have been garbled on its way");
+    play.hears("ok N7 P0 B13");
+    assert_eq!(fill(&mut play), 3, "two lines are in its queue, for sure");
+    for queued in 3..=15 {
+        play.hears(&format!("ok N9999 P0 B{}", 15 - queued));
+        fill(&mut play);
+    }
+    play.hears("ok N9999 P0 B0");
+    fill(&mut play);
+    assert_eq!(play.unacknowledged(), 16, "as many as it holds");
+}
+
+#[test]
+fn rule_15_a_queue_of_any_length_is_believed_up_to_32_lines_and_none_of_a_machine_that_lost_lines() {
+    let mut play = Play::printing(3);
+    play.hears("ok N2 P16 B99999999999\nok N3 P16 B99999999999");
+    assert_eq!(play.wire.window_lines, WINDOW_LINES, "twice is not yet sure");
+    play.hears("ok N4 P16 B99999999999");
+    for _ in 0..100 {
+        while play.wire.has_room_for(&command("G1 X1")) {
+            play.writes("G1 X1");
+        }
+        play.hears("ok N9999 P16 B0");
+    }
+    assert!((31..=32).contains(&play.unacknowledged()));
+    for _ in 0..4 {
+        let line = play.wire.acked.0;
+        play.hears(&format!("Resend: {line}\nok"));
+        for _ in 0..40 {
+            play.hears(&format!("Resend: {line}\nok"));
+        }
+        play.hears("ok");
+        play.hears("ok N9999 P16 B63");
+    }
+    assert_eq!(play.wire.window_lines, WINDOW_LINES);
+}
+
+#[test]
 fn rule_16_at_most_four_lines_are_unacknowledged() {
     let mut play = Play::printing(4);
     assert!(!play.wire.has_room_for(&command("G1 X5")));
@@ -402,7 +458,7 @@ fn rule_16_at_most_120_bytes_are_unacknowledged() {
         written += 1;
     }
     assert_eq!(written, 2);
-    assert!(play.wire.bytes_in_flight() <= WINDOW_BYTES);
+    assert!(play.wire.bytes_unread() <= WINDOW_BYTES);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::printer::simulated::{Fault, Faults, Firmware, Manners, Pace};
 const MOVES: usize = 400;
 
 /// Manners of builds of Marlin.
-fn builds() -> [Manners; 6] {
+fn builds() -> [Manners; 9] {
     let plain = Manners::default();
     [
         plain.clone(),
@@ -15,7 +15,10 @@ fn builds() -> [Manners; 6] {
         Manners { resend_ok: false, busy: false, ..plain.clone() },
         Manners { glued_report: false, wait: true, ..plain.clone() },
         Manners { pace: Pace::Times(1.0), ..plain.clone() },
-        Manners { pace: Pace::Times(1.0), flushes: false, ..plain },
+        Manners { pace: Pace::Times(1.0), flushes: false, ..plain.clone() },
+        Manners { advanced_ok: true, queue: 16, ..plain.clone() },
+        Manners { pace: Pace::Times(1.0), advanced_ok: true, queue: 32, ..plain.clone() },
+        Manners { pace: Pace::Times(1.0), advanced_ok: true, queue: 8, flushes: false, ..plain },
     ]
 }
 
