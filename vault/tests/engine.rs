@@ -26,9 +26,10 @@ use std::time::{Duration, Instant};
 use house::{House, Order, Printer, SELLER, as_seller, designs, mesh, reason, upload};
 use layerlock_proto::refusal::Reason;
 use layerlock_proto::vault::v1::ListDesignsRequest;
+use layerlock_terms::profile::Engine;
 use layerlock_terms::units::Millis;
 use layerlock_vault::Vault;
-use layerlock_vault::worker::{self, WorkerCommand};
+use layerlock_vault::worker::{self, EnginePrograms, WorkerCommand};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getppid, kill_process, prlimit};
 
 /// The first argument of a worker that was taken over; then its deed, a port of the test's and a file of the vault's.
@@ -322,7 +323,7 @@ async fn with_an_engine_that(deed: &str, port: u16) -> (House, Arc<Vault>, Order
     fs::create_dir(&folder).unwrap();
     let program = folder.join("prusa-slicer");
     symlink(std::env::current_exe().unwrap(), &program).unwrap();
-    house.engines.prusaslicer = Some(program);
+    house.engines = EnginePrograms::default().with(Engine::PrusaSlicer, program);
     house.limits.worker_time = Millis(3_000);
     house.limits.worker_memory = 512 << 20;
     house.limits.output_bytes = 64 << 20;

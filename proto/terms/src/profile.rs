@@ -285,7 +285,8 @@ impl Profile {
     pub fn engine(&self) -> Engine {
         match self.value(Key::Engine) {
             0 => Engine::Layerlock,
-            _ => Engine::PrusaSlicer,
+            1 => Engine::PrusaSlicer,
+            _ => Engine::CuraEngine,
         }
     }
 

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use layerlock_terms::profile::{Brim, Engine, Infill, Key, Order, Profile, Seam, Support};
 use layerlock_terms::units::{Celsius, Micrometres};
 
-use crate::Unsupported;
+use crate::{Unsupported, refuse};
 
 /// The program's name.
 pub const PROGRAM: &str = "prusa-slicer";
@@ -20,12 +20,18 @@ pub fn arguments(config: &str, part: &str, output: &str) -> Vec<String> {
     fixed.map(str::to_owned).into()
 }
 
+/// Of a line like `70 => Infilling layers`, the number.
+pub fn progress(line: &str) -> Option<u8> {
+    let done = line.split_once("=>")?.0.trim();
+    done.parse().ok().filter(|done| *done <= 100)
+}
+
 /// The settings.
 ///
 /// # Errors
 /// [`Unsupported`] names a setting that PrusaSlicer has nothing for.
 pub fn config(profile: &Profile) -> Result<String, Unsupported> {
-    refuse(profile)?;
+    refuse(Engine::PrusaSlicer, profile, &lacks(profile))?;
     let mut out = String::new();
     let mut row = |name: &str, value: String| {
         // Writing to a string never fails.
@@ -41,21 +47,15 @@ pub fn config(profile: &Profile) -> Result<String, Unsupported> {
     Ok(out)
 }
 
-fn refuse(profile: &Profile) -> Result<(), Unsupported> {
-    let refused = |key: Key| {
-        let setting = layerlock_terms::profile::settings()[key as usize].name;
-        let value = profile.show(setting).unwrap_or_default();
-        Unsupported { engine: Engine::PrusaSlicer, setting, value }
-    };
-    let lacks = [
+fn lacks(profile: &Profile) -> [(Key, bool); 6] {
+    [
         (Key::SpiralVase, profile.on(Key::SpiralVase)),
         (Key::AdaptiveLayers, profile.on(Key::AdaptiveLayers)),
         (Key::Parts, profile.count(Key::Parts) > 1),
         (Key::HoleCompensation, profile.length(Key::HoleCompensation).0 != 0),
         (Key::Support, profile.support() == Support::Tree),
         (Key::BrimShape, profile.brim() == Brim::Ears && profile.length(Key::BrimWidth).0 > 0),
-    ];
-    lacks.into_iter().find(|(_, lack)| *lack).map_or(Ok(()), |(key, _)| Err(refused(key)))
+    ]
 }
 
 fn fixed(row: &mut impl FnMut(&str, String)) {

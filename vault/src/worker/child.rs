@@ -93,6 +93,9 @@ fn become_engine(
     for (name, value) in [("HOME", &*order.folder), ("TMPDIR", &*order.folder), ("LC_ALL", "C")] {
         program.env(name, value);
     }
+    if order.says_beside {
+        rustix::stdio::dup2_stderr(io::stdout())?;
+    }
     Err(program.exec())
 }
 

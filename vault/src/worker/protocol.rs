@@ -16,7 +16,7 @@ use layerlock_terms::wire::{Malformed, Reader, Writer};
 use super::Confinement;
 
 /// Longest request, in bytes.
-const REQUEST_LIMIT: u32 = 64 * 1024;
+const REQUEST_LIMIT: u32 = 256 * 1024;
 
 /// Longest single answer, in bytes: one layer of a large print.
 pub(crate) const ANSWER_LIMIT: u32 = 64 << 20;
@@ -57,6 +57,8 @@ pub(crate) struct Order {
     pub(crate) config: String,
     /// Longest file it may write, in bytes.
     pub(crate) file: u64,
+    /// Whether what it complains is to be heard like what it says.
+    pub(crate) says_beside: bool,
 }
 
 /// Files in an engine's folder.
@@ -171,7 +173,10 @@ impl Order {
         w.list(&self.arguments, |w, argument| {
             w.bytes(argument.as_bytes());
         });
-        w.bytes(self.folder.as_bytes()).bytes(self.config.as_bytes()).u64(self.file);
+        w.bytes(self.folder.as_bytes())
+            .bytes(self.config.as_bytes())
+            .u64(self.file)
+            .u8(self.says_beside.into());
         w.finish()
     }
 
@@ -183,6 +188,7 @@ impl Order {
             folder: r.text("folder", REQUEST_LIMIT)?,
             config: r.text("config", REQUEST_LIMIT)?,
             file: r.u64("file")?,
+            says_beside: r.flag("says beside")?,
         };
         r.finish()?;
         Ok(order)
@@ -360,6 +366,7 @@ mod tests {
             folder: "/dev/shm/room".into(),
             config: "layer_height = 0.2".into(),
             file: 5,
+            says_beside: true,
         };
         for task in [Task::Slice(vec![7; 40]), Task::Place(vec![1]), Task::Read(vec![2]), Task::Engine(order)]
         {

@@ -248,7 +248,7 @@ const HARMLESS: [libc::c_long; 30] = [
 
 /// What a program needs beside: to start, and files, as far as Landlock lets it. Neither `fcntl` nor `prlimit64` of
 /// another process: with the first a signal can be had, with the second another one's limits.
-const OF_A_PROGRAM: [libc::c_long; 34] = [
+const OF_A_PROGRAM: [libc::c_long; 35] = [
     libc::SYS_execve,
     libc::SYS_set_tid_address,
     libc::SYS_openat,
@@ -261,6 +261,7 @@ const OF_A_PROGRAM: [libc::c_long; 34] = [
     libc::SYS_faccessat2,
     libc::SYS_readlinkat,
     libc::SYS_lseek,
+    libc::SYS_dup3,
     libc::SYS_pread64,
     libc::SYS_pwrite64,
     libc::SYS_getdents64,
@@ -287,8 +288,9 @@ const OF_A_PROGRAM: [libc::c_long; 34] = [
 
 /// The same under the names that only this architecture still has.
 #[cfg(target_arch = "x86_64")]
-const OF_OLD: [libc::c_long; 12] = [
+const OF_OLD: [libc::c_long; 13] = [
     libc::SYS_arch_prctl,
+    libc::SYS_dup2,
     libc::SYS_open,
     libc::SYS_poll,
     libc::SYS_stat,

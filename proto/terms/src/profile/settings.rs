@@ -75,6 +75,8 @@ pub enum Engine {
     Layerlock,
     /// PrusaSlicer, as it is installed beside the vault.
     PrusaSlicer,
+    /// CuraEngine, as it is installed beside the vault.
+    CuraEngine,
 }
 
 impl Engine {
@@ -83,6 +85,7 @@ impl Engine {
         match self {
             Self::Layerlock => "layerlock",
             Self::PrusaSlicer => "prusaslicer",
+            Self::CuraEngine => "curaengine",
         }
     }
 }
@@ -566,6 +569,6 @@ pub const SETTINGS: [Setting; 93] = [
         "How far the raft reaches beyond what stands on it."),
     row(Key::RaftGap, "raft-gap", Unit::Length, (Bound::Fixed(0), Bound::Fixed(1_000)),
         "Free height between the raft and what stands on it."),
-    row(Key::Engine, "engine", Unit::Choice(&["layerlock", "prusaslicer"]), (Bound::Fixed(0), Bound::Fixed(1)),
+    row(Key::Engine, "engine", Unit::Choice(&["layerlock", "prusaslicer", "curaengine"]), (Bound::Fixed(0), Bound::Fixed(2)),
         "What slices: the built-in engine, or another one where the vault has it."),
 ];

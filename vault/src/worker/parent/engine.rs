@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use layerlock_engines::{Unsupported, prusa};
+use layerlock_engines::{Program, Unsupported, program};
 use layerlock_terms::profile::{Engine, Profile};
 use layerlock_terms::wire::Noun;
 use rustix::fs::{FlockOperation, flock, statfs};
@@ -46,10 +46,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// Programs that may be engines, as they were found.
 #[derive(Debug, Clone, Default)]
-pub struct EnginePrograms {
-    /// PrusaSlicer.
-    pub prusaslicer: Option<PathBuf>,
-}
+pub struct EnginePrograms(Vec<(Engine, PathBuf)>);
 
 /// An engine that runs here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,11 +76,24 @@ pub(crate) enum NoEngine {
 }
 
 impl EnginePrograms {
+    /// Engines there may be.
+    const KNOWN: [Engine; 2] = [Engine::PrusaSlicer, Engine::CuraEngine];
+
     /// Those that lie in the folders of this search path.
     pub fn found_in(path: &std::ffi::OsStr) -> Self {
-        let find =
-            |name: &str| std::env::split_paths(path).map(|dir| dir.join(name)).find(|file| file.is_file());
-        Self { prusaslicer: find(prusa::PROGRAM) }
+        let find = |engine: Engine| {
+            let name = program(engine)?.name;
+            let file = std::env::split_paths(path).map(|dir| dir.join(name)).find(|file| file.is_file())?;
+            Some((engine, file))
+        };
+        Self(Self::KNOWN.into_iter().filter_map(find).collect())
+    }
+
+    /// This program is this engine.
+    #[must_use]
+    pub fn with(mut self, engine: Engine, program: PathBuf) -> Self {
+        self.0.push((engine, program));
+        self
     }
 }
 
@@ -91,11 +101,11 @@ impl Engines {
     /// Starts each program once, in its cage, and keeps those that say what they are.
     pub(crate) async fn probe(command: &WorkerCommand, programs: &EnginePrograms, memory: u64) -> Self {
         let mut engines = Vec::new();
-        if let Some(program) = &programs.prusaslicer {
-            match probe(command, Engine::PrusaSlicer, program, memory).await {
+        for (engine, file) in &programs.0 {
+            match probe(command, *engine, file, memory).await {
                 Ok(installed) => engines.push(installed),
                 Err(error) => {
-                    tracing::warn!(program = %program.display(), %error, "an engine doesn't run and is not offered");
+                    tracing::warn!(program = %file.display(), %error, "an engine doesn't run and is not offered");
                 }
             }
         }
@@ -110,10 +120,8 @@ impl Engines {
     /// What slices this profile: nothing for the built-in engine.
     pub(crate) fn of(&self, profile: &Profile) -> Result<Option<&Installed>, NoEngine> {
         let engine = profile.engine();
-        if engine == Engine::Layerlock {
-            return Ok(None);
-        }
-        prusa::config(profile)?;
+        let Some(program) = program(engine) else { return Ok(None) };
+        (program.config)(profile)?;
         self.0
             .iter()
             .find(|installed| installed.engine == engine)
@@ -125,25 +133,34 @@ impl Engines {
 async fn probe(
     command: &WorkerCommand,
     engine: Engine,
-    program: &Path,
+    file: &Path,
     memory: u64,
 ) -> Result<Installed, WorkerError> {
+    let program = program(engine).ok_or(WorkerError::Garbled)?;
     let bounds = Bounds { memory, time: PROBE_TIME, output: 1 << 20, threads: 4 };
-    let order = order(program, vec!["--help".to_owned()], String::new(), 1 << 20);
-    let (confinement, said, _) = At::work(command, bounds, order).await?.finish(&mut |_| ()).await?;
+    let order = order(file, &program, vec![program.asks_version.to_owned()], String::new(), 1 << 20);
+    let (confinement, said, _) = At::work(command, bounds, order, program).await?.finish(&mut |_| ()).await?;
     let text = String::from_utf8_lossy(&said);
-    let version = text.lines().find(|line| line.starts_with("PrusaSlicer-"));
-    let version = version.and_then(|line| line.split(' ').next()).ok_or(WorkerError::Garbled)?;
-    Ok(Installed { engine, version: version.to_owned(), confinement, program: program.to_owned() })
+    let (begins, words) = program.version;
+    let version = text.lines().find(|line| line.starts_with(begins)).ok_or(WorkerError::Garbled)?;
+    let version: Vec<&str> = version.split_whitespace().take(words).collect();
+    Ok(Installed { engine, version: version.join(" "), confinement, program: file.to_owned() })
 }
 
-fn order(program: &Path, arguments: Vec<String>, config: String, file: u64) -> Order {
-    let program = program.to_string_lossy().into_owned();
-    Order { program, arguments, folder: String::new(), config, file }
+fn order(file: &Path, program: &Program, arguments: Vec<String>, config: String, limit: u64) -> Order {
+    Order {
+        program: file.to_string_lossy().into_owned(),
+        arguments,
+        folder: String::new(),
+        config,
+        file: limit,
+        says_beside: program.says_beside,
+    }
 }
 
 /// An engine at work, in its room.
 pub(crate) struct At {
+    program: Program,
     worker: Worker,
     room: Room,
     limit: u64,
@@ -163,18 +180,25 @@ impl At {
         installed: &Installed,
         profile: &Profile,
     ) -> Result<Self, WorkerError> {
-        let config = prusa::config(profile).map_err(|why| WorkerError::NotPrintable(why.to_string()))?;
-        let arguments = prusa::arguments(CONFIG, PART, OUTPUT);
-        Self::work(command, bounds, order(&installed.program, arguments, config, bounds.output)).await
+        let program = program(installed.engine).ok_or(WorkerError::Garbled)?;
+        let config = (program.config)(profile).map_err(|why| WorkerError::NotPrintable(why.to_string()))?;
+        let arguments = (program.arguments)(CONFIG, PART, OUTPUT);
+        let order = order(&installed.program, &program, arguments, config, bounds.output);
+        Self::work(command, bounds, order, program).await
     }
 
-    async fn work(command: &WorkerCommand, bounds: Bounds, order: Order) -> Result<Self, WorkerError> {
+    async fn work(
+        command: &WorkerCommand,
+        bounds: Bounds,
+        order: Order,
+        program: Program,
+    ) -> Result<Self, WorkerError> {
         let room = tokio::task::spawn_blocking(Room::make).await.expect("making a folder does not panic");
         let room = room.map_err(|why| WorkerError::NoRoom(why.to_string()))?;
         let order = Order { folder: room.folder().to_string_lossy().into_owned(), ..order };
         // The part ends where its stream ends.
         let worker = Worker::start(command, bounds, Task::Engine(order), u64::MAX).await?;
-        Ok(Self { worker, room, limit: bounds.output })
+        Ok(Self { program, worker, room, limit: bounds.output })
     }
 
     /// Hands over the next bytes of the part.
@@ -216,7 +240,8 @@ impl At {
 
     /// Hears the program out, and ends it when it fills its room.
     async fn listen(&mut self, tell: &mut (dyn FnMut(u8) + Send)) -> Result<Vec<u8>, WorkerError> {
-        let (mut said, mut piece, mut percent) = (Vec::new(), [0; 4096], Percent::default());
+        let mut percent = Percent { of: self.program.progress, line: Vec::new() };
+        let (mut said, mut piece) = (Vec::new(), [0; 4096]);
         let mut look = interval(LOOK);
         loop {
             tokio::select! {
@@ -244,34 +269,26 @@ impl At {
     }
 }
 
-/// Finds lines of the form `70 => doing this` in what a program says, and takes nothing of them but the number.
-#[derive(Default)]
+/// Finds lines that say how far a program is, and takes nothing of them but the number.
 struct Percent {
-    /// The digits of a line that has none but digits and spaces so far; nothing once it has others.
-    line: Option<u32>,
-    is_other: bool,
+    of: fn(&str) -> Option<u8>,
+    /// As much as is kept of the line that is being said.
+    line: Vec<u8>,
 }
+
+/// Longest line that says how far a program is.
+const PROGRESS_LINE: usize = 160;
 
 impl Percent {
     fn hear(&mut self, said: &[u8], tell: &mut (dyn FnMut(u8) + Send)) {
         for byte in said {
-            match byte {
-                b'\n' => *self = Self::default(),
-                _ if self.is_other => {}
-                b'0'..=b'9' => {
-                    let digit = u32::from(byte - b'0');
-                    self.line = Some(self.line.unwrap_or(0).saturating_mul(10).saturating_add(digit));
+            if *byte == b'\n' {
+                if let Some(done) = std::str::from_utf8(&self.line).ok().and_then(self.of) {
+                    tell(done);
                 }
-                b'=' => {
-                    self.is_other = true;
-                    if let Some(done) =
-                        self.line.and_then(|done| u8::try_from(done).ok()).filter(|done| *done <= 100)
-                    {
-                        tell(done);
-                    }
-                }
-                b' ' => {}
-                _ => self.is_other = true,
+                self.line.clear();
+            } else if self.line.len() < PROGRESS_LINE {
+                self.line.push(*byte);
             }
         }
     }
@@ -409,7 +426,8 @@ mod tests {
 
     #[test]
     fn of_what_an_engine_says_about_its_progress_the_number_is_taken_and_nothing_else() {
-        let (mut percent, mut told) = (Percent::default(), Vec::new());
+        let prusa = program(Engine::PrusaSlicer).unwrap();
+        let (mut percent, mut told) = (Percent { of: prusa.progress, line: Vec::new() }, Vec::new());
         let mut tell = |done| told.push(done);
         for said in [
             "10 => Processing\n7",

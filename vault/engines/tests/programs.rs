@@ -1,4 +1,4 @@
-//! The real PrusaSlicer, told our profile: what it makes is read back as the toolpath it is.
+//! The real programs, told our profile: what they make is read back as the toolpath it is.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the test failing")]
 
@@ -11,11 +11,11 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::process::Command;
 
-use layerlock_engines::{gcode, prusa};
+use layerlock_engines::{gcode, program};
 use layerlock_slicer::mesh::{Mesh, to_binary_stl};
 use layerlock_slicer::{place_part, slice};
 use layerlock_terms::machine::{Machine, Material};
-use layerlock_terms::profile::{Preset, Profile};
+use layerlock_terms::profile::{Engine, Preset, Profile};
 use layerlock_terms::toolpath::{Epilogue, Feature, Layer, Piece, Step};
 use meshes::{cuboid, together};
 
@@ -35,23 +35,29 @@ fn table() -> Mesh {
     together(&[block(6.0, 6.0, 10.0), cuboid([-10.0, -10.0, 10.0], [16.0, 16.0, 14.0])])
 }
 
-/// What PrusaSlicer makes of it.
-fn by_prusa(mesh: &Mesh, profile: &Profile) -> (String, Vec<Piece>) {
+const ENGINES: [Engine; 2] = [Engine::PrusaSlicer, Engine::CuraEngine];
+
+/// What an engine makes of it.
+fn by(engine: Engine, mesh: &Mesh, profile: &Profile) -> (String, Vec<Piece>) {
+    let program = program(engine).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
-    fs::write(at("config.ini"), prusa::config(profile).unwrap()).unwrap();
+    fs::write(at("config.ini"), (program.config)(profile).unwrap()).unwrap();
     fs::write(at("part.stl"), to_binary_stl(&place_part(mesh, profile).unwrap())).unwrap();
-    let arguments = prusa::arguments(&at("config.ini"), &at("part.stl"), &at("out.gcode"));
-    let output = Command::new(prusa::PROGRAM).args(arguments).output();
-    let output = output.expect("the package prusa-slicer is installed");
+    let arguments = (program.arguments)(&at("config.ini"), &at("part.stl"), &at("out.gcode"));
+    let output = Command::new(program.name).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{}: {error}; its package is missing", program.name));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = [output.stdout, output.stderr].concat();
+    let told = String::from_utf8_lossy(&said).lines().filter_map(program.progress).collect::<Vec<_>>();
+    assert!(told.len() > 2 && *told.last().unwrap() >= 88, "{engine:?}: {told:?}");
     let text = fs::read_to_string(at("out.gcode")).unwrap();
     let mut pieces = Vec::new();
     let read = gcode::read(&text, profile, &mut |piece| {
         pieces.push(piece);
         Ok(())
     });
-    read.unwrap_or_else(|why| panic!("{why}"));
+    read.unwrap_or_else(|why| panic!("{engine:?}: {why}"));
     (text, pieces)
 }
 
@@ -83,8 +89,12 @@ fn by_ours(mesh: &Mesh, profile: &Profile) -> Epilogue {
 
 #[test]
 fn a_part_comes_back_in_its_place_with_its_layers_lines_and_plastic() {
+    ENGINES.into_iter().for_each(comes_back);
+}
+
+fn comes_back(engine: Engine) {
     let (mesh, profile) = (block(30.0, 20.0, 8.0), profile(&[("skirt-loops", "0")]));
-    let (_, pieces) = by_prusa(&mesh, &profile);
+    let (_, pieces) = by(engine, &mesh, &profile);
     let (theirs, ours) = (end(&pieces), by_ours(&mesh, &profile));
     assert_eq!((theirs.layers, theirs.max.z), (ours.layers, ours.max.z));
     for (theirs, ours) in [
@@ -93,20 +103,19 @@ fn a_part_comes_back_in_its_place_with_its_layers_lines_and_plastic() {
         (theirs.max.x, ours.max.x),
         (theirs.max.y, ours.max.y),
     ] {
-        assert!(theirs.abs_diff(ours) < 60, "{theirs} {ours} µm");
+        assert!(theirs.abs_diff(ours) < 60, "{engine:?}: {theirs} {ours} µm");
     }
     let share = theirs.filament_um as f64 / ours.filament_um as f64;
-    assert!((0.9..1.1).contains(&share), "{share} of our filament");
-    assert!((0.5..2.0).contains(&(theirs.duration.0 as f64 / ours.duration.0 as f64)));
+    assert!((0.9..1.1).contains(&share), "{engine:?}: {share} of our filament");
+    let times = theirs.duration.0 as f64 / ours.duration.0 as f64;
+    assert!((0.5..2.0).contains(&times), "{engine:?}: {times} times as long");
     let found = features(&pieces);
-    for feature in [
-        Feature::OuterPerimeter,
-        Feature::InnerPerimeter,
-        Feature::SparseInfill,
-        Feature::SolidInfill,
-        Feature::TopSurface,
-    ] {
-        assert!(found.contains(&feature), "{feature:?} is not in {found:?}");
+    // CuraEngine calls a top like any solid filling.
+    let top = if engine == Engine::CuraEngine { Feature::SolidInfill } else { Feature::TopSurface };
+    for feature in
+        [Feature::OuterPerimeter, Feature::InnerPerimeter, Feature::SparseInfill, Feature::SolidInfill, top]
+    {
+        assert!(found.contains(&feature), "{engine:?}: {feature:?} is not in {found:?}");
     }
     let widths: BTreeSet<i32> = layers(&pieces)[5]
         .steps
@@ -121,7 +130,11 @@ fn a_part_comes_back_in_its_place_with_its_layers_lines_and_plastic() {
 
 #[test]
 fn no_plastic_and_no_way_is_lost_in_the_reading() {
-    let (text, pieces) = by_prusa(&table(), &profile(&[("support", "grid"), ("z-hop", "0.3mm")]));
+    ENGINES.into_iter().for_each(nothing_is_lost);
+}
+
+fn nothing_is_lost(engine: Engine) {
+    let (text, pieces) = by(engine, &table(), &profile(&[("support", "grid"), ("z-hop", "0.3mm")]));
     // Once more by the simplest reading there is: absolute counts, reset by G92.
     let (mut fed, mut last, mut moves) = (0.0, 0.0, 0);
     for line in text.lines() {
@@ -150,43 +163,55 @@ fn no_plastic_and_no_way_is_lost_in_the_reading() {
             _ => {}
         }
     }
-    assert_eq!(lines, moves);
-    assert!((fed - ours as f64 / 1e5).abs() < 1e-6, "{fed} mm {ours}");
+    assert_eq!(lines, moves, "{engine:?}");
+    assert!((fed - ours as f64 / 1e5).abs() < 1e-6, "{engine:?}: {fed} mm {ours}");
     let found = features(&pieces);
-    assert!(found.contains(&Feature::Support) && found.contains(&Feature::SupportInterface), "{found:?}");
+    assert!(
+        found.contains(&Feature::Support) && found.contains(&Feature::SupportInterface),
+        "{engine:?}: {found:?}"
+    );
 }
 
 #[test]
 fn a_setting_reaches_the_program() {
+    ENGINES.into_iter().for_each(is_told);
+}
+
+fn is_told(engine: Engine) {
     let mesh = block(20.0, 20.0, 4.0);
-    let plain = end(&by_prusa(&mesh, &profile(&[])).1);
+    let plain = end(&by(engine, &mesh, &profile(&[])).1);
     for (settings, differs) in [
         (&[("infill-density", "60%")][..], "filament"),
         (&[("layer-height", "0.1mm")][..], "layers"),
         (&[("scale", "150%")][..], "room"),
         (&[("outer-speed", "10mm/s"), ("inner-speed", "10mm/s"), ("solid-speed", "10mm/s")][..], "time"),
     ] {
-        let other = end(&by_prusa(&mesh, &profile(settings)).1);
+        let other = end(&by(engine, &mesh, &profile(settings)).1);
         let more = match differs {
             "filament" => other.filament_um > plain.filament_um * 11 / 10,
             "layers" => other.layers > plain.layers * 3 / 2,
             "room" => other.max.x - other.min.x > (plain.max.x - plain.min.x) * 13 / 10,
             _ => other.duration.0 > plain.duration.0 * 5 / 4,
         };
-        assert!(more, "{settings:?}: {other:?} against {plain:?}");
+        assert!(more, "{engine:?}, {settings:?}: {other:?} against {plain:?}");
     }
 }
 
 #[test]
 fn a_setting_it_has_nothing_for_is_refused_by_name() {
-    for (setting, value) in [
-        ("spiral-vase", "on"),
-        ("adaptive-layers", "on"),
-        ("parts", "2"),
-        ("support", "tree"),
-        ("hole-compensation", "0.1mm"),
-    ] {
-        let refused = prusa::config(&profile(&[(setting, value)])).unwrap_err().to_string();
-        assert!(refused.contains(&format!("`{setting}`")), "{refused}");
+    let both = [("spiral-vase", "on"), ("adaptive-layers", "on"), ("parts", "2")];
+    let lacks = [
+        (Engine::PrusaSlicer, [&both[..], &[("support", "tree"), ("hole-compensation", "0.1mm")]].concat()),
+        (Engine::CuraEngine, [&both[..], &[("raft-layers", "3")]].concat()),
+    ];
+    for (engine, lacks) in lacks {
+        for (setting, value) in lacks {
+            let config = program(engine).unwrap().config;
+            let refused = config(&profile(&[(setting, value)])).unwrap_err().to_string();
+            assert!(
+                refused.contains(&format!("`{setting}`")) && refused.contains(engine.name()),
+                "{refused}"
+            );
+        }
     }
 }
