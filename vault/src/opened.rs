@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use layerlock_seal::blob::{self, Opener, Place};
+use layerlock_store::blobs::BlobError;
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
@@ -26,7 +27,10 @@ impl Vault {
     ) -> Result<mpsc::Receiver<Result<Opened, Refusal>>, Refusal> {
         let (blobs, blob) = (self.blobs.clone(), sealed.blob.clone());
         let begun = tokio::task::spawn_blocking(move || blobs.read(&blob));
-        let reader = begun.await.expect("reading does not panic")?;
+        let reader = match begun.await.expect("reading does not panic") {
+            Err(BlobError::Absent { .. }) => return Err(damaged),
+            reader => reader?,
+        };
         let opener = self.keys.keks.opener(place, &sealed.header).map_err(|_| damaged.clone())?;
         let (out, chunks) = mpsc::channel(QUEUE);
         tokio::task::spawn_blocking(move || {

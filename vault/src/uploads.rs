@@ -4,7 +4,7 @@
 //! read back, hashed and taken in by the same hands as an upload in one go ([`crate::intake`]), and the pieces go. A ticket
 //! gives nobody more than the right to send the very bytes its seller signed for. Deliberately absent: HTTP (`api`).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use layerlock_proto::refusal::Reason;
 use layerlock_seal::blob::Part;
 use layerlock_seal::statement::{Statement, Verified};
 use layerlock_store::{Expect, Revision};
+use layerlock_terms::ids::SellerId;
 use layerlock_terms::trust::{DesignManifest, UploadTicket};
 use layerlock_terms::units::{Millis, Timestamp};
 use tokio::sync::Semaphore;
@@ -41,12 +42,15 @@ const LIFE: Millis = Millis(24 * 60 * 60 * 1000);
 /// Most uploads of one seller under way.
 const OF_A_SELLER: usize = 32;
 
-/// Most requests that bring bytes at once.
+/// Most requests that bring bytes at once, and most of them for one seller.
 const RECEIVERS: usize = 64;
+const RECEIVERS_OF_A_SELLER: usize = 8;
 
 /// What goes on with uploads in this process.
 pub(crate) struct Uploads {
     receivers: Semaphore,
+    /// Requests that bring bytes now.
+    receiving: Mutex<HashMap<SellerId, usize>>,
     analysed: Mutex<HashSet<DesignName>>,
 }
 
@@ -86,7 +90,7 @@ impl Pending {
 
 impl Default for Uploads {
     fn default() -> Self {
-        Self { receivers: Semaphore::new(RECEIVERS), analysed: Mutex::default() }
+        Self { receivers: Semaphore::new(RECEIVERS), receiving: Mutex::default(), analysed: Mutex::default() }
     }
 }
 
@@ -107,6 +111,37 @@ impl Drop for Analysing {
     fn drop(&mut self) {
         let mut analysed = self.vault.pending.analysed.lock().unwrap_or_else(PoisonError::into_inner);
         analysed.remove(&self.name);
+    }
+}
+
+/// One request that brings a seller's bytes; let go on drop.
+struct Receiving {
+    vault: Arc<Vault>,
+    seller: SellerId,
+}
+
+impl Receiving {
+    fn begin(vault: &Arc<Vault>, seller: SellerId) -> Option<Self> {
+        let mut receiving = vault.pending.receiving.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = receiving.entry(seller).or_default();
+        *count += 1;
+        if *count > RECEIVERS_OF_A_SELLER {
+            *count -= 1;
+            return None;
+        }
+        Some(Self { vault: vault.clone(), seller })
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        let mut receiving = self.vault.pending.receiving.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = receiving.get_mut(&self.seller) {
+            *count -= 1;
+            if *count == 0 {
+                receiving.remove(&self.seller);
+            }
+        }
     }
 }
 
@@ -214,6 +249,11 @@ impl Vault {
     ) -> Result<Standing, Refusal> {
         let busy = |_| Refusal::new(Reason::Busy, "too many uploads at once: try again later");
         let _seat = self.pending.receivers.try_acquire().map_err(busy)?;
+        let _place = Receiving::begin(self, name.seller).ok_or_else(|| {
+            let words =
+                format!("{RECEIVERS_OF_A_SELLER} requests bring this seller's bytes: try again later");
+            Refusal::new(Reason::Busy, words)
+        })?;
         let standing = self.upload_standing(name).await?;
         match &standing.state {
             State::Ready | State::Analysing => return Ok(standing),

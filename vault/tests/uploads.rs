@@ -6,6 +6,7 @@ mod house;
 
 use std::fs;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -387,6 +388,59 @@ async fn uploads_under_way_are_bounded_for_each_seller_and_so_are_the_pieces_of_
     }
     let answer = patch(&vault, &begun.path, 256, vec![bytes[256]]).await;
     assert!(answer.body.contains("too many requests"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn whoever_lets_requests_hang_keeps_no_other_seller_out() {
+    let house = House::new();
+    let vault = house.open().await;
+    let begun = begin(&vault, &mesh()).await;
+    let (asked, mut begun_ones) = tokio::sync::mpsc::unbounded_channel();
+    let hanging: Vec<_> = (0..8)
+        .map(|_| {
+            let (vault, path, asked) = (vault.clone(), begun.path.clone(), asked.clone());
+            let never = stream::poll_fn(move |_| {
+                asked.send(()).unwrap();
+                Poll::<Option<Result<Bytes, std::io::Error>>>::Pending
+            });
+            tokio::spawn(async move { patch(&vault, &path, 0, Body::from_stream(never)).await })
+        })
+        .collect();
+    for _ in 0..8 {
+        begun_ones.recv().await.unwrap();
+    }
+    let refused = patch(&vault, &begun.path, 0, mesh()).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.body.contains("8 requests bring this seller's bytes"), "{refused:?}");
+    let manifest = Statement::sign(&manifest(77, &mesh()), &key(77)).emit();
+    let call = as_seller(77, wire::CreateUploadRequest { manifest });
+    let other = designs(&vault).create_upload(call).await.unwrap().into_inner();
+    assert_eq!(patch(&vault, &other.path, 0, mesh()).await.status, StatusCode::NO_CONTENT);
+    hanging.iter().for_each(tokio::task::JoinHandle::abort);
+    for hung in hanging {
+        assert!(hung.await.unwrap_err().is_cancelled());
+    }
+    assert_eq!(
+        patch(&vault, &begun.path, 0, mesh()).await.status,
+        StatusCode::NO_CONTENT,
+        "their places are free"
+    );
+}
+
+#[tokio::test]
+async fn an_upload_whose_pieces_are_gone_is_refused_and_begins_anew() {
+    let house = House::new();
+    let vault = house.open().await;
+    let begun = begin(&vault, &mesh()).await;
+    patch(&vault, &begun.path, 0, mesh()[..300].to_vec()).await;
+    for file in house.files("designs") {
+        fs::remove_file(house.dir.path().join("designs").join(file)).unwrap();
+    }
+    let answer = patch(&vault, &begun.path, 300, mesh()[300..].to_vec()).await;
+    assert!(answer.body.contains("a piece of the upload is damaged"), "{answer:?}");
+    let anew = begin(&vault, &mesh()).await;
+    assert_eq!((anew.state(), anew.offset), (State::Receiving, 0));
+    assert_eq!(patch(&vault, &anew.path, 0, mesh()).await.status, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]
