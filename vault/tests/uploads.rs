@@ -232,13 +232,14 @@ async fn a_ticket_that_was_changed_made_elsewhere_or_has_ended_takes_nothing() {
     let near_the_end = changed.len() - 10;
     changed[near_the_end] = if changed[near_the_end] == b'A' { b'B' } else { b'A' };
     let other = House::new();
-    let elsewhere = begin(&other.open().await, &mesh()).await;
+    let there = other.open().await;
+    let elsewhere = begin(&there, &mesh()).await;
     for path in [String::from_utf8(changed).unwrap(), "/uploads/nothing".into(), "/uploads/%20".into()] {
         let answer = patch(&vault, &path, 0, mesh()).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {answer:?}");
     }
     // Another house's vault has the same key in these tests, and no such upload.
-    let another = begin(&other.open().await, &block(1.0, 2.0, 3.0)).await;
+    let another = begin(&there, &block(1.0, 2.0, 3.0)).await;
     assert_eq!(patch(&vault, &another.path, 0, mesh()).await.status, StatusCode::NOT_FOUND);
     house.turn_clock(HOUR);
     for path in [&begun.path, &elsewhere.path] {

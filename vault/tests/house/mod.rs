@@ -20,7 +20,8 @@ use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
 use layerlock_seal::trust::{Anchors, Endorsement, TrustedRoot};
 use layerlock_slicer::mesh::{Mesh, to_binary_stl};
-use layerlock_store::{MemoryStore, Store};
+use layerlock_store::blobs::BlobError;
+use layerlock_store::{LockError, MemoryStore, Store};
 use layerlock_terms::ids::{BuyerId, DesignId, DeviceId, HoldId, JobId, LicenseId, OfferId, SellerId};
 use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Hold, License, Release, Terms};
 use layerlock_terms::receipt::{
@@ -123,8 +124,17 @@ impl House {
         }
     }
 
+    /// Opens it; one that was dropped just now lets go of its folder when the last thing it was at is done.
     pub async fn open(&self) -> Arc<Vault> {
-        self.try_open().await.unwrap()
+        for _ in 0..500 {
+            match self.try_open().await {
+                Err(OpenError::Blobs(BlobError::Lock(LockError::InUse { .. }))) => {
+                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                }
+                opened => return opened.unwrap(),
+            }
+        }
+        panic!("the vault before keeps the folder");
     }
 
     pub async fn try_open(&self) -> Result<Arc<Vault>, OpenError> {
