@@ -107,6 +107,17 @@ fn plate(cuts: u32) -> Vec<u8> {
     to_binary_stl(&mesh)
 }
 
+/// Waits until the vault keeps so many files: an unfinished one goes when its writer has seen that nobody feeds it.
+async fn comes_to(house: &House, files: usize) {
+    for _ in 0..200 {
+        if house.files("designs").len() == files {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{} files are there, not {files}", house.files("designs").len());
+}
+
 /// A body that breaks off behind these bytes.
 fn broken(bytes: &[u8]) -> Body {
     let parts =
@@ -138,7 +149,7 @@ async fn an_upload_goes_on_after_every_break_and_a_restart_and_is_the_same_desig
     let found = design(&vault, &again).await.unwrap();
     assert_eq!(found.analysis.unwrap().triangles, 2 * (2 * 170 * 170 + 4 * 170));
     assert_eq!(stands(&vault, &again).await.unwrap().state(), State::Ready);
-    assert_eq!(house.files("designs").len(), 2, "the pieces are gone");
+    comes_to(&house, 2).await;
     assert_eq!(begin(&vault, &bytes).await.state(), State::Ready);
 }
 
@@ -265,7 +276,7 @@ async fn other_bytes_than_were_signed_for_and_no_mesh_are_refused_leave_nothing_
     assert_eq!((stood.state(), stood.path.as_str()), (State::Refused, ""));
     assert!(stood.reason.contains("hash"), "{}", stood.reason);
     assert_eq!(head(&vault, &begun.path).await.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(house.files("designs").is_empty());
+    comes_to(&house, 0).await;
     let anew = begin(&vault, &mesh()).await;
     assert_eq!((anew.state(), anew.offset), (State::Receiving, 0));
     assert_eq!(patch(&vault, &anew.path, 0, mesh()).await.status, StatusCode::NO_CONTENT);
@@ -274,7 +285,7 @@ async fn other_bytes_than_were_signed_for_and_no_mesh_are_refused_leave_nothing_
     let begun = begin(&vault, &no_mesh).await;
     let answer = patch(&vault, &begun.path, 0, no_mesh).await;
     assert!(answer.body.contains("BAD_MESH"), "{answer:?}");
-    assert_eq!(house.files("designs").len(), 2, "the other design's");
+    comes_to(&house, 2).await;
 }
 
 #[tokio::test]
@@ -294,8 +305,7 @@ async fn an_upload_that_was_whole_when_its_vault_ended_is_looked_at_by_the_next(
     let vault = house.open().await;
     for _ in 0..200 {
         if stands(&vault, &begun).await.unwrap().state() == State::Ready {
-            assert_eq!(house.files("designs").len(), 2);
-            return;
+            return comes_to(&house, 2).await;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -316,7 +326,7 @@ async fn two_that_send_one_upload_make_one_design_and_no_byte_counts_twice() {
         join_all((0..4).map(|_| patch(&vault, &begun.path, half as u64, bytes[half..].to_vec()))).await;
     assert!(rest.iter().any(|answer| answer.status == StatusCode::NO_CONTENT), "{rest:?}");
     assert!(design(&vault, &begun).await.is_ok());
-    assert_eq!(house.files("designs").len(), 2);
+    comes_to(&house, 2).await;
 }
 
 #[tokio::test]
@@ -353,13 +363,7 @@ async fn an_upload_nobody_goes_on_with_is_forgotten_after_a_day_and_its_pieces_w
     house.turn_clock(1);
     let vault = house.open().await;
     assert_eq!(reason(&stands(&vault, &begun).await.unwrap_err()), Reason::NotFound);
-    for _ in 0..200 {
-        if house.files("designs").is_empty() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("its pieces are still there");
+    comes_to(&house, 0).await;
 }
 
 #[tokio::test]
