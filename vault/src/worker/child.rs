@@ -144,9 +144,11 @@ fn give(part: &[u8], output: &mut impl Write) -> io::Result<Answer> {
 }
 
 fn describe(mesh: &Mesh, output: &mut impl Write) -> io::Result<Answer> {
-    Answer::Analysis(Box::new(analysis::analyse(mesh))).write(output)?;
     let size = |view| if view == View::ALL[0] { FIRST_PICTURE } else { PICTURE };
-    for picture in snapshots(mesh, &View::ALL.map(|view| (view, size(view)))) {
+    let sides = View::ALL.map(|view| (view, size(view)));
+    let (analysis, pictures) = rayon::join(|| analysis::analyse(mesh), || snapshots(mesh, &sides));
+    Answer::Analysis(Box::new(analysis)).write(output)?;
+    for picture in pictures {
         Answer::Picture(picture).write(output)?;
     }
     Ok(Answer::Done)

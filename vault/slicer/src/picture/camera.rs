@@ -132,6 +132,12 @@ impl Camera {
         self.forward + self.right * right + self.up * up
     }
 
+    /// Where a sample looks at a level of this height; nothing from the horizon on.
+    pub(super) fn on_level(&self, x: usize, y: usize, height: f32) -> Option<Vec3> {
+        let ray = self.ray(x, y);
+        (ray.z < 0.0).then(|| self.eye + ray * ((height - self.eye.z) / ray.z))
+    }
+
     /// The point at a sample with this nearness.
     pub(super) fn point(&self, x: usize, y: usize, nearness: f32) -> Vec3 {
         if nearness > 0.0 { self.eye + self.ray(x, y) * (1.0 / nearness) } else { ZERO }

@@ -6,7 +6,7 @@ use crate::mesh::Mesh;
 use crate::mesh::analysis::Extent;
 
 /// Samples along each side of a light's view.
-const SIDE: usize = 1024;
+const SIDE: usize = 768;
 
 /// Tiles along each side of the finest level of what is nearest; each further level has half as many.
 const TILES: usize = 64;

@@ -6,6 +6,8 @@
 
 use std::sync::OnceLock;
 
+use rayon::prelude::*;
+
 use super::camera::{Camera, View};
 use super::light::Light;
 use super::normals;
@@ -46,6 +48,8 @@ pub(super) struct Studio<'m> {
     floor: f32,
     middle: Vec3,
     radius: f32,
+    /// Where around a point is looked whether it is open, within a circle of one.
+    taps: [[f32; 2]; TAPS],
 }
 
 /// One side of it, to colour any sample of its picture.
@@ -55,6 +59,7 @@ pub(super) struct Scene<'s> {
     seen: Raster,
     key: &'s Light,
     fill: Vec3,
+    dimness: Dimness,
 }
 
 impl<'m> Studio<'m> {
@@ -73,7 +78,15 @@ impl<'m> Studio<'m> {
             floor: min.z,
             middle: (min + max) * 0.5,
             radius: ((max - min).length() / 2.0).max(1.0),
+            taps: taps(),
         }
+    }
+
+    /// How much of the light reaches a point of the floor.
+    fn left_on_floor(&self, key: &Light, point: Vec3) -> f32 {
+        let shadow = 1.0 - key.reaches(point, self.radius * 0.06, self.radius * 0.004);
+        let contact = 1.0 - self.above.reaches(point, self.radius * 0.30, 0.0);
+        (1.0 - 0.34 * shadow) * (1.0 - 0.42 * contact)
     }
 
     /// The light that stands to the right of who looks from this side.
@@ -90,7 +103,9 @@ impl<'s> Scene<'s> {
     pub(super) fn new(studio: &'s Studio<'s>, view: View, size: [usize; 2]) -> Self {
         let camera = Camera::facing(studio.mesh, view, size);
         let seen = Raster::draw(studio.mesh, size, |point| camera.project(point));
-        Self { studio, seen, key: studio.key(view), fill: view.light(FILL).unit(), camera }
+        let key = studio.key(view);
+        let dimness = Dimness::of(studio, key, &camera);
+        Self { studio, seen, key, fill: view.light(FILL).unit(), dimness, camera }
     }
 
     /// Whether these samples show one smooth place: nothing but floor, or faces of the part that lie in one plane or nearly.
@@ -153,12 +168,10 @@ impl<'s> Scene<'s> {
     fn openness(&self, x: usize, y: usize, point: Vec3, normal: Vec3) -> f32 {
         let reach = self.studio.radius * 0.22;
         let samples = reach * self.camera.samples_per_mm(self.seen.nearness_at(x, y));
-        let turn = grain(x, y) * std::f32::consts::TAU;
+        let (sin, cos) = (grain(x, y) * std::f32::consts::TAU).sin_cos();
         let mut hidden = 0.0;
-        for n in 0..TAPS {
-            let share = (n as f32 + 0.5) / TAPS as f32;
-            let angle = turn + n as f32 * 2.399_963;
-            let (dx, dy) = (samples * share * angle.cos(), samples * share * angle.sin());
+        for [across, down] in self.studio.taps {
+            let (dx, dy) = (samples * (across * cos - down * sin), samples * (across * sin + down * cos));
             let (tx, ty) = (x as f32 + dx, y as f32 + dy);
             let [width, height] = self.camera.size;
             if tx < 0.0 || ty < 0.0 || tx >= width as f32 || ty >= height as f32 {
@@ -176,18 +189,53 @@ impl<'s> Scene<'s> {
 
     /// The floor with the part's shadow on it, fading into the distance.
     fn ground(&self, x: usize, y: usize) -> Vec3 {
-        let ray = self.camera.ray(x, y);
-        if ray.z >= 0.0 {
-            return FAR;
-        }
-        let point = self.camera.eye + ray * ((self.studio.floor - self.camera.eye.z) / ray.z);
-        let away = vec3(point.x - self.studio.middle.x, point.y - self.studio.middle.y, 0.0).length()
-            / self.studio.radius;
-        let shadow = 1.0 - self.key.reaches(point, self.studio.radius * 0.06, self.studio.radius * 0.004);
-        let contact = 1.0 - self.studio.above.reaches(point, self.studio.radius * 0.30, 0.0);
-        let dimmed = (1.0 - 0.34 * shadow) * (1.0 - 0.42 * contact);
+        let Some(point) = self.camera.on_level(x, y, self.studio.floor) else { return FAR };
+        let middle = self.studio.middle;
+        let away = vec3(point.x - middle.x, point.y - middle.y, 0.0).length() / self.studio.radius;
+        let dimmed = self.dimness.at(x, y);
         FLOOR.mix(FAR, (away / 5.0).clamp(0.0, 1.0).powf(1.2)).times(ZERO.mix(vec3(1.0, 1.0, 1.0), dimmed))
     }
+}
+
+/// How much of the light is left on the floor, on a grid over the picture: its shadows are soft, so that between the
+/// grid's points nothing is lost.
+struct Dimness {
+    /// Samples from point to point, and points across.
+    step: usize,
+    across: usize,
+    left: Vec<f32>,
+}
+
+/// Points of the grid across a picture, about.
+const GRID: usize = 160;
+
+impl Dimness {
+    fn of(studio: &Studio<'_>, key: &Light, camera: &Camera) -> Self {
+        let [width, height] = camera.size;
+        let step = (width / GRID).max(1);
+        let (across, down) = (width / step + 2, height / step + 2);
+        let left = |n: usize| {
+            let place = camera.on_level(n % across * step, n / across * step, studio.floor);
+            place.map_or(1.0, |point| studio.left_on_floor(key, point))
+        };
+        Self { step, across, left: (0..across * down).into_par_iter().map(left).collect() }
+    }
+
+    fn at(&self, x: usize, y: usize) -> f32 {
+        let corner = y / self.step * self.across + x / self.step;
+        let share = |at: usize| (at % self.step) as f32 / self.step as f32;
+        let mix = |a: f32, b: f32, share: f32| a + (b - a) * share;
+        let row = |corner: usize| mix(self.left[corner], self.left[corner + 1], share(x));
+        mix(row(corner), row(corner + self.across), share(y))
+    }
+}
+
+/// Points of a disc, further and further out, each turned by the golden angle (Vogel, 1979).
+fn taps() -> [[f32; 2]; TAPS] {
+    std::array::from_fn(|n| {
+        let (share, angle) = ((n as f32 + 0.5) / TAPS as f32, n as f32 * 2.399_963);
+        [share * angle.cos(), share * angle.sin()]
+    })
 }
 
 /// A fixed, even-looking scatter over the samples (interleaved gradient noise, Jimenez 2014), from 0 to 1.
