@@ -94,7 +94,8 @@ fn printability(found: &Printability, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "  {hanging:.1} cm² lean out by more than 45°: supports or bridges")?;
     }
     if found.islands > 0 {
-        writeln!(out, "  {} in the air: print with supports", counted(found.islands, "beginning"))?;
+        let places = counted(found.islands, "place");
+        writeln!(out, "  begins in the air at {places}: print with supports")?;
     }
     let fits = |fit: Fit| found.machines.iter().filter(move |machine| machine.fit() == fit);
     let turned = match fits(Fit::Turned).count() {

@@ -191,7 +191,7 @@ impl Seller {
                 UploadState::Receiving => {
                     let bytes = model.slice(upload.offset.min(model.len() as u64) as usize..);
                     match pieces::send(self.vault.clone(), &upload, bytes, sent.clone()).await {
-                        Ok(()) => {}
+                        Ok(()) => continue,
                         // Whoever got on for a while may break off as often as it takes.
                         Err(Broken::Off(_)) if begun.elapsed() > LONG => breaks = 0,
                         Err(Broken::Off(_)) if breaks < BREAKS => breaks += 1,
