@@ -15,7 +15,7 @@ use crate::{Unsupported, refuse};
 /// The program's name.
 pub const PROGRAM: &str = "CuraEngine";
 
-/// Every setting the program asks for, one `name=value` a line.
+/// Every setting the program asks for, one `name=value` a line; a line without a value is a remark.
 const SETTINGS: &str = include_str!("cura/settings.txt");
 
 /// What it is started with: the settings in `config`, the part in `part`, the G-code to `output`.
