@@ -3,11 +3,12 @@
 //!
 //! Two histograms over points spread evenly on the surface: of the distances between two of them (D2 of Osada, Funkhouser,
 //! Chazelle and Dobkin, "Shape Distributions", 2002) and of their distances from the middle (D1). Distances are in units of
-//! their mean, so a design that was moved, turned, mirrored, scaled, cut into other triangles or slightly smoothed has
-//! nearly the same descriptor. It says what looks alike, not what is a copy: people look before anybody acts on it.
+//! their mean, so a design that was moved, turned, mirrored, scaled or cut into other triangles has nearly the same
+//! descriptor. It says what looks alike, not what is a copy: people look before anybody acts on it.
 //! Deliberately absent: any way back to a mesh, and shapes found within larger ones.
 
 use crate::mesh::Mesh;
+use crate::mesh::analysis::{cross, dot, minus};
 
 /// Bars of each histogram.
 const BARS: [usize; 2] = [64, 32];
@@ -44,12 +45,12 @@ impl Descriptor {
             // Partners far apart in the order of the mesh, and never the point itself.
             let stride = (n * 2 * points.len() / (2 * PARTNERS + 1)).max(1);
             let partner = points.iter().cycle().skip(stride);
-            points.iter().zip(partner).map(|(a, b)| distance(*a, *b)).collect::<Vec<_>>()
+            points.iter().zip(partner).map(|(a, b)| length(minus(*a, *b))).collect::<Vec<_>>()
         });
         let mut bars = [0; BARS[0] + BARS[1]];
         let (apart, from_middle) = bars.split_at_mut(BARS[0]);
         histogram(&pairs.collect::<Vec<_>>(), END[0], apart);
-        histogram(&points.iter().map(|p| distance(*p, middle)).collect::<Vec<_>>(), END[1], from_middle);
+        histogram(&points.iter().map(|p| length(minus(*p, middle))).collect::<Vec<_>>(), END[1], from_middle);
         Self(bars)
     }
 
@@ -79,8 +80,8 @@ impl Descriptor {
     }
 }
 
-fn distance(a: [f64; 3], b: [f64; 3]) -> f64 {
-    [0, 1, 2].map(|axis| (a[axis] - b[axis]).powi(2)).iter().sum::<f64>().sqrt()
+fn length(v: [f64; 3]) -> f64 {
+    dot(v, v).sqrt()
 }
 
 /// Shares of the distances in bars of equal width, the last of them open, summing to [`u16::MAX`] or a little less.
@@ -102,20 +103,18 @@ fn histogram(distances: &[f64], end: f64, bars: &mut [u16]) {
 /// Points spread evenly over the surface, in random order; none for a mesh without one.
 fn spread(mesh: &Mesh) -> Vec<[f64; 3]> {
     let corners = |triangle: &[u32; 3]| mesh.corners(*triangle).map(|corner| corner.map(f64::from));
-    let area = |triangle: &[u32; 3]| {
+    let doubled = |triangle: &[u32; 3]| {
         let [a, b, c] = corners(triangle);
-        let (u, v): ([f64; 3], [f64; 3]) =
-            (std::array::from_fn(|n| b[n] - a[n]), std::array::from_fn(|n| c[n] - a[n]));
-        distance([u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]], [0.0; 3])
+        length(cross(minus(b, a), minus(c, a)))
     };
-    let whole: f64 = mesh.triangles.iter().map(area).sum();
+    let whole: f64 = mesh.triangles.iter().map(doubled).sum();
     if !(whole > 0.0 && whole.is_finite()) {
         return Vec::new();
     }
     let (mut dice, mut points) = (Dice(0), Vec::with_capacity(POINTS));
     let (mut passed, mut next) = (0.0, dice.throw());
     for triangle in &mesh.triangles {
-        passed += area(triangle) / whole * POINTS as f64;
+        passed += doubled(triangle) / whole * POINTS as f64;
         let [a, b, c] = corners(triangle);
         while next < passed && points.len() < POINTS {
             let (s, t) = (dice.throw().sqrt(), dice.throw());

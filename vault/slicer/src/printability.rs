@@ -14,6 +14,7 @@ use rayon::slice::ParallelSliceMut;
 
 use crate::geometry::{IntPoint, Region};
 use crate::mesh::Mesh;
+use crate::mesh::analysis::{Groups, cross, dot, minus};
 use crate::place::Placed;
 use crate::regions::unite;
 use crate::sections::{section_at, sections};
@@ -97,9 +98,7 @@ pub fn fit(size: Point3, machine: &Machine) -> (Fit, u32) {
 /// Twice a triangle's area as a vector along its normal.
 fn normal(part: &Placed<'_>, triangle: [u32; 3]) -> [f64; 3] {
     let [a, b, c] = triangle.map(|vertex| part.vertices[vertex as usize].map(f64::from));
-    let (u, v): ([f64; 3], [f64; 3]) =
-        (std::array::from_fn(|n| b[n] - a[n]), std::array::from_fn(|n| c[n] - a[n]));
-    [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]]
+    cross(minus(b, a), minus(c, a))
 }
 
 fn overhang(part: &Placed<'_>) -> f64 {
@@ -107,7 +106,7 @@ fn overhang(part: &Placed<'_>) -> f64 {
         |triangle: &[u32; 3]| triangle.iter().all(|vertex| part.vertices[*vertex as usize][2] <= FIRST_LAYER);
     let area = |triangle: &[u32; 3]| {
         let normal = normal(part, *triangle);
-        let length = normal.iter().map(|side| side * side).sum::<f64>().sqrt();
+        let length = dot(normal, normal).sqrt();
         if normal[2] < -HANGS * length { length / 2.0 } else { 0.0 }
     };
     part.triangles.iter().filter(|triangle| !lies_on_bed(triangle)).map(area).sum()
@@ -158,21 +157,21 @@ fn bottoms(part: &Placed<'_>) -> Vec<i32> {
         edges.extend([(a, b), (b, c), (c, a)].map(|(a, b)| u64::from(a.max(b)) << 32 | u64::from(a.min(b))));
     }
     edges.par_sort_unstable();
-    let mut pools: Vec<u32> = (0..rising.len() as u32).collect();
+    let mut pools = Groups::new(rising.len());
     let mut is_bottom = vec![false; rising.len()];
     for edge in edges {
         let (high, low) = ((edge >> 32) as u32, edge as u32);
         // A pool's root is its bottom.
-        let (one, other) = (root(&mut pools, low), root(&mut pools, high));
-        let (lower, upper) = (one.min(other), one.max(other));
-        pools[upper as usize] = lower;
-        is_bottom[upper as usize] |= lower != upper && height(high) - height(upper) >= FIRST_LAYER;
+        let (one, other) = (pools.root(low), pools.root(high));
+        pools.join(one, other);
+        let upper = one.max(other);
+        is_bottom[upper as usize] |= one != other && height(high) - height(upper) >= FIRST_LAYER;
     }
     // The pools that are left at the end met no other.
     let mut up = HashMap::<u32, f64>::new();
     for triangle in part.triangles.iter() {
         for at in triangle.map(|vertex| place[vertex as usize]) {
-            let is_bottom = is_bottom[at as usize] || pools[at as usize] == at;
+            let is_bottom = is_bottom[at as usize] || pools.root(at) == at;
             if is_bottom && height(at) > FIRST_LAYER {
                 *up.entry(at).or_default() += normal(part, *triangle)[2];
             }
@@ -182,15 +181,6 @@ fn bottoms(part: &Placed<'_>) -> Vec<i32> {
         up.into_iter().filter(|(_, up)| *up < 0.0).map(|(at, _)| height(at)).collect();
     heights.sort_unstable();
     heights
-}
-
-fn root(pools: &mut [u32], mut vertex: u32) -> u32 {
-    while pools[vertex as usize] != vertex {
-        let below = pools[pools[vertex as usize] as usize];
-        pools[vertex as usize] = below;
-        vertex = below;
-    }
-    vertex
 }
 
 fn thin(part: &Placed<'_>) -> [u32; NOZZLES.len()] {

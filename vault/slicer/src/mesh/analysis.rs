@@ -226,15 +226,15 @@ pub(crate) fn tetrahedron(corners: [[f32; 3]; 3], apex: [f64; 3]) -> (f64, f64) 
     (dot(a, cross) / 6.0, dot(cross, cross).sqrt())
 }
 
-fn minus(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+pub(crate) fn minus(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
     [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
 }
 
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+pub(crate) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
-fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+pub(crate) fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
     [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]]
 }
 
@@ -305,17 +305,19 @@ fn duplicate_faces(mesh: &Mesh) -> u32 {
     faces.windows(2).filter(|pair| pair[0] == pair[1]).count() as u32
 }
 
-/// Union-find over triangles (Tarjan), halving paths as it goes.
-struct Groups {
+/// Union-find (Tarjan), halving paths as it goes.
+pub(crate) struct Groups {
     parent: Vec<u32>,
 }
 
 impl Groups {
-    fn new(members: usize) -> Self {
+    /// Every member by itself.
+    pub(crate) fn new(members: usize) -> Self {
         Self { parent: (0..members as u32).collect() }
     }
 
-    fn root(&mut self, mut member: u32) -> u32 {
+    /// Who leads the member's group: its lowest.
+    pub(crate) fn root(&mut self, mut member: u32) -> u32 {
         while self.parent[member as usize] != member {
             let grandparent = self.parent[self.parent[member as usize] as usize];
             self.parent[member as usize] = grandparent;
@@ -324,7 +326,8 @@ impl Groups {
         member
     }
 
-    fn join(&mut self, a: u32, b: u32) {
+    /// Makes one group of two.
+    pub(crate) fn join(&mut self, a: u32, b: u32) {
         let (a, b) = (self.root(a), self.root(b));
         // The lower index leads, which keeps the outcome independent of the order of joins.
         self.parent[a.max(b) as usize] = a.min(b);

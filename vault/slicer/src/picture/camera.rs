@@ -21,16 +21,6 @@ impl View {
     /// All of them, the one that shows most first.
     pub const ALL: [Self; 4] = [Self::Corner, Self::Back, Self::Front, Self::Top];
 
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Corner => "corner",
-            Self::Back => "back",
-            Self::Front => "front",
-            Self::Top => "top",
-        }
-    }
-
     /// From the part towards the camera.
     fn towards_camera(self) -> Vec3 {
         match self {
