@@ -263,7 +263,9 @@ impl Firmware {
     }
 
     fn begin(&mut self, command: &str, now: Duration) {
-        self.retire(now);
+        while self.planner.front().is_some_and(|end| *end <= now) {
+            self.planner.pop_front();
+        }
         let moves_done = self.planner.back().copied().unwrap_or(now).max(now);
         let (until, planned, answer) = match self.body.execute(command, &mut self.record) {
             Deed::Moved(seconds) if self.planner.len() < PLANNER => (now, Some(self.scaled(seconds)), None),
@@ -275,13 +277,6 @@ impl Firmware {
         let answer = self.answer(command, answer);
         let heats = command.starts_with("M109") || command.starts_with("M190");
         self.running = Some(Running { answer, until, planned, heats, next_busy: now + BUSY_EVERY });
-    }
-
-    /// Takes the moves that are over off the plan.
-    fn retire(&mut self, now: Duration) {
-        while self.planner.front().is_some_and(|end| *end <= now) {
-            self.planner.pop_front();
-        }
     }
 
     fn scaled(&self, seconds: f64) -> Duration {
@@ -308,7 +303,6 @@ impl Firmware {
     fn finish(&mut self) {
         let Some(done) = self.running.take() else { return };
         if let Some(length) = done.planned {
-            self.retire(done.until);
             self.record.starved += u64::from(self.planner.is_empty());
             let begin = self.planner.back().copied().unwrap_or(done.until).max(done.until);
             self.planner.push_back(begin + length);
