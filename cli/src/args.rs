@@ -178,17 +178,9 @@ pub enum Seller {
     },
     /// Upload a design version; it stays sealed in the vault
     Upload {
-        /// STL, 3MF or OBJ file
-        model: PathBuf,
-        /// What people call it; the file's name without one
-        #[arg(long)]
-        name: Option<String>,
-        /// A new version of this design
-        #[arg(long, value_name = "DESIGN")]
-        design: Option<String>,
-        /// Most copies an offer may grant
-        #[arg(long, default_value_t = 1000)]
-        max_copies: u32,
+        /// What is uploaded.
+        #[command(flatten)]
+        model: ModelArgs,
         /// Write the design's shaded pictures here, one for each side
         #[arg(long, value_name = "DIR")]
         snapshots: Option<PathBuf>,
@@ -196,19 +188,11 @@ pub enum Seller {
         #[command(flatten)]
         party: Party,
     },
-    /// Make a link by which anyone may send a model file's bytes for you, for an hour: `curl --upload-file`, a browser
+    /// Make a link by which anyone may send a model file's bytes for you, for an hour: `curl --upload-file`
     Ticket {
-        /// STL, 3MF or OBJ file
-        model: PathBuf,
-        /// What people call it; the file's name without one
-        #[arg(long)]
-        name: Option<String>,
-        /// A new version of this design
-        #[arg(long, value_name = "DESIGN")]
-        design: Option<String>,
-        /// Most copies an offer may grant
-        #[arg(long, default_value_t = 1000)]
-        max_copies: u32,
+        /// What is uploaded.
+        #[command(flatten)]
+        model: ModelArgs,
         /// Whose keys, and which server.
         #[command(flatten)]
         party: Party,
@@ -295,6 +279,23 @@ pub enum Seller {
         #[command(flatten)]
         party: Party,
     },
+}
+
+/// A model file and what its manifest says.
+#[derive(Debug, Clone, Args)]
+pub struct ModelArgs {
+    /// STL, 3MF or OBJ file
+    #[arg(value_name = "MODEL")]
+    pub file: PathBuf,
+    /// What people call it; the file's name without one
+    #[arg(long)]
+    pub name: Option<String>,
+    /// A new version of this design
+    #[arg(long, value_name = "DESIGN")]
+    pub design: Option<String>,
+    /// Most copies an offer may grant
+    #[arg(long, default_value_t = 1000)]
+    pub max_copies: u32,
 }
 
 /// An offer's terms.

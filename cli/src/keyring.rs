@@ -1,9 +1,9 @@
 //! The service keys of the embedded house and the trust chain over them, made on first use.
 //!
 //! One folder holds the three service keys, the vault's key-encryption key (unless `kek` takes it from elsewhere) and the
-//! operator's API key, each in a file of its own for its owner only; beside them the trust files. Where nobody has installed a root, one is made
-//! whose single key lies here too, and it certifies the services without a question. An installed root with keys
-//! elsewhere (`layerlock operator root`) takes its place, and from then on its keys certify.
+//! operator's API key, each in a file of its own for its owner only; beside them the trust files. Where nobody has
+//! installed a root, one is made whose single key lies here too, and it certifies the services without a question. An
+//! installed root with keys elsewhere (`layerlock operator root`) takes its place, and from then on its keys certify.
 
 use std::io;
 use std::path::{Path, PathBuf};

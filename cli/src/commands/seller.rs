@@ -6,11 +6,12 @@ use std::path::Path;
 use layerlock_proto::vault::v1::{Design, UploadState};
 use layerlock_seal::sha256;
 use layerlock_terms::digest::Digest;
+use layerlock_terms::ids::DesignId;
 use layerlock_terms::license::{DeviceScope, Expiry, FailurePolicy, Release, Terms};
 use layerlock_terms::machine::Material;
 use layerlock_terms::units::{Millis, Percent, Timestamp};
 
-use crate::args::{Party, Seller as Args, TermsArgs};
+use crate::args::{ModelArgs, Party, Seller as Args, TermsArgs};
 use crate::commands::show;
 use crate::files;
 use crate::ledger::{self, Witness};
@@ -29,10 +30,10 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
             let seller = Seller::join(licensor, &party.home("seller")?, &api_key, now).await?;
             writeln!(out, "joined as {seller}")?;
         }
-        Args::Upload { model, name, design, max_copies, snapshots, party } => {
-            let model = Model::read(&model, name, max_copies)?;
+        Args::Upload { model, snapshots, party } => {
+            let model = Model::read(model)?;
             let (seller, home) = (open(&party).await?, party.home("seller")?);
-            let upload = model.upload(design.as_deref(), &home)?;
+            let upload = model.upload(&home)?;
             let bar = show::upload_bar(model.bytes.len() as u64);
             let heard = bar.clone();
             let uploaded = seller.upload(upload, now, move |sent| heard.set_position(sent)).await;
@@ -42,10 +43,10 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
             keep_snapshots(&uploaded, snapshots.as_deref())?;
             show::design(&uploaded, out)?;
         }
-        Args::Ticket { model, name, design, max_copies, party } => {
-            let model = Model::read(&model, name, max_copies)?;
+        Args::Ticket { model, party } => {
+            let model = Model::read(model)?;
             let (seller, home) = (open(&party).await?, party.home("seller")?);
-            let upload = seller.begin(&model.upload(design.as_deref(), &home)?, now).await?;
+            let upload = seller.begin(&model.upload(&home)?, now).await?;
             if upload.state() != UploadState::Receiving {
                 return Err(PartyError::Malformed(format!("{} wants no bytes any more", upload.design)));
             }
@@ -100,30 +101,32 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
     Ok(())
 }
 
-/// A model file, and what its manifest will say.
+/// A model file, read, and what its manifest will say.
 struct Model {
     bytes: Vec<u8>,
     version: Digest,
     name: String,
+    design: Option<DesignId>,
     terms: Terms,
 }
 
 impl Model {
-    fn read(file: &Path, name: Option<String>, max_copies: u32) -> Result<Self, PartyError> {
-        let bytes = files::read(file)?;
-        let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let (version, name) = (sha256(&bytes), name.unwrap_or(stem));
-        Ok(Self { bytes, version, name, terms: widest(max_copies) })
+    fn read(args: ModelArgs) -> Result<Self, PartyError> {
+        let bytes = files::read(&args.file)?;
+        let stem = || args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        Ok(Self {
+            version: sha256(&bytes),
+            name: args.name.clone().or_else(stem).unwrap_or_default(),
+            design: args.design.as_deref().map(str::parse).transpose()?,
+            terms: widest(args.max_copies),
+            bytes,
+        })
     }
 
     /// An upload of it that broke off before goes on under the same design.
-    fn upload(&self, design: Option<&str>, home: &Home) -> Result<Upload<'_>, PartyError> {
-        let design = match design {
-            Some(design) => design.parse()?,
-            None => home.upload_of(&self.version)?,
-        };
-        let (name, terms) = (&*self.name, self.terms.clone());
-        Ok(Upload { model: &self.bytes, name, design: Some(design), terms })
+    fn upload(&self, home: &Home) -> Result<Upload<'_>, PartyError> {
+        let design = self.design.map_or_else(|| home.upload_of(&self.version), Ok)?;
+        Ok(Upload { model: &self.bytes, name: &self.name, design: Some(design), terms: self.terms.clone() })
     }
 }
 
