@@ -26,6 +26,28 @@ pub fn cube(side: f32) -> Mesh {
     cuboid([0.0; 3], [side; 3])
 }
 
+/// A plate whose faces are cut into so many squares a side: a file of any length.
+pub fn plate(cuts: u32) -> Mesh {
+    let at = |x: u32, y: u32, z: u32| z * (cuts + 1) * (cuts + 1) + y * (cuts + 1) + x;
+    let mut mesh = Mesh::default();
+    for n in 0..2 * (cuts + 1) * (cuts + 1) {
+        let (x, y, z) = (n % (cuts + 1), n / (cuts + 1) % (cuts + 1), n / (cuts + 1) / (cuts + 1));
+        mesh.vertices.push([x as f32 * 60.0 / cuts as f32, y as f32 * 60.0 / cuts as f32, z as f32 * 5.0]);
+    }
+    let mut quad = |[a, b, c, d]: [u32; 4]| mesh.triangles.extend([[a, b, c], [a, c, d]]);
+    for n in 0..cuts {
+        for m in 0..cuts {
+            quad([at(n, m, 1), at(n + 1, m, 1), at(n + 1, m + 1, 1), at(n, m + 1, 1)]);
+            quad([at(n, m, 0), at(n, m + 1, 0), at(n + 1, m + 1, 0), at(n + 1, m, 0)]);
+        }
+        quad([at(n, 0, 0), at(n + 1, 0, 0), at(n + 1, 0, 1), at(n, 0, 1)]);
+        quad([at(n + 1, cuts, 0), at(n, cuts, 0), at(n, cuts, 1), at(n + 1, cuts, 1)]);
+        quad([at(0, n + 1, 0), at(0, n, 0), at(0, n, 1), at(0, n + 1, 1)]);
+        quad([at(cuts, n, 0), at(cuts, n + 1, 0), at(cuts, n + 1, 1), at(cuts, n, 1)]);
+    }
+    mesh
+}
+
 /// A wall 40 × 20 mm of this thickness.
 pub fn thin_wall(thickness: f32) -> Mesh {
     cuboid([0.0; 3], [40.0, thickness, 20.0])

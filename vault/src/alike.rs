@@ -2,7 +2,7 @@
 //!
 //! The seller who was first hears of it, with a count and no names; whoever comes second is told of designs of their own
 //! only, so that nobody can probe what a vault holds; the operator finds both ids in the log. Descriptors rest sealed in
-//! the designs' records and are kept at hand from the first comparison on, some 300 bytes for each design. Deliberately
+//! the designs' records and are kept at hand from the first comparison on. Deliberately
 //! absent: refusing an upload for what it looks like.
 
 use std::collections::HashMap;
@@ -16,8 +16,8 @@ use crate::Vault;
 use crate::records::{Design, DesignName};
 use crate::refusal::Refusal;
 
-/// From here on two designs look alike, in percent: of the models it was tried on, copies that were turned, scaled and cut
-/// into coarser triangles have 95 and more in common, different ones 90 and less (`vault/slicer/tests/alike.rs`).
+/// From here on two designs look alike, in percent: of the shapes it is tried on, copies that were moved, turned, mirrored,
+/// scaled or cut into other triangles have as much in common, different ones less (`vault/slicer/tests/alike.rs`).
 pub(crate) const ALIKE: u32 = 95;
 
 /// Names of designs that came from elsewhere and were not looked at yet. More, and all are read again.

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap in a test is the test failing")]
 
 mod house;
+#[path = "../../tests/src/meshes.rs"]
+#[allow(dead_code, reason = "the slicer's tests need more of it")]
+mod meshes;
 
 use std::fs;
 use std::sync::Arc;
@@ -12,17 +15,18 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use futures_util::future::join_all;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use house::{House, SELLER, as_seller, block, designs, key, manifest, mesh, reason, upload};
 use layerlock_proto::refusal::Reason;
 use layerlock_proto::vault::v1 as wire;
 use layerlock_proto::vault::v1::UploadState as State;
 use layerlock_seal::sha256;
 use layerlock_seal::statement::Statement;
-use layerlock_slicer::mesh::{Mesh, to_binary_stl};
+use layerlock_slicer::mesh::to_binary_stl;
 use layerlock_store::{Page, Prefix, Store as _};
 use layerlock_terms::ids::DesignId;
 use layerlock_terms::trust::DesignManifest;
+use layerlock_terms::units::Millis;
 use layerlock_vault::Vault;
 use tonic::Status;
 use tower::ServiceExt as _;
@@ -85,26 +89,8 @@ async fn design(vault: &Arc<Vault>, upload: &wire::Upload) -> Result<wire::Desig
     designs(vault).get_design(call).await.map(tonic::Response::into_inner)
 }
 
-/// A plate whose faces are cut into so many squares a side: a file of any length.
 fn plate(cuts: u32) -> Vec<u8> {
-    let at = |x: u32, y: u32, z: u32| z * (cuts + 1) * (cuts + 1) + y * (cuts + 1) + x;
-    let mut mesh = Mesh::default();
-    for n in 0..2 * (cuts + 1) * (cuts + 1) {
-        let (x, y, z) = (n % (cuts + 1), n / (cuts + 1) % (cuts + 1), n / (cuts + 1) / (cuts + 1));
-        mesh.vertices.push([x as f32 * 60.0 / cuts as f32, y as f32 * 60.0 / cuts as f32, z as f32 * 5.0]);
-    }
-    let mut quad = |[a, b, c, d]: [u32; 4]| mesh.triangles.extend([[a, b, c], [a, c, d]]);
-    for n in 0..cuts {
-        for m in 0..cuts {
-            quad([at(n, m, 1), at(n + 1, m, 1), at(n + 1, m + 1, 1), at(n, m + 1, 1)]);
-            quad([at(n, m, 0), at(n, m + 1, 0), at(n + 1, m + 1, 0), at(n + 1, m, 0)]);
-        }
-        quad([at(n, 0, 0), at(n + 1, 0, 0), at(n + 1, 0, 1), at(n, 0, 1)]);
-        quad([at(n + 1, cuts, 0), at(n, cuts, 0), at(n, cuts, 1), at(n + 1, cuts, 1)]);
-        quad([at(0, n + 1, 0), at(0, n, 0), at(0, n, 1), at(0, n + 1, 1)]);
-        quad([at(cuts, n, 0), at(cuts, n + 1, 0), at(cuts, n + 1, 1), at(cuts, n, 1)]);
-    }
-    to_binary_stl(&mesh)
+    to_binary_stl(&meshes::plate(cuts))
 }
 
 /// Waits until the vault keeps so many files: an unfinished one goes when its writer has seen that nobody feeds it.
@@ -430,6 +416,35 @@ async fn whoever_lets_requests_hang_keeps_no_other_seller_out() {
         StatusCode::NO_CONTENT,
         "their places are free"
     );
+}
+
+#[tokio::test]
+async fn a_request_that_pauses_too_long_ends_and_what_it_brought_is_kept() {
+    let mut house = House::new();
+    house.limits.stall = Millis(100);
+    let vault = house.open().await;
+    let begun = begin(&vault, &mesh()).await;
+    let some = stream::iter([Ok::<_, std::io::Error>(Bytes::from(mesh()[..77].to_vec()))]);
+    let answer = patch(&vault, &begun.path, 0, Body::from_stream(some.chain(stream::pending()))).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.body.contains("paused too long"), "{answer:?}");
+    assert_eq!(head(&vault, &begun.path).await.offset(), 77);
+}
+
+#[tokio::test]
+async fn an_upload_whose_key_was_retired_begins_anew() {
+    let mut house = House::new();
+    let vault = house.open().await;
+    let begun = begin(&vault, &mesh()).await;
+    patch(&vault, &begun.path, 0, mesh()[..300].to_vec()).await;
+    drop(vault);
+    house.kek_bytes = vec![10, 9];
+    house.rewrap().await.unwrap();
+    house.kek_bytes = vec![10];
+    let vault = house.open().await;
+    let anew = begin(&vault, &mesh()).await;
+    assert_eq!((anew.state(), anew.offset), (State::Receiving, 0));
+    assert_eq!(patch(&vault, &anew.path, 0, mesh()).await.status, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]

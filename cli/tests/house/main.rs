@@ -10,6 +10,9 @@ mod faults;
 mod full;
 mod killed;
 mod killing;
+#[path = "../../../tests/src/meshes.rs"]
+#[allow(dead_code, reason = "the slicer's tests need more of it")]
+mod meshes;
 mod nodes;
 mod picture;
 mod road;

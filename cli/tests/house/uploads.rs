@@ -1,33 +1,22 @@
 //! Uploads and reports as a seller has them on the command line, of the real program.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
-use layerlock_slicer::mesh::{Mesh, to_binary_stl};
+use layerlock_cli::sight::Page;
+use layerlock_slicer::mesh::to_binary_stl;
 
+use crate::meshes;
 use crate::road::{Server, attempt, word};
 
-/// A plate whose faces are cut into so many squares a side: a file of any length.
 fn plate(cuts: u32) -> Vec<u8> {
-    let at = |x: u32, y: u32, z: u32| z * (cuts + 1) * (cuts + 1) + y * (cuts + 1) + x;
-    let mut mesh = Mesh::default();
-    for n in 0..2 * (cuts + 1) * (cuts + 1) {
-        let (x, y, z) = (n % (cuts + 1), n / (cuts + 1) % (cuts + 1), n / (cuts + 1) / (cuts + 1));
-        mesh.vertices.push([x as f32 * 60.0 / cuts as f32, y as f32 * 60.0 / cuts as f32, z as f32 * 5.0]);
-    }
-    let mut quad = |[a, b, c, d]: [u32; 4]| mesh.triangles.extend([[a, b, c], [a, c, d]]);
-    for n in 0..cuts {
-        for m in 0..cuts {
-            quad([at(n, m, 1), at(n + 1, m, 1), at(n + 1, m + 1, 1), at(n, m + 1, 1)]);
-            quad([at(n, m, 0), at(n, m + 1, 0), at(n + 1, m + 1, 0), at(n + 1, m, 0)]);
-        }
-        quad([at(n, 0, 0), at(n + 1, 0, 0), at(n + 1, 0, 1), at(n, 0, 1)]);
-        quad([at(n + 1, cuts, 0), at(n, cuts, 0), at(n, cuts, 1), at(n + 1, cuts, 1)]);
-        quad([at(0, n + 1, 0), at(0, n, 0), at(0, n, 1), at(0, n + 1, 1)]);
-        quad([at(cuts, n, 0), at(cuts, n + 1, 0), at(cuts, n + 1, 1), at(cuts, n, 1)]);
-    }
-    to_binary_stl(&mesh)
+    to_binary_stl(&meshes::plate(cuts))
 }
 
 fn curl(dir: &Path, args: &[&str]) -> Output {
@@ -42,8 +31,8 @@ fn joined(dir: &Path) -> Server {
     server
 }
 
-#[test]
-fn a_stranger_sends_a_file_by_its_ticket_and_no_log_shows_the_ticket() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_sends_a_file_by_its_ticket_and_no_log_shows_the_ticket() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = joined(dir.path());
     fs::write(dir.path().join("vase.stl"), plate(20)).expect("writable");
@@ -64,9 +53,60 @@ fn a_stranger_sends_a_file_by_its_ticket_and_no_log_shows_the_ticket() {
     }
     let secret = ticket.rsplit_once('/').expect("a path").1;
     assert!(secret.len() > 100 && !server.log().contains(&secret[..60]));
+    let page = Page::fetch(server.connection().metrics.expect("it serves metrics")).await.expect("a page");
+    for code in ["Ok", "InvalidArgument"] {
+        let labels = [("grpc_service", "uploads"), ("grpc_method", "PUT"), ("grpc_code", code)];
+        assert_eq!(page.sum("grpc_server_handled_total", &labels), 1.0, "{code}");
+    }
+}
+
+/// A line to `to` that breaks the first time so many bytes have gone there; answers its port, and how many bytes went in all.
+fn line_that_breaks(to: u16, after: usize) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (port, gone) = (listener.local_addr().expect("bound").port(), Arc::new(AtomicUsize::new(0)));
+    let (counted, has_broken) = (gone.clone(), Arc::new(AtomicBool::new(false)));
+    thread::spawn(move || {
+        for mut guest in listener.incoming().map_while(Result::ok) {
+            let mut server = TcpStream::connect(("127.0.0.1", to)).expect("it listens");
+            let (mut from, mut back) =
+                (guest.try_clone().expect("a line"), server.try_clone().expect("a line"));
+            thread::spawn(move || std::io::copy(&mut back, &mut guest).map(drop));
+            let (gone, has_broken) = (counted.clone(), has_broken.clone());
+            thread::spawn(move || {
+                let mut piece = [0; 16 * 1024];
+                while let Ok(read @ 1..) = from.read(&mut piece) {
+                    let all = gone.fetch_add(read, Ordering::SeqCst) + read;
+                    let breaks = all > after && !has_broken.swap(true, Ordering::SeqCst);
+                    if breaks || server.write_all(&piece[..read]).is_err() {
+                        break;
+                    }
+                }
+                let _ = (server.shutdown(Shutdown::Both), from.shutdown(Shutdown::Both));
+            });
+        }
+    });
+    (port, gone)
+}
+
+#[test]
+fn an_upload_goes_on_by_itself_where_the_line_broke() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = joined(dir.path());
+    let bytes = plate(220);
+    fs::write(dir.path().join("large.stl"), &bytes).expect("writable");
+    let vault = server.connection().vault;
+    let port = vault.rsplit_once(':').expect("a port").1;
+    let (broken, gone) = line_that_breaks(port.parse().expect("a port"), 7 << 20);
+    let text = fs::read_to_string(dir.path().join("house/connect.toml")).expect("the server wrote it");
+    let text = text.replace(&format!(":{port}\""), &format!(":{broken}\""));
+    fs::write(dir.path().join("house/broken.toml"), text).expect("writable");
+    let upload = ["seller", "upload", "large.stl", "--home", "seller", "--connect", "house/broken.toml"];
+    let said = server.run(&upload);
+    assert!(said.contains("195360 triangles"), "{said}");
+    let (gone, all) = (gone.load(Ordering::SeqCst), bytes.len());
     assert!(
-        server.log().contains("\"method\":\"PUT\",\"service\":\"uploads\"")
-            || server.log().contains("uploads")
+        gone > all && gone < all + (5 << 20),
+        "{gone} bytes went for {all}: a piece and no more is sent again"
     );
 }
 

@@ -213,5 +213,8 @@ fn a_setting_it_has_nothing_for_is_refused_by_name() {
                 "{refused}"
             );
         }
+        let ears = profile(&[("brim-width", "3mm"), ("brim-shape", "ears")]);
+        let refused = (program(engine).unwrap().config)(&ears).unwrap_err().to_string();
+        assert!(refused.contains("`brim-shape` = ears"), "{refused}");
     }
 }
