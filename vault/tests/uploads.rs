@@ -104,6 +104,11 @@ async fn comes_to(house: &House, files: usize) {
     panic!("{} files are there, not {files}", house.files("designs").len());
 }
 
+/// What is to happen within any test's patience.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(15), what).await.expect("it happens in time")
+}
+
 /// A body that breaks off behind these bytes.
 fn broken(bytes: &[u8]) -> Body {
     let parts =
@@ -398,7 +403,7 @@ async fn whoever_lets_requests_hang_keeps_no_other_seller_out() {
         })
         .collect();
     for _ in 0..8 {
-        begun_ones.recv().await.unwrap();
+        soon(begun_ones.recv()).await.unwrap();
     }
     let refused = patch(&vault, &begun.path, 0, mesh()).await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
@@ -425,7 +430,8 @@ async fn a_request_that_pauses_too_long_ends_and_what_it_brought_is_kept() {
     let vault = house.open().await;
     let begun = begin(&vault, &mesh()).await;
     let some = stream::iter([Ok::<_, std::io::Error>(Bytes::from(mesh()[..77].to_vec()))]);
-    let answer = patch(&vault, &begun.path, 0, Body::from_stream(some.chain(stream::pending()))).await;
+    let body = Body::from_stream(some.chain(stream::pending()));
+    let answer = soon(patch(&vault, &begun.path, 0, body)).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(answer.body.contains("paused too long"), "{answer:?}");
     assert_eq!(head(&vault, &begun.path).await.offset(), 77);

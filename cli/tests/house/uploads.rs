@@ -60,6 +60,28 @@ async fn a_stranger_sends_a_file_by_its_ticket_and_no_log_shows_the_ticket() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_sellers_with_one_shape_the_first_is_told_and_the_log_names_both_designs_to_the_operator() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = joined(dir.path());
+    let second = server.run(&["operator", "create-seller", "Copycat"]);
+    server.run(&["seller", "join", "--api-key", word(&second, "layerlock_"), "--home", "second"]);
+    fs::write(dir.path().join("vase.stl"), plate(20)).expect("writable");
+    let first = server.run(&["seller", "upload", "vase.stl", "--home", "seller"]);
+    let copy = server.run(&["seller", "upload", "vase.stl", "--home", "second"]);
+    let (first, copy) = (word(&first, "design-"), (word(&copy, "design-"), &copy));
+    assert!(!copy.1.contains("looks like") && !copy.1.contains("look like"), "{}", copy.1);
+    let report = server.run(&["seller", "design", first, "--home", "seller"]);
+    assert!(report.contains("a design that another seller uploaded later looks like this one"), "{report}");
+    assert!(!report.contains(copy.0), "{report}");
+    let log = server.log();
+    let line =
+        log.lines().find(|line| line.contains("looks like another seller's")).expect("the operator is told");
+    assert!(line.contains(first) && line.contains(copy.0), "{line}");
+    let page = Page::fetch(server.connection().metrics.expect("it serves metrics")).await.expect("a page");
+    assert_eq!(page.sum("layerlock_designs_alike_total", &[]), 1.0);
+}
+
 /// A line to `to` that breaks the first time so many bytes have gone there; answers its port, and how many bytes went in all.
 fn line_that_breaks(to: u16, after: usize) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
