@@ -16,9 +16,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("seal", &["terms"]),
     ("proto", &["terms"]),
     ("licensor", &["proto", "terms", "seal", "tlog", "store"]),
-    ("engines", &["terms", "slicer"]),
+    // The guard's word is the same for the device that prints and for the vault that takes a seller's own G-code.
+    ("gcode", &["terms"]),
+    ("engines", &["terms", "slicer", "gcode"]),
     ("vault", &["proto", "terms", "seal", "slicer", "engines", "store"]),
-    ("device", &["proto", "terms", "seal", "tlog"]),
+    ("device", &["proto", "terms", "seal", "tlog", "gcode"]),
     ("device-c", &["device", "terms"]),
     // It judges devices, ours among them: it may not share a line with ours.
     ("conformance", &["proto", "terms", "seal", "tlog"]),

@@ -57,7 +57,9 @@ fn every_path_in_the_life_of_a_print_exists() {
 fn every_rule_of_the_printers_wire_has_a_test_of_its_number() {
     let page = page("docs/printer-link.md");
     let mut code = String::new();
-    read_all(&root().join("device-client/src"), &mut code);
+    for folder in ["device-client/src", "device-client/gcode/src"] {
+        read_all(&root().join(folder), &mut code);
+    }
     // The rules of a serial line, and those of Klipper.
     for (before, test, last) in [("", "rule_", 31), ("K", "k", 16)] {
         let number = |line: &str| line.strip_prefix(before)?.split_once(". ")?.0.parse().ok();

@@ -31,7 +31,7 @@ async fn ready(double: &Double, tongue: Tongue) -> KlipperPrinter {
 }
 
 fn command(text: &str) -> Command {
-    Command::test(text)
+    Command::unchecked(text)
 }
 
 async fn send(printer: &mut KlipperPrinter, lines: &[&str]) -> Result<(), PrinterError> {

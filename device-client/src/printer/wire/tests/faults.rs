@@ -165,7 +165,7 @@ fn a_pulled_cable_ends_the_job_with_the_last_command_acknowledged() {
 #[test]
 fn an_impossible_command_stops_the_machine_and_the_job() {
     let mut rig = Rig::new(Manners::default(), Faults::none(), 1);
-    let Err(PrinterError::Fault { message, .. }) = rig.print(&[Command::test("M104 S999")]) else {
+    let Err(PrinterError::Fault { message, .. }) = rig.print(&[Command::unchecked("M104 S999")]) else {
         panic!("no fault")
     };
     assert!(message.contains("MAXTEMP") && message.contains("kill()"), "{message}");
@@ -178,7 +178,7 @@ fn moves_still_planned_after_the_last_ok_are_waited_for() {
     for x in 1..=10 {
         rig.wire.push_own("M105", rig.now);
         rig.until(Wire::is_idle).unwrap();
-        rig.wire.push(&Command::test(&format!("G1 X{} F60", 10 + x)), rig.now);
+        rig.wire.push(&Command::unchecked(&format!("G1 X{} F60", 10 + x)), rig.now);
         rig.until(Wire::is_idle).unwrap();
     }
     assert!(rig.record().planned > 4, "acknowledged, not yet made");

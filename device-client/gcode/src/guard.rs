@@ -4,7 +4,7 @@
 //! when its code is known, its parameters are known for that code, every value is inside the machine's limits
 //! and the position it leads to is inside the build volume. It follows positions, modes and heater targets, so
 //! a relative move or a moved origin can't step around a bound.
-//! [`Command`] is the evidence: only this file makes one, and a [`crate::printer::Printer`] takes nothing else.
+//! [`Command`] is the evidence: only this file makes one, and what drives a machine takes nothing else.
 //! Deliberately absent: repair. A line is let through as it stands or refused by number and reason.
 
 mod arc;
@@ -139,13 +139,13 @@ impl Command {
     }
 
     /// Its words in order, each a letter and a value in units of 10⁻⁵.
-    pub(crate) fn words(&self) -> impl Iterator<Item = (char, i64)> + '_ {
+    pub fn words(&self) -> impl Iterator<Item = (char, i64)> + '_ {
         words(&self.text).filter_map(Result::ok).map(|word| (word.letter, word.value.units()))
     }
 
     /// Evidence without a check, for tests of what lies behind the guard.
-    #[cfg(test)]
-    pub(crate) fn test(text: &str) -> Self {
+    #[cfg(feature = "unchecked")]
+    pub fn unchecked(text: &str) -> Self {
         Self { text: text.into(), pace: Pace::Prompt }
     }
 
