@@ -21,7 +21,9 @@ mod weld;
 pub use error::{Lookalike, MeshError, PartName, Place};
 pub(crate) use indexed::compact;
 pub use intake::{Intake, read};
+pub use sniff::is_zip;
 pub use stl::to_binary_stl;
+pub use threemf::Attachments;
 
 use std::borrow::Cow;
 

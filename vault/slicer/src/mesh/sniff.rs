@@ -26,7 +26,7 @@ pub(super) fn recognise(bytes: &[u8]) -> Result<Kind, MeshError> {
     if stl::fits_its_count(bytes, bytes.len() as u64) {
         return Ok(Kind::BinaryStl);
     }
-    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06") {
+    if is_zip(bytes) {
         return Ok(Kind::Zip);
     }
     let head = &bytes[..bytes.len().min(HEAD)];
@@ -40,6 +40,11 @@ pub(super) fn recognise(bytes: &[u8]) -> Result<Kind, MeshError> {
         (false, _) if bytes.len() >= stl::HEADER => Ok(Kind::BinaryStl),
         (false, _) => Err(MeshError::NotAMesh(Lookalike::Unknown)),
     }
+}
+
+/// Whether a file that begins so is a zip archive, as every 3MF is.
+pub fn is_zip(head: &[u8]) -> bool {
+    head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06")
 }
 
 /// First bytes that settle the matter.

@@ -3,10 +3,12 @@
 //! Read in four steps, a file each: [`package`] vets the archive before a byte is expanded, [`xml`] walks a part as
 //! a stream, [`model`] keeps the geometry of one part, [`assembly`] places it. The root relation names the model;
 //! `[Content_Types].xml` would add nothing, so it is not read. Everything else in a 3MF (a slicer's settings,
-//! post-processing scripts, pictures, foreign metadata) is never opened, so it can't be handed on
-//! (SECURITY-CASES U5), and nothing outside the archive is ever looked for (U3).
+//! post-processing scripts, pictures, foreign metadata) is never opened with the mesh, so it can't be handed on
+//! (SECURITY-CASES U5), and nothing outside the archive is ever looked for (U3). [`Attachments`] opens what lies in one
+//! folder, for whoever knows it.
 
 mod assembly;
+mod attachments;
 mod model;
 mod package;
 mod plain;
@@ -17,6 +19,7 @@ use std::collections::BTreeMap;
 
 use super::{Format, LeftOut, Limits, MeshError, Parsed, PartName};
 use assembly::Plan;
+pub use attachments::Attachments;
 use model::Model;
 use package::{Package, PartPath};
 

@@ -110,6 +110,11 @@ impl<'a> Package<'a> {
         Ok(BufReader::with_capacity(1 << 16, meter))
     }
 
+    /// The names of its parts.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.index.keys().map(PartPath::as_str)
+    }
+
     /// How many parts were left unopened, besides those every 3MF has.
     pub(super) fn parts_besides<'p>(&self, opened: impl Iterator<Item = &'p PartPath>) -> u32 {
         let structure = self.index.keys().filter(|path| STRUCTURE.contains(&path.as_str())).count();
