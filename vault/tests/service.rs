@@ -4,8 +4,6 @@
 
 mod house;
 
-use std::sync::Arc;
-
 use house::device::Session;
 use house::{
     House, LEASE, Order, Printer, SELLER, as_seller, block, designs, jobs, manifest, mesh, pass, reason,
@@ -24,7 +22,7 @@ use layerlock_terms::toolpath::Piece;
 use layerlock_terms::trust::{DesignManifest, SellerPass, SessionProof};
 use layerlock_terms::units::{Millis, Timestamp};
 use layerlock_vault::licensor_link::Evidence;
-use layerlock_vault::{Vault, worker};
+use layerlock_vault::worker;
 
 #[tokio::test]
 async fn a_worker_reaches_no_file_no_socket_and_no_program() {
@@ -237,22 +235,10 @@ async fn bad_uploads_are_refused_in_words_and_leave_nothing() {
 
 async fn nothing_is_left(house: &House) {
     // Writers remove their files on threads of their own; opening again waits for them by the directory's lock.
-    let vault = reopen(house).await;
+    let vault = house.open().await;
     assert_eq!(house.files("designs"), Vec::<String>::new());
     let listed = designs(&vault).list_designs(as_seller(SELLER, wire::ListDesignsRequest::default())).await;
     assert_eq!(listed.unwrap().into_inner().designs, []);
-}
-
-/// Opens a vault as soon as the one before has let go of its directory.
-async fn reopen(house: &House) -> Arc<Vault> {
-    for _ in 0..10_000 {
-        match house.try_open().await {
-            Ok(vault) => return vault,
-            Err(layerlock_vault::OpenError::Blobs(_)) => tokio::task::yield_now().await,
-            Err(error) => panic!("{error}"),
-        }
-    }
-    panic!("the vault before never let go of its directory");
 }
 
 /// A binary STL of triangles that share no corner, so far apart.
