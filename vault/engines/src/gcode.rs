@@ -15,10 +15,13 @@ use crate::words::{Command, Garbled, Line, fixed};
 
 /// Digits of a micrometre, and of a hundredth of one of filament, behind a millimetre's point.
 const PLACE: u32 = 3;
-const FILAMENT: u32 = 5;
+pub(crate) const FILAMENT: u32 = 5;
 
 /// Speed where nothing said one, in millimetres per minute: what firmware begins with.
 const FIRST_SPEED: u32 = 1500;
+
+/// Flow where nothing said one, in percent.
+const FULL_FLOW: u32 = 100;
 
 /// Why G-code is no toolpath.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +77,7 @@ impl From<Garbled> for Why {
     }
 }
 
-/// Reads G-code for the profile's machine and hands each piece to `sink`: a prologue, layers, an epilogue.
+/// Reads an engine's G-code for the profile's machine and hands each piece to `sink`: a prologue, layers, an epilogue.
 ///
 /// # Errors
 /// [`ReadError`] names the line and what is wrong with it; pieces handed over before stay valid but incomplete.
@@ -83,10 +86,48 @@ pub fn read(
     profile: &Profile,
     sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
 ) -> Result<Epilogue, ReadError> {
-    let mut reader = Reader::new(profile);
+    read_from((1..).zip(text.lines()), Begin::of(profile), profile, sink)
+}
+
+/// What a machine has been told before the first line that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Begin {
+    pub(crate) nozzle: Celsius,
+    pub(crate) bed: Celsius,
+    pub(crate) counted: Counted,
+    /// Where filament stands, in hundredths of a micrometre.
+    pub(crate) filament: i64,
+    /// In millimetres per minute.
+    pub(crate) speed: u32,
+    /// Filament fed of what a line says, in percent.
+    pub(crate) flow: u32,
+}
+
+impl Begin {
+    /// Heated as the profile has it.
+    pub(crate) fn of(profile: &Profile) -> Self {
+        Self {
+            nozzle: profile.celsius(Key::FirstNozzleTemperature),
+            bed: profile.celsius(Key::FirstBedTemperature),
+            counted: Counted::FromZero,
+            filament: 0,
+            speed: FIRST_SPEED,
+            flow: FULL_FLOW,
+        }
+    }
+}
+
+/// Reads numbered lines, as [`read`].
+pub(crate) fn read_from<'a>(
+    lines: impl Iterator<Item = (u32, &'a str)>,
+    begin: Begin,
+    profile: &Profile,
+    sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
+) -> Result<Epilogue, ReadError> {
+    let mut reader = Reader::new(begin, profile);
     let mut give = |piece: Piece| sink(piece).map_err(|_| ReadError::Closed);
-    give(Piece::Prologue(prologue(profile)))?;
-    for (number, line) in (1..).zip(text.lines()) {
+    give(Piece::Prologue(prologue(begin, profile)))?;
+    for (number, line) in lines {
         let done = Line::parse(line).map_err(Why::from).and_then(|line| reader.line(line));
         if let Some(layer) = done.map_err(|why| ReadError::Line { line: number, why })? {
             reader.tally.add(&layer);
@@ -101,20 +142,30 @@ pub fn read(
     Ok(epilogue)
 }
 
-fn prologue(profile: &Profile) -> Prologue {
+fn prologue(begin: Begin, profile: &Profile) -> Prologue {
     Prologue {
         machine: profile.machine().name.to_owned(),
-        nozzle: profile.celsius(Key::FirstNozzleTemperature),
-        bed: profile.celsius(Key::FirstBedTemperature),
+        nozzle: begin.nozzle,
+        bed: begin.bed,
         filament_diameter: profile.machine().filament,
     }
 }
 
 /// How filament is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Counted {
+pub(crate) enum Counted {
     FromZero,
     FromMove,
+}
+
+impl Counted {
+    /// Filament fed by a move that says `value` where `filament` stood, which stands elsewhere then.
+    pub(crate) fn fed(self, value: i64, filament: &mut i64) -> i64 {
+        match self {
+            Self::FromMove => value,
+            Self::FromZero => value - std::mem::replace(filament, value),
+        }
+    }
 }
 
 /// What a comment says is laid from here on.
@@ -143,6 +194,7 @@ struct Reader<'a> {
     filament: i64,
     counted: Counted,
     speed: u32,
+    flow: u32,
     kind: Kind,
     width: Option<i32>,
     sheet: Sheet,
@@ -154,15 +206,16 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(profile: &'a Profile) -> Self {
+    fn new(begin: Begin, profile: &'a Profile) -> Self {
         Self {
             profile,
             tally: Tally::new(profile),
             at: None,
             z: 0,
-            filament: 0,
-            counted: Counted::FromZero,
-            speed: FIRST_SPEED,
+            filament: begin.filament,
+            counted: begin.counted,
+            speed: begin.speed,
+            flow: begin.flow,
             kind: Kind::Unknown("nothing named".to_owned()),
             width: None,
             sheet: Sheet::default(),
@@ -251,10 +304,7 @@ impl<'a> Reader<'a> {
     /// Filament fed by a move, in hundredths of a micrometre.
     fn fed(&mut self, command: &Command<'_>) -> Result<i64, Why> {
         let Some(value) = command.value(b'E', FILAMENT)? else { return Ok(0) };
-        Ok(match self.counted {
-            Counted::FromMove => value,
-            Counted::FromZero => value - std::mem::replace(&mut self.filament, value),
-        })
+        Ok(self.counted.fed(value, &mut self.filament) * i64::from(self.flow) / i64::from(FULL_FLOW))
     }
 
     fn count_from(&mut self, command: &Command<'_>) -> Result<(), Why> {
@@ -342,8 +392,8 @@ impl<'a> Reader<'a> {
         let laid = fed as f64 / 100.0 * std::f64::consts::PI * radius * radius;
         let height = f64::from(self.height());
         let round = height * (1.0 - std::f64::consts::FRAC_PI_4);
-        let nozzle = f64::from(self.profile.machine().nozzle.0);
-        let width = (laid / (way.max(1.0) * height) + round).clamp(height, 4.0 * nozzle).round() as i32;
+        let most = 4.0 * f64::from(self.profile.machine().nozzle.0);
+        let width = (laid / (way.max(1.0) * height) + round).clamp(height.min(most), most).round() as i32;
         match self.sheet.steps.last() {
             Some(Step::Extrude(path)) if path.width.0.abs_diff(width) * 20 <= path.width.0.unsigned_abs() => {
                 path.width.0
@@ -426,7 +476,7 @@ fn feed(hundredths: i64) -> Result<Feed, Why> {
     i32::try_from(hundredths).map(Feed).map_err(|_| Why::Beyond('E'))
 }
 
-/// What PrusaSlicer and Cura call it.
+/// What PrusaSlicer, Cura and our own `layerlock slice` call it.
 fn named(kind: &str) -> Option<Feature> {
     Some(match kind {
         "External perimeter" | "Overhang perimeter" | "WALL-OUTER" => Feature::OuterPerimeter,
@@ -434,6 +484,8 @@ fn named(kind: &str) -> Option<Feature> {
         "Internal infill" | "FILL" => Feature::SparseInfill,
         "Solid infill" | "SKIN" => Feature::SolidInfill,
         "Top solid infill" | "Ironing" => Feature::TopSurface,
+        "Bottom solid infill" => Feature::BottomSurface,
+        "Thin wall" => Feature::ThinWall,
         "Bridge infill" | "Internal bridge infill" => Feature::Bridge,
         "Gap fill" => Feature::GapFill,
         "Skirt" | "Skirt/Brim" | "Brim" | "SKIRT" => Feature::Skirt,
