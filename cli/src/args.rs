@@ -287,6 +287,10 @@ pub struct ModelArgs {
     /// STL, 3MF or OBJ file
     #[arg(value_name = "MODEL")]
     pub file: PathBuf,
+    /// Your own G-code of it for a machine and material, as a slicer made it; printed with `engine` = `custom` (may be given
+    /// again)
+    #[arg(long, value_name = "MACHINE:MATERIAL=FILE")]
+    pub gcode: Vec<String>,
     /// What people call it; the file's name without one
     #[arg(long)]
     pub name: Option<String>,

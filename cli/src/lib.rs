@@ -14,6 +14,7 @@ pub mod files;
 pub mod kek;
 pub mod keyring;
 pub mod ledger;
+pub mod package;
 pub mod parties;
 pub mod people;
 pub mod picture;

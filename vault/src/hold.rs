@@ -6,8 +6,10 @@
 
 use std::sync::Arc;
 
+use layerlock_engines::custom::{CustomError, CustomGcode};
 use layerlock_proto::refusal::Reason;
 use layerlock_terms::license::Hold;
+use layerlock_terms::profile::Engine;
 use layerlock_terms::receipt::JobEvent;
 
 use crate::Vault;
@@ -63,13 +65,20 @@ impl Vault {
         }
     }
 
-    /// What can be known before the hold is used up: the design is here, the device is not revoked.
+    /// What can be known before the hold is used up: the design is here, with the seller's own G-code where that is asked
+    /// for, and the device is not revoked.
     async fn check_order(&self, order: &Order) -> Result<(), Refusal> {
         let license = order.license();
         let name = DesignName { seller: license.seller, design: license.design, version: license.version };
-        if self.records.design(&name, &self.keys.keks).await?.is_none() {
+        let Some(design) = self.records.design(&name, &self.keys.keks).await? else {
             let words = format!("{} is not in this vault: its seller must upload it", name.design);
             return Err(Refusal::new(Reason::NotFound, words));
+        };
+        let (machine, material) = (order.profile().machine(), order.profile().material());
+        let fits = |own: &CustomGcode| own.machine.name == machine.name && own.material == material;
+        if order.profile().engine() == Engine::Custom && !design.gcode.iter().any(fits) {
+            let none = CustomError::None { machine: machine.name, material: material.name() };
+            return Err(Refusal::new(Reason::InvalidField, none.to_string()));
         }
         self.with_revocations(|fresh| fresh.clear(order.device())).await
     }

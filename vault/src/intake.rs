@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use layerlock_engines::custom::CustomGcode;
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::Hasher;
 use layerlock_seal::blob::{Part, Sealer};
@@ -24,7 +25,7 @@ use crate::Vault;
 use crate::caller::Caller;
 use crate::keys::Keys;
 use crate::pictures::Pictures;
-use crate::records::{Design, DesignName, KeepError, Sealed, UNNUMBERED};
+use crate::records::{Design, DesignName, GCODE_LIMIT, KeepError, Sealed, UNNUMBERED};
 use crate::refusal::Refusal;
 use crate::worker::{Answer, Task, Worker};
 
@@ -167,7 +168,7 @@ impl Intake {
         if received != manifest.length || hasher.finish() != manifest.version {
             return Err(mismatch("the bytes are not those the manifest names: length or hash differ"));
         }
-        let (analysis, pictures) = describe(worker).await?;
+        let Described { analysis, pictures, gcode } = describe(worker).await?;
         let upload = disk.finish().await?;
         let picture = match vault.write_pictures(&DesignName::of(&manifest), &pictures).await {
             Ok(picture) => picture,
@@ -180,7 +181,8 @@ impl Intake {
         let uploaded = vault.clock.now();
         let manifest = manifest.into_inner();
         let number = UNNUMBERED;
-        vault.record_design(Design { statement, manifest, analysis, number, uploaded, upload, picture }).await
+        let design = Design { statement, manifest, analysis, gcode, number, uploaded, upload, picture };
+        vault.record_design(design).await
     }
 }
 
@@ -246,15 +248,24 @@ impl Vault {
     }
 }
 
+/// What a worker found in an upload.
+struct Described {
+    analysis: Analysis,
+    pictures: Pictures,
+    gcode: Vec<CustomGcode>,
+}
+
 /// Hears what the worker found.
-async fn describe(mut worker: Worker) -> Result<(Analysis, Pictures), Refusal> {
-    let (mut analysis, mut drawn) = (None, Vec::new());
+async fn describe(mut worker: Worker) -> Result<Described, Refusal> {
+    let (mut analysis, mut drawn, mut gcode) = (None, Vec::new(), Vec::new());
     loop {
         match worker.answer().await? {
             Answer::Analysis(found) => analysis = Some(*found),
             Answer::Picture(png) if drawn.len() < View::ALL.len() => drawn.push(png),
+            Answer::Gcode(own) if gcode.len() < GCODE_LIMIT as usize => gcode.push(own),
             Answer::Done => break,
             Answer::Picture(_)
+            | Answer::Gcode(_)
             | Answer::Piece(_)
             | Answer::Part(_)
             | Answer::Confined(_)
@@ -263,7 +274,9 @@ async fn describe(mut worker: Worker) -> Result<(Analysis, Pictures), Refusal> {
             }
         }
     }
-    analysis.zip(Pictures::of(drawn)).ok_or_else(|| crate::worker::WorkerError::Garbled.into())
+    let described = analysis.zip(Pictures::of(drawn));
+    let described = described.map(|(analysis, pictures)| Described { analysis, pictures, gcode });
+    described.ok_or_else(|| crate::worker::WorkerError::Garbled.into())
 }
 
 impl Disk {

@@ -28,7 +28,7 @@ use crate::envelope::Flush;
 use crate::job::{Event, Job};
 use crate::records::DesignName;
 use crate::refusal::Refusal;
-use crate::worker::{Answer, At, Installed, Task, Worker, WorkerError};
+use crate::worker::{Answer, At, Installed, Task, Way, Worker, WorkerError};
 
 mod inspect;
 mod line;
@@ -111,10 +111,11 @@ impl Vault {
         let name = DesignName { seller: license.seller, design: license.design, version: license.version };
         let design = self.records.design(&name, &self.keys.keks).await?;
         let design = design.ok_or_else(|| Refusal::absent(name.design))?;
-        let installed = self.engines.of(order.profile())?;
-        let task = match installed {
-            None => Task::Slice(order.profile().emit()),
-            Some(_) => Task::Place(order.profile().emit()),
+        let way = self.engines.of(order.profile())?;
+        let task = match way {
+            Way::Slice => Task::Slice(order.profile().emit()),
+            Way::Custom => Task::Custom(order.profile().emit()),
+            Way::Engine(_) => Task::Place(order.profile().emit()),
         };
         let mut worker =
             Worker::start(&self.worker, self.limits.bounds(), task, design.manifest.length).await?;
@@ -126,9 +127,9 @@ impl Vault {
         while let Some(chunk) = opened.recv().await {
             worker.feed(&chunk?.0).await?;
         }
-        match installed {
-            None => Ok(worker),
-            Some(installed) => self.run_engine(live, worker, installed, order.profile()).await,
+        match way {
+            Way::Slice | Way::Custom => Ok(worker),
+            Way::Engine(installed) => self.run_engine(live, worker, installed, order.profile()).await,
         }
     }
 
@@ -198,6 +199,7 @@ impl Vault {
                 Answer::Done => return Ok(line),
                 Answer::Analysis(_)
                 | Answer::Picture(_)
+                | Answer::Gcode(_)
                 | Answer::Part(_)
                 | Answer::Confined(_)
                 | Answer::Refused(..) => {

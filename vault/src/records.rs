@@ -32,7 +32,7 @@ mod upload;
 
 #[cfg(test)]
 pub(crate) use codec::{emit_job, parse_job};
-pub(crate) use design::{Design, DesignName, DesignRecord, KeepError, Sealed, UNNUMBERED};
+pub(crate) use design::{Design, DesignName, DesignRecord, GCODE_LIMIT, KeepError, Sealed, UNNUMBERED};
 pub(crate) use index::Work;
 pub(crate) use kek::KekInUse;
 pub(crate) use made::{Made, Run};

@@ -15,6 +15,7 @@ use crate::args::{ModelArgs, Party, Seller as Args, TermsArgs};
 use crate::commands::show;
 use crate::files;
 use crate::ledger::{self, Witness};
+use crate::package::{self, Gcode};
 use crate::parties::PartyError;
 use crate::parties::home::Home;
 use crate::parties::seller::{Seller, Upload};
@@ -112,7 +113,12 @@ struct Model {
 
 impl Model {
     fn read(args: ModelArgs) -> Result<Self, PartyError> {
-        let bytes = files::read(&args.file)?;
+        let mut bytes = files::read(&args.file)?;
+        let gcode = args.gcode.iter().map(|typed| read_gcode(typed)).collect::<Result<Vec<_>, _>>()?;
+        if !gcode.is_empty() {
+            bytes =
+                package::with_gcode(&bytes, &gcode).map_err(|why| PartyError::Malformed(why.to_string()))?;
+        }
         let stem = || args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         Ok(Self {
             version: sha256(&bytes),
@@ -128,6 +134,16 @@ impl Model {
         let design = self.design.map_or_else(|| home.upload_of(&self.version), Ok)?;
         Ok(Upload { model: &self.bytes, name: &self.name, design: Some(design), terms: self.terms.clone() })
     }
+}
+
+/// What `--gcode` names, read.
+fn read_gcode(typed: &str) -> Result<Gcode, PartyError> {
+    let malformed = |why: String| PartyError::Malformed(format!("--gcode {typed}: {why}"));
+    let (purpose, file) = typed.split_once('=').ok_or_else(|| {
+        malformed("write MACHINE:MATERIAL=FILE, as in prusa-mk3s:pla=part.gcode".to_owned())
+    })?;
+    let (machine, material) = package::purpose(purpose).map_err(|why| malformed(why.to_string()))?;
+    Ok(Gcode { machine, material, text: files::read(Path::new(file))? })
 }
 
 async fn open(party: &Party) -> Result<Seller, PartyError> {

@@ -47,6 +47,16 @@ pub fn design(design: &Design, out: &mut impl Write) -> io::Result<()> {
         defects(found, out)?;
         found.printability.iter().try_for_each(|found| printability(found, out))?;
     }
+    for own in &design.custom_gcode {
+        let time = people::span(own.duration_ms as f64 / 1000.0);
+        let filament = own.filament_um as f64 / 1e6;
+        let (machine, material) = (&own.machine, &own.material);
+        writeln!(
+            out,
+            "  your G-code for {machine} in {material}: {} layers, {time}, {filament:.2} m",
+            own.layers
+        )?;
+    }
     for like in &design.alike {
         writeln!(out, "  looks like your {}  {} ({} %)", like.design, like.name, like.percent)?;
     }

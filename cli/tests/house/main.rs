@@ -5,6 +5,7 @@ mod backup;
 mod bucket;
 #[path = "../../../store/tests/cluster/mod.rs"]
 mod cluster;
+mod custom;
 mod database;
 mod faults;
 mod full;

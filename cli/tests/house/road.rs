@@ -143,7 +143,7 @@ pub fn model() -> Vec<u8> {
 
 /// The road of the README, by hand; answers whose secret is what.
 pub fn walk(server: &Server) -> Vec<(&'static str, Vec<u8>)> {
-    let keys = go(server, &[], &[]).0;
+    let keys = go(server, Beside::default()).0;
     let at = |file: &str| server.dir.join("house/keys").join(file);
     let key = |file: &str| fs::read(at(file)).expect("the house has it");
     let operator = String::from_utf8(key("operator.key")).expect("text").trim().as_bytes().to_vec();
@@ -164,13 +164,32 @@ pub fn walk(server: &Server) -> Vec<(&'static str, Vec<u8>)> {
 
 /// The same with another program in front of the device, which has ended then.
 pub fn walk_under(server: &Server, front: &[String]) {
-    go(server, front, &[]).1.end();
+    go(server, Beside { front, ..Beside::default() }).1.end();
 }
 
 /// The same with a device that draws what it has printed, and ends.
 pub fn walk_drawing(server: &Server, picture: &str) {
-    let mut device = go(server, &[], &["--once", "--picture", picture]).1;
+    let device = &["--once", "--picture", picture];
+    end_well(go(server, Beside { device, ..Beside::default() }).1);
+}
+
+/// The same with these words beside the upload's and the print's, and a device that ends.
+pub fn walk_with(server: &Server, upload: &[&str], print: &[&str]) {
+    end_well(go(server, Beside { upload, print, device: &["--once"], front: &[] }).1);
+}
+
+fn end_well(mut device: Ended) {
     assert!(device.0.wait().expect("it ends").success());
+}
+
+/// What stands beside the words of the usual commands.
+#[derive(Default)]
+struct Beside<'a> {
+    /// In front of the device.
+    front: &'a [String],
+    device: &'a [&'a str],
+    upload: &'a [&'a str],
+    print: &'a [&'a str],
 }
 
 /// What people were given on the road.
@@ -180,12 +199,13 @@ struct Given {
     code: String,
 }
 
-fn go(server: &Server, front: &[String], device_args: &[&str]) -> (Given, Ended) {
+fn go(server: &Server, beside: Beside<'_>) -> (Given, Ended) {
     let seller = server.run(&["operator", "create-seller", NAMES[0]]);
     let seller_key = word(&seller, "layerlock_").to_owned();
     server.run(&["seller", "join", "--api-key", &seller_key, "--home", "seller"]);
     let file = format!("{}.stl", NAMES[1]);
-    let design = server.run(&["seller", "upload", &file, "--home", "seller"]);
+    let upload = ["seller", "upload", &file, "--home", "seller"];
+    let design = server.run(&[&upload, beside.upload].concat());
     let offer =
         server.run(&["seller", "offer", word(&design, "design-"), "--copies", "2", "--home", "seller"]);
     let buyer = server.run(&["seller", "create-buyer", "--home", "seller"]);
@@ -197,16 +217,17 @@ fn go(server: &Server, front: &[String], device_args: &[&str]) -> (Given, Ended)
     let device = server.run(&enrol);
     server.run(&["buyer", "join", "--api-key", &buyer_key, "--home", "buyer"]);
 
-    let agent = under(front, &server.dir)
+    let agent = under(beside.front, &server.dir)
         .args(["device", "run", "--printer", "simulated", "--status", "127.0.0.1:0", "--home", "device"])
-        .args(device_args)
+        .args(beside.device)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
     let agent = Ended(agent);
     let device = word(&device, "device-");
-    server.run(&["buyer", "print", word(&license, "license-"), "--device", device, "--home", "buyer"]);
+    let print = ["buyer", "print", word(&license, "license-"), "--device", device, "--home", "buyer"];
+    server.run(&[&print, beside.print].concat());
     (Given { seller: seller_key, buyer: buyer_key, code: code.trim().to_owned() }, agent)
 }
 

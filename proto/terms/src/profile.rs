@@ -286,7 +286,8 @@ impl Profile {
         match self.value(Key::Engine) {
             0 => Engine::Layerlock,
             1 => Engine::PrusaSlicer,
-            _ => Engine::CuraEngine,
+            2 => Engine::CuraEngine,
+            _ => Engine::Custom,
         }
     }
 

@@ -2,9 +2,11 @@
 //!
 //! Hop 6 of the road, where a profile asks for an engine that isn't built in. Pure: nothing here starts a program or
 //! touches a file; `layerlock_vault`'s workers do, each in its cage. What comes of it is the same pieces that our slicer
-//! makes, so the seal, the device and the receipts know no difference.
+//! makes, so the seal, the device and the receipts know no difference. A seller's own G-code ([`custom`]) goes the same way
+//! without a program.
 
 pub mod cura;
+pub mod custom;
 pub mod gcode;
 pub mod prusa;
 
@@ -43,10 +45,10 @@ pub struct Program {
     pub says_beside: bool,
 }
 
-/// The program of an engine; none for the built-in one.
+/// The program of an engine; none for the built-in one and for a seller's own G-code.
 pub fn program(engine: Engine) -> Option<Program> {
     match engine {
-        Engine::Layerlock => None,
+        Engine::Layerlock | Engine::Custom => None,
         Engine::PrusaSlicer => Some(Program {
             name: prusa::PROGRAM,
             asks_version: "--help",

@@ -11,7 +11,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::process::Command;
 
-use layerlock_engines::{gcode, program};
+use layerlock_engines::{custom, gcode, program};
 use layerlock_slicer::mesh::{Mesh, to_binary_stl};
 use layerlock_slicer::{place_part, slice};
 use layerlock_terms::machine::{Machine, Material};
@@ -216,5 +216,52 @@ fn a_setting_it_has_nothing_for_is_refused_by_name() {
         let ears = profile(&[("brim-width", "3mm"), ("brim-shape", "ears")]);
         let refused = (program(engine).unwrap().config)(&ears).unwrap_err().to_string();
         assert!(refused.contains("`brim-shape` = ears"), "{refused}");
+    }
+}
+
+/// Of the sequences that PrusaSlicer's own profile of the MK3S has around a print.
+const MK3S: [&str; 2] = [
+    "M862.3 P \"[printer_model]\" ; printer model check\nG90 ; use absolute coordinates\nM83 ; extruder relative mode\n\
+     M104 S[first_layer_temperature]\nM140 S[first_layer_bed_temperature]\nM190 S[first_layer_bed_temperature]\n\
+     M109 S[first_layer_temperature]\nG28 W ; home all without mesh bed level\nG80 ; mesh bed leveling\n\
+     G1 Y-3.0 F1000.0 ; go outside print area\nG92 E0.0\nG1 X60.0 E9.0 F1000.0 ; intro line\n\
+     G1 X100.0 E12.5 F1000.0 ; intro line\nG92 E0.0\nM221 S95\n",
+    "G4 ; wait\nM221 S100 ; reset flow\nM900 K0 ; reset LA\nM104 S0 ; turn off temperature\nM140 S0\nM107\n\
+     G1 X0 Y200 F3600 ; park\nM84 ; disable motors\n",
+];
+
+/// And Cura's of the Ender 3.
+const ENDER: [&str; 2] = [
+    "M140 S60\nM105\nM190 S60\nM104 S205\nM105\nM109 S205\nM82 ;absolute extrusion mode\nG92 E0 ; Reset Extruder\n\
+     G28 ; Home all axes\nG1 Z2.0 F3000\nG1 X0.1 Y20 Z0.3 F5000.0\nG1 X0.1 Y200.0 Z0.3 F1500.0 E15\n\
+     G1 X0.4 Y200.0 Z0.3 F5000.0\nG1 X0.4 Y20 Z0.3 F1500.0 E30\nG92 E0\nG1 Z2.0 F3000\n",
+    "G91 ;Relative positioning\nG1 E-2 F2700 ;Retract a bit\nG1 E-2 Z0.2 F2400\nG1 X5 Y5 F3000 ;Wipe out\nG1 Z10\n\
+     G90 ;Absolute positioning\nG1 X0 Y220 ;Present print\nM106 S0\nM104 S0\nM140 S0\nM84 X Y E\n",
+];
+
+#[test]
+fn a_file_that_a_slicer_made_for_a_machine_is_the_sellers_own_without_the_machines_sequences() {
+    for (engine, machine, [before, after], nozzle, flow) in
+        [(Engine::PrusaSlicer, "prusa-mk3s", MK3S, 215, 95), (Engine::CuraEngine, "ender-3", ENDER, 205, 100)]
+    {
+        let profile = Profile::new(Machine::named(machine).unwrap(), Material::Pla, Preset::Standard);
+        let (bare, body) = by(engine, &block(30.0, 20.0, 8.0), &profile);
+        // Its settings have no such sequences; where its text begins and ends they are what they are to a machine.
+        let before =
+            before.replace("[first_layer_temperature]", "215").replace("[first_layer_bed_temperature]", "60");
+        let whole = format!("; made by hand\n;TYPE:Custom\n{before}{bare}\n;TYPE:Custom\n{after}");
+        let mut own = Vec::new();
+        custom::read_text(&whole, &profile, &mut |piece| {
+            own.push(piece);
+            Ok(())
+        })
+        .unwrap_or_else(|why| panic!("{engine:?}: {why}"));
+        let Piece::Prologue(prologue) = &own[0] else { panic!("no prologue") };
+        assert_eq!(prologue.nozzle.0, nozzle, "{engine:?}");
+        let ([theirs, ours], [layers, same]) =
+            ([&body, &own].map(|pieces| end(pieces)), [&body, &own].map(|pieces| layers(pieces).len()));
+        assert_eq!((layers, theirs.min, theirs.max), (same, ours.min, ours.max), "{engine:?}");
+        let share = ours.filament_um * 1000 / theirs.filament_um;
+        assert!(share.abs_diff(flow * 10) <= 2, "{engine:?}: {share} of 1000");
     }
 }

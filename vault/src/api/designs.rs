@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use layerlock_engines::custom::CustomGcode;
 use layerlock_proto::convert;
 use layerlock_proto::refusal::Reason;
 use layerlock_proto::vault::v1 as wire;
@@ -212,7 +213,18 @@ fn message(design: &Design) -> wire::Design {
         analysis: Some(analysis(&design.analysis)),
         number: design.number,
         uploaded: design.uploaded.0,
+        custom_gcode: design.gcode.iter().map(custom_gcode).collect(),
         ..wire::Design::default()
+    }
+}
+
+fn custom_gcode(own: &CustomGcode) -> wire::CustomGcode {
+    wire::CustomGcode {
+        machine: own.machine.name.to_owned(),
+        material: own.material.name().to_owned(),
+        layers: own.layers,
+        duration_ms: own.duration.0,
+        filament_um: own.filament_um,
     }
 }
 

@@ -6,6 +6,7 @@
 //! under the upload's time lists a seller's designs oldest first and names the blobs, so that a sweep after a crash
 //! never takes the blobs of a record that is damaged. A third counts the versions of one design.
 
+use layerlock_engines::custom::CustomGcode;
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::blob::{HEADER, Header, Part, Place};
 use layerlock_seal::kek_ring::{KekRing, Unopened, front};
@@ -24,7 +25,7 @@ use super::{KekInUse, Records, damaged, key};
 use crate::admit::read_statement;
 use crate::refusal::Refusal;
 use crate::source::Randomness;
-use crate::worker::{read_analysis, write_analysis};
+use crate::worker::{read_analysis, read_gcode, write_analysis, write_gcode};
 
 /// Names one design version of one seller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,6 +47,8 @@ pub(crate) struct Design {
     pub(crate) manifest: DesignManifest,
     /// What the worker measured.
     pub(crate) analysis: Analysis,
+    /// G-code of the seller's own that came with it.
+    pub(crate) gcode: Vec<CustomGcode>,
     /// Which of the design's versions it is, from 1; [`UNNUMBERED`] until it is kept.
     pub(crate) number: u32,
     /// When it was sealed.
@@ -78,6 +81,9 @@ pub(crate) const UNNUMBERED: u32 = 0;
 /// A seller's designs in the order of their uploads.
 pub(super) const BY_AGE: &str = "design-by-age";
 
+/// Most G-code files of a seller's own beside one part.
+pub(crate) const GCODE_LIMIT: u32 = 256;
+
 pub(super) const BLOB_NAME_LIMIT: u32 = 128;
 
 impl DesignName {
@@ -101,6 +107,7 @@ impl Design {
         let mut w = Writer::new();
         w.bytes(&self.statement.emit());
         write_analysis(&mut w, &self.analysis);
+        w.list(&self.gcode, write_gcode);
         w.u32(self.number).u64(self.uploaded.0);
         for part in [&self.upload, &self.picture] {
             w.bytes(part.blob.to_string().as_bytes()).bytes(part.header.as_bytes());
@@ -113,6 +120,7 @@ impl Design {
         let statement = read_statement(&mut r, "manifest")?;
         let manifest = DesignManifest::parse(statement.payload())?;
         let analysis = read_analysis(&mut r)?;
+        let gcode = r.list("gcode", GCODE_LIMIT, read_gcode)?;
         let number = r.u32("number")?;
         let uploaded = Timestamp(r.u64("uploaded")?);
         let mut part = |field| {
@@ -126,6 +134,7 @@ impl Design {
             statement,
             manifest,
             analysis,
+            gcode,
             number,
             uploaded,
             upload: part("upload")?,

@@ -11,8 +11,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use layerlock_engines::custom::{self, CustomError};
 use layerlock_engines::gcode;
-use layerlock_slicer::mesh::{self, Mesh, analysis, to_binary_stl};
+use layerlock_slicer::mesh::{self, Limits, Mesh, MeshError, Parsed, analysis, to_binary_stl};
 use layerlock_slicer::picture::{View, snapshots};
 use layerlock_slicer::{SinkClosed, place_part, slice};
 use layerlock_terms::profile::Profile;
@@ -58,17 +59,36 @@ fn converse(input: &mut impl Read, output: &mut impl Write) -> io::Result<()> {
     let last = match &request.task {
         Task::Probe => Answer::Done,
         Task::Read(profile) => read_gcode(profile, &mut bytes, output)?,
+        Task::Custom(profile) => read_custom(profile, &mut bytes, output)?,
         _ => {
-            let read = mesh::read(&mut bytes, request.mesh, &mesh::Limits::default())?;
+            let read = read_upload(&request, &mut bytes)?;
             // Whoever feeds us listens once all is fed.
             io::copy(&mut bytes, &mut io::sink())?;
             match read {
                 Err(error) => Answer::Refused(Fault::Mesh, error.to_string()),
-                Ok(parsed) => work(&request, parsed.mesh, output)?,
+                Ok((parsed, package)) => work(&request, parsed.mesh, &package, output)?,
             }
         }
     };
     last.write(output)
+}
+
+/// The mesh, and the package it came in where more of that is asked for.
+fn read_upload(
+    request: &Request,
+    bytes: &mut io::Take<&mut impl Read>,
+) -> io::Result<Result<(Parsed, Vec<u8>), MeshError>> {
+    let limits = Limits::default();
+    let mut head = Vec::new();
+    if request.task == Task::Analyse {
+        bytes.take(4).read_to_end(&mut head)?;
+    }
+    if mesh::is_zip(&head) && request.mesh <= limits.held_bytes {
+        bytes.read_to_end(&mut head)?;
+        return Ok(mesh::parse(&head, &limits).map(|parsed| (parsed, head)));
+    }
+    let parsed = mesh::read(&mut head.chain(bytes), request.mesh, &limits)?;
+    Ok(parsed.map(|parsed| (parsed, Vec::new())))
 }
 
 /// Puts on an engine's cage, lays out what the engine is given, and becomes its program: what is written to `output` after
@@ -114,11 +134,23 @@ fn read_gcode(profile: &[u8], bytes: &mut impl Read, output: &mut impl Write) ->
     })
 }
 
+/// Reads the seller's own G-code as a toolpath; the result is the last answer.
+fn read_custom(profile: &[u8], bytes: &mut impl Read, output: &mut impl Write) -> io::Result<Answer> {
+    let profile = Profile::parse(profile).map_err(io::Error::other)?;
+    let mut package = Vec::new();
+    bytes.read_to_end(&mut package)?;
+    let mut sink = |piece: Piece| Answer::Piece(piece.emit()).write(output).map_err(|_| SinkClosed);
+    Ok(match custom::read(&package, &profile, &mut sink) {
+        Ok(_) => Answer::Done,
+        Err(error) => Answer::Refused(Fault::Slicing, error.to_string()),
+    })
+}
+
 /// Does the task; the result is the last answer.
-fn work(request: &Request, mesh: Mesh, output: &mut impl Write) -> io::Result<Answer> {
+fn work(request: &Request, mesh: Mesh, package: &[u8], output: &mut impl Write) -> io::Result<Answer> {
     match &request.task {
-        Task::Probe | Task::Read(_) | Task::Engine(_) => Ok(Answer::Done),
-        Task::Analyse => describe(&mesh, output),
+        Task::Probe | Task::Read(_) | Task::Custom(_) | Task::Engine(_) => Ok(Answer::Done),
+        Task::Analyse => describe(&mesh, package, output),
         Task::Place(profile) => {
             let profile = Profile::parse(profile).map_err(io::Error::other)?;
             match place_part(&mesh, &profile) {
@@ -143,13 +175,21 @@ fn give(part: &[u8], output: &mut impl Write) -> io::Result<Answer> {
     Ok(Answer::Done)
 }
 
-fn describe(mesh: &Mesh, output: &mut impl Write) -> io::Result<Answer> {
+fn describe(mesh: &Mesh, package: &[u8], output: &mut impl Write) -> io::Result<Answer> {
+    let gcode: Result<_, CustomError> = custom::inspect(package);
+    let gcode = match gcode {
+        Ok(gcode) => gcode,
+        Err(error) => return Ok(Answer::Refused(Fault::Mesh, error.to_string())),
+    };
     let size = |view| if view == View::ALL[0] { FIRST_PICTURE } else { PICTURE };
     let sides = View::ALL.map(|view| (view, size(view)));
     let (analysis, pictures) = rayon::join(|| analysis::analyse(mesh), || snapshots(mesh, &sides));
     Answer::Analysis(Box::new(analysis)).write(output)?;
     for picture in pictures {
         Answer::Picture(picture).write(output)?;
+    }
+    for gcode in gcode {
+        Answer::Gcode(gcode).write(output)?;
     }
     Ok(Answer::Done)
 }

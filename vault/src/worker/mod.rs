@@ -14,6 +14,6 @@ pub use parent::engine::{EnginePrograms, Engines, Installed};
 pub use parent::{WorkerCommand, WorkerError, probe};
 pub use sandbox::{Confinement, Guard};
 
-pub(crate) use parent::engine::{At, NoEngine, sweep_rooms};
+pub(crate) use parent::engine::{At, NoEngine, Way, sweep_rooms};
 pub(crate) use parent::{Bounds, Worker};
-pub(crate) use protocol::{Answer, Task, read_analysis, write_analysis};
+pub(crate) use protocol::{Answer, Task, read_analysis, read_gcode, write_analysis, write_gcode};

@@ -6,11 +6,14 @@
 
 use std::io::{self, Read, Write};
 
+use layerlock_engines::custom::CustomGcode;
 use layerlock_slicer::descriptor::Descriptor;
 use layerlock_slicer::heal::Healing;
 use layerlock_slicer::mesh::analysis::Analysis;
 use layerlock_slicer::printability::Printability;
+use layerlock_terms::machine::{Machine, Material};
 use layerlock_terms::toolpath::Point3;
+use layerlock_terms::units::Millis;
 use layerlock_terms::wire::{Malformed, Reader, Writer};
 
 use super::Confinement;
@@ -24,6 +27,9 @@ pub(crate) const ANSWER_LIMIT: u32 = 64 << 20;
 /// Longest reason a worker may give, in bytes.
 const WORDS_LIMIT: u32 = 1024;
 
+/// Longest name of the catalogue, in bytes.
+const NAME_LIMIT: u32 = 64;
+
 /// Bytes of an answer's frame.
 pub(crate) const FRAME: usize = 5;
 
@@ -32,7 +38,7 @@ pub(crate) const FRAME: usize = 5;
 pub(crate) enum Task {
     /// Confine itself and say what could not be done.
     Probe,
-    /// Parse and measure the mesh, and draw it.
+    /// Parse and measure the mesh, draw it, and read what G-code lies beside it.
     Analyse,
     /// Slice the mesh with this profile (its byte form).
     Slice(Vec<u8>),
@@ -40,6 +46,8 @@ pub(crate) enum Task {
     Place(Vec<u8>),
     /// Read G-code, in the mesh's place, as a toolpath for this profile.
     Read(Vec<u8>),
+    /// Read the seller's own G-code, beside the mesh, as a toolpath for this profile.
+    Custom(Vec<u8>),
     /// Become another engine's program, given a part in the mesh's place.
     Engine(Order),
 }
@@ -102,6 +110,8 @@ pub(crate) enum Answer {
     Analysis(Box<Analysis>),
     /// The mesh drawn from the next side, PNG.
     Picture(Vec<u8>),
+    /// G-code of the seller's own that lies beside the mesh.
+    Gcode(CustomGcode),
     /// One encoded piece of the toolpath.
     Piece(Vec<u8>),
     /// The next bytes of the part in its place.
@@ -123,6 +133,7 @@ impl Request {
             Task::Place(profile) => (3, profile),
             Task::Read(profile) => (4, profile),
             Task::Engine(order) => (5, &order.emit()),
+            Task::Custom(profile) => (6, profile),
         };
         body.u8(task).bytes(order).u64(self.memory).u64(self.seconds).u16(self.threads).u64(self.mesh);
         Writer::new().bytes(&body.finish()).finish()
@@ -152,6 +163,7 @@ impl Request {
             3 => Task::Place(order.to_vec()),
             4 => Task::Read(order.to_vec()),
             5 => Task::Engine(Order::parse(order)?),
+            6 => Task::Custom(order.to_vec()),
             _ => return Err(Malformed::Value("task")),
         };
         let request = Self {
@@ -225,6 +237,11 @@ impl Answer {
             }
             Self::Done => (6, Vec::new()),
             Self::Part(bytes) => (7, bytes.clone()),
+            Self::Gcode(gcode) => {
+                let mut w = Writer::new();
+                write_gcode(&mut w, gcode);
+                (8, w.finish())
+            }
         }
     }
 
@@ -247,6 +264,11 @@ impl Answer {
             5 => parse_refusal(r),
             6 => r.finish().map(|()| Self::Done),
             7 => Ok(Self::Part(payload)),
+            8 => {
+                let gcode = read_gcode(&mut r)?;
+                r.finish()?;
+                Ok(Self::Gcode(gcode))
+            }
             _ => Err(Malformed::Value("kind")),
         }
     }
@@ -307,6 +329,21 @@ pub(crate) fn read_analysis(r: &mut Reader<'_>) -> Result<Analysis, Malformed> {
     })
 }
 
+/// Writes what is known of a seller's own G-code inside a larger noun.
+pub(crate) fn write_gcode(w: &mut Writer, gcode: &CustomGcode) {
+    w.bytes(gcode.machine.name.as_bytes()).bytes(gcode.material.name().as_bytes());
+    w.u32(gcode.layers).u64(gcode.duration.0).u64(gcode.filament_um);
+}
+
+/// Reads what is known of a seller's own G-code inside a larger noun.
+pub(crate) fn read_gcode(r: &mut Reader<'_>) -> Result<CustomGcode, Malformed> {
+    let machine = Machine::named(&r.text("machine", NAME_LIMIT)?).map_err(|_| Malformed::Value("machine"))?;
+    let material =
+        Material::named(&r.text("material", NAME_LIMIT)?).map_err(|_| Malformed::Value("material"))?;
+    let (layers, duration) = (r.u32("layers")?, Millis(r.u64("duration")?));
+    Ok(CustomGcode { machine, material, layers, duration, filament_um: r.u64("filament")? })
+}
+
 fn read_printability(r: &mut Reader<'_>) -> Result<Printability, Malformed> {
     let mut found = Printability {
         overhang_um2: r.u64("overhang")?,
@@ -345,6 +382,13 @@ mod tests {
             Answer::Picture(vec![1, 2, 3]),
             Answer::Piece(vec![9]),
             Answer::Part(vec![8, 8]),
+            Answer::Gcode(CustomGcode {
+                machine: Machine::named("ender-3").unwrap(),
+                material: Material::Petg,
+                layers: 1,
+                duration: Millis(2),
+                filament_um: 3,
+            }),
             Answer::Refused(Fault::Slicing, "too large".into()),
             Answer::Done,
         ] {
@@ -368,8 +412,13 @@ mod tests {
             file: 5,
             says_beside: true,
         };
-        for task in [Task::Slice(vec![7; 40]), Task::Place(vec![1]), Task::Read(vec![2]), Task::Engine(order)]
-        {
+        for task in [
+            Task::Slice(vec![7; 40]),
+            Task::Place(vec![1]),
+            Task::Read(vec![2]),
+            Task::Custom(vec![3]),
+            Task::Engine(order),
+        ] {
             let request = Request { task, memory: 1, seconds: 2, threads: 3, mesh: 4 };
             let mut stream = request.emit();
             stream.extend_from_slice(b"mesh");

@@ -77,6 +77,8 @@ pub enum Engine {
     PrusaSlicer,
     /// CuraEngine, as it is installed beside the vault.
     CuraEngine,
+    /// None: the seller's own G-code, as it lies beside the part.
+    Custom,
 }
 
 impl Engine {
@@ -86,6 +88,7 @@ impl Engine {
             Self::Layerlock => "layerlock",
             Self::PrusaSlicer => "prusaslicer",
             Self::CuraEngine => "curaengine",
+            Self::Custom => "custom",
         }
     }
 }
@@ -569,6 +572,6 @@ pub const SETTINGS: [Setting; 93] = [
         "How far the raft reaches beyond what stands on it."),
     row(Key::RaftGap, "raft-gap", Unit::Length, (Bound::Fixed(0), Bound::Fixed(1_000)),
         "Free height between the raft and what stands on it."),
-    row(Key::Engine, "engine", Unit::Choice(&["layerlock", "prusaslicer", "curaengine"]), (Bound::Fixed(0), Bound::Fixed(2)),
-        "What slices: the built-in engine, or another one where the vault has it."),
+    row(Key::Engine, "engine", Unit::Choice(&["layerlock", "prusaslicer", "curaengine", "custom"]), (Bound::Fixed(0), Bound::Fixed(3)),
+        "What slices: the built-in engine, another one where the vault has it, or nothing: the seller's own G-code."),
 ];

@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use layerlock_engines::custom;
 use layerlock_engines::{Program, Unsupported, program};
 use layerlock_terms::profile::{Engine, Profile};
 use layerlock_terms::wire::Noun;
@@ -63,6 +64,17 @@ pub struct Installed {
 /// The foreign engines that run here.
 #[derive(Debug, Clone, Default)]
 pub struct Engines(Vec<Installed>);
+
+/// How a profile becomes a toolpath.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Way<'a> {
+    /// The built-in engine slices.
+    Slice,
+    /// Nothing does: it is the seller's own.
+    Custom,
+    /// Another engine does.
+    Engine(&'a Installed),
+}
 
 /// Why a profile's engine can't be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,16 +129,21 @@ impl Engines {
         self.0.iter()
     }
 
-    /// What slices this profile: nothing for the built-in engine.
-    pub(crate) fn of(&self, profile: &Profile) -> Result<Option<&Installed>, NoEngine> {
+    /// What makes a toolpath of this profile.
+    pub(crate) fn of(&self, profile: &Profile) -> Result<Way<'_>, NoEngine> {
         let engine = profile.engine();
-        let Some(program) = program(engine) else { return Ok(None) };
-        (program.config)(profile)?;
-        self.0
-            .iter()
-            .find(|installed| installed.engine == engine)
-            .map(Some)
-            .ok_or(NoEngine::NotInstalled(engine))
+        match program(engine) {
+            None if engine == Engine::Custom => {
+                custom::check(profile)?;
+                Ok(Way::Custom)
+            }
+            None => Ok(Way::Slice),
+            Some(program) => {
+                (program.config)(profile)?;
+                let installed = self.0.iter().find(|installed| installed.engine == engine);
+                installed.map(Way::Engine).ok_or(NoEngine::NotInstalled(engine))
+            }
+        }
     }
 }
 
