@@ -106,6 +106,14 @@ fn filament_goes_on_from_where_the_start_left_it_and_flow_is_followed() {
     assert_eq!(fed(&from_zero), [Feed(70_000); 2]);
     let Some(Step::Extrude(path)) = steps(&from_zero).pop() else { panic!() };
     assert_eq!(path.speed, MmPerMinute(7200));
+    // A speed the start has said holds until another is said.
+    let Some(Step::Lift { speed, .. }) = steps(&from_zero.replace(" F720\n", "\n")).into_iter().next() else {
+        panic!()
+    };
+    assert_eq!(speed, MmPerMinute(900));
+    // What an end pulls back by itself is no plastic laid, however filament was counted before.
+    let ended = format!("{from_zero}G92 E1\nG91\nG1 E-2\nG1 X5 Y5 E-1\n");
+    assert_eq!(steps(&ended), steps(&from_zero));
     assert_eq!(fed(&format!("M221 S95\n{by_moves}")), [Feed(66_500); 2]);
 }
 

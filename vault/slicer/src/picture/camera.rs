@@ -58,6 +58,9 @@ pub(super) struct Camera {
     scale: f32,
     /// Slopes shown in the middle of the picture.
     middle: [f32; 2],
+    /// The direction the first sample looks in, and how the next one to the right and the next one below differ from it.
+    first: Vec3,
+    steps: [Vec3; 2],
 }
 
 impl Camera {
@@ -76,8 +79,11 @@ impl Camera {
             size,
             scale: 1.0,
             middle: [0.0; 2],
+            first: forward,
+            steps: [ZERO; 2],
         };
         camera.fit(mesh);
+        camera.aim();
         camera
     }
 
@@ -94,6 +100,15 @@ impl Camera {
         self.middle = [0, 1].map(|axis| (low[axis] + high[axis]) / 2.0);
         let room = [0, 1].map(|axis| FILL * self.size[axis] as f32 / (high[axis] - low[axis]).max(1e-6));
         self.scale = room[0].min(room[1]);
+    }
+
+    /// Sets where samples look, once scale and middle are known.
+    fn aim(&mut self) {
+        let [width, height] = self.size.map(|samples| samples as f32);
+        let right = (0.5 - width / 2.0) / self.scale + self.middle[0];
+        let up = (height / 2.0 - 0.5) / self.scale + self.middle[1];
+        self.first = self.forward + self.right * right + self.up * up;
+        self.steps = [self.right * (1.0 / self.scale), self.up * (-1.0 / self.scale)];
     }
 
     /// Slopes to the right and up at which a point is seen.
@@ -116,10 +131,7 @@ impl Camera {
 
     /// The direction a sample looks in; its part along `forward` is one.
     pub(super) fn ray(&self, x: usize, y: usize) -> Vec3 {
-        let [width, height] = self.size.map(|samples| samples as f32);
-        let right = (x as f32 + 0.5 - width / 2.0) / self.scale + self.middle[0];
-        let up = (height / 2.0 - y as f32 - 0.5) / self.scale + self.middle[1];
-        self.forward + self.right * right + self.up * up
+        self.first + self.steps[0] * x as f32 + self.steps[1] * y as f32
     }
 
     /// Where a sample looks at a level of this height; nothing from the horizon on.

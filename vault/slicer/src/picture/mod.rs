@@ -34,15 +34,22 @@ pub struct Image {
 }
 
 impl Image {
-    /// Emits the picture as PNG, without dates or other metadata: equal pictures are equal files.
+    /// Emits the picture as PNG, without dates or other metadata: equal pictures are equal files. One that is opaque says
+    /// nothing of opacity.
     pub fn to_png(&self) -> Vec<u8> {
         let mut out = Vec::new();
         let mut encoder = png::Encoder::new(&mut out, self.width, self.height);
-        encoder.set_color(png::ColorType::Rgba);
+        let (pixels, _) = self.rgba.as_chunks::<4>();
+        let rgb = pixels.iter().all(|[.., opacity]| *opacity == u8::MAX);
+        let rgb =
+            rgb.then(|| pixels.iter().flat_map(|[red, green, blue, _]| [*red, *green, *blue]).collect());
+        encoder.set_color(if rgb.is_some() { png::ColorType::Rgb } else { png::ColorType::Rgba });
         encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::Balanced);
+        // A sixth longer than it could be, for an eighth of the time.
+        encoder.set_compression(png::Compression::Fast);
         let mut writer = encoder.write_header().expect("memory takes all, and the picture has a size");
-        writer.write_image_data(&self.rgba).expect("there are exactly as many bytes as the size says");
+        let data: &[u8] = rgb.as_ref().map_or(&self.rgba, |rgb: &Vec<u8>| rgb);
+        writer.write_image_data(data).expect("there are exactly as many bytes as the size says");
         writer.finish().expect("memory takes all");
         out
     }
@@ -68,15 +75,19 @@ fn draw(studio: &Studio<'_>, view: View, width: u32, height: u32) -> Image {
     Image { width, height, rgba: rows.collect() }
 }
 
-/// One row of pixels, each the mean of its samples in linear light; where they all show the same smooth place, of one.
+/// One row of pixels, each the mean of its samples in linear light; of those that show the same smooth place one is coloured.
 fn row(scene: &Scene<'_>, y: usize, width: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(width * 4);
     for x in 0..width {
         let places: [[usize; 2]; SAMPLES * SAMPLES] =
             std::array::from_fn(|n| [x * SAMPLES + n % SAMPLES, y * SAMPLES + n / SAMPLES]);
-        let places = if scene.is_smooth(&places) { &places[..1] } else { &places[..] };
-        let sum = places.iter().fold(vector::ZERO, |sum, &[x, y]| sum + scene.colour(x, y));
-        bytes.extend(shade::to_screen(sum * (1.0 / places.len() as f32)));
+        let mut colours = [vector::ZERO; SAMPLES * SAMPLES];
+        for n in 0..places.len() {
+            let alike = (0..n).find(|&m| scene.is_smooth(places[m], places[n]));
+            colours[n] = alike.map_or_else(|| scene.colour(places[n]), |m| colours[m]);
+        }
+        let sum = colours.iter().fold(vector::ZERO, |sum, &colour| sum + colour);
+        bytes.extend(shade::to_screen(sum * (1.0 / colours.len() as f32)));
     }
     bytes
 }
@@ -116,13 +127,18 @@ mod tests {
 
     #[test]
     fn a_picture_reads_back_from_png_as_it_was() {
-        let image = snapshot(&sample(), View::Corner, 40, 30);
-        let png = image.to_png();
-        let mut reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().unwrap();
-        let mut rgba = vec![0; reader.output_buffer_size().unwrap()];
-        reader.next_frame(&mut rgba).unwrap();
-        assert_eq!((reader.info().width, reader.info().height), (40, 30));
-        assert_eq!(rgba, image.rgba);
+        let opaque = snapshot(&sample(), View::Corner, 40, 30);
+        let mut clear = opaque.clone();
+        clear.rgba[7] = 100;
+        for (image, channels) in [(&opaque, 3), (&clear, 4)] {
+            let png = image.to_png();
+            let mut reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().unwrap();
+            let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+            reader.next_frame(&mut bytes).unwrap();
+            assert_eq!((reader.info().width, reader.info().height), (40, 30));
+            let pixels = image.rgba.chunks(4).map(|pixel| &pixel[..channels]);
+            assert!(bytes.chunks(channels).eq(pixels));
+        }
     }
 
     #[test]

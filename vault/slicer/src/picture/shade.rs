@@ -4,7 +4,7 @@
 //! surroundings the z-buffer shows to be in the way (ambient occlusion, after McGuire et al., "The Alchemy
 //! Screen-Space Ambient Obscurance Algorithm", 2011).
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 use rayon::prelude::*;
 
@@ -108,27 +108,19 @@ impl<'s> Scene<'s> {
         Self { studio, seen, key, fill: view.light(FILL).unit(), dimness, camera }
     }
 
-    /// Whether these samples show one smooth place: nothing but floor, or faces of the part that lie in one plane or nearly.
-    pub(super) fn is_smooth(&self, samples: &[[usize; 2]]) -> bool {
-        let seen = |&[x, y]: &[usize; 2]| self.seen.triangle_at(x, y);
-        let Some((first, rest)) = samples.split_first() else { return true };
-        let here = seen(first);
-        if rest.iter().all(|sample| seen(sample) == here) {
-            return true;
+    /// Whether two samples show one smooth place: nothing but floor, or faces of the part that lie in one plane or nearly.
+    pub(super) fn is_smooth(&self, one: [usize; 2], other: [usize; 2]) -> bool {
+        let [here, there] = [one, other].map(|[x, y]| self.seen.triangle_at(x, y));
+        if here == there || here == NONE || there == NONE {
+            return here == there;
         }
-        let facing = |triangle: u32| self.studio.corners[triangle as usize][0];
-        let depth = |&[x, y]: &[usize; 2]| self.seen.nearness_at(x, y);
-        rest.iter().all(|sample| {
-            let there = seen(sample);
-            here != NONE
-                && there != NONE
-                && facing(here).dot(facing(there)) > ALIKE
-                && (depth(sample) / depth(first) - 1.0).abs() < CLOSE
-        })
+        let [here, there] = [here, there].map(|triangle| self.studio.corners[triangle as usize][0]);
+        let [near, far] = [one, other].map(|[x, y]| self.seen.nearness_at(x, y));
+        here.dot(there) > ALIKE && (far / near - 1.0).abs() < CLOSE
     }
 
     /// The colour at a sample, in linear light.
-    pub(super) fn colour(&self, x: usize, y: usize) -> Vec3 {
+    pub(super) fn colour(&self, [x, y]: [usize; 2]) -> Vec3 {
         match self.seen.triangle_at(x, y) {
             NONE => self.ground(x, y),
             triangle => self.plastic(x, y, triangle as usize),
@@ -142,8 +134,14 @@ impl<'s> Scene<'s> {
         let normal = self.normal(triangle, point, towards_eye);
         let open = self.openness(x, y, point, normal);
         let slack = self.studio.radius * 0.012;
-        let lit = self.key.reaches(point + normal * slack, self.studio.radius * 0.02, slack);
-        let key = normal.dot(self.key.towards).max(0.0) * lit;
+        let turned = normal.dot(self.key.towards);
+        // What is turned away is dark by itself, whoever stands in the light.
+        let lit = if turned > 0.0 {
+            self.key.reaches(point + normal * slack, self.studio.radius * 0.02, slack)
+        } else {
+            0.0
+        };
+        let key = turned.max(0.0) * lit;
         let fill = normal.dot(self.fill).max(0.0);
         let sky = BOUNCE.mix(SKY, 0.5 + 0.5 * normal.z) * open;
         let diffuse = KEY_COLOUR * key + FILL_COLOUR * (fill * open) + sky;
@@ -192,8 +190,10 @@ impl<'s> Scene<'s> {
         let Some(point) = self.camera.on_level(x, y, self.studio.floor) else { return FAR };
         let middle = self.studio.middle;
         let away = vec3(point.x - middle.x, point.y - middle.y, 0.0).length() / self.studio.radius;
-        let dimmed = self.dimness.at(x, y);
-        FLOOR.mix(FAR, (away / 5.0).clamp(0.0, 1.0).powf(1.2)).times(ZERO.mix(vec3(1.0, 1.0, 1.0), dimmed))
+        let share = (away / 5.0).clamp(0.0, 1.0);
+        // Hardly other than the power of 1.2, and no power.
+        let faded = share * (0.8 + 0.2 * share);
+        FLOOR.mix(FAR, faded) * self.dimness.at(x, y)
     }
 }
 
@@ -245,11 +245,18 @@ fn grain(x: usize, y: usize) -> f32 {
 
 /// Linear light as sRGB bytes, opaque; the brightest tones are bent, not clipped.
 pub(super) fn to_screen(colour: Vec3) -> [u8; 4] {
-    let channel = |light: f32| {
-        let bent =
-            if light > 0.8 { 0.8 + 0.2 * (1.0 - (-(light - 0.8) / 0.2).exp()) } else { light.max(0.0) };
-        let encoded = if bent <= 0.003_130_8 { bent * 12.92 } else { 1.055 * bent.powf(1.0 / 2.4) - 0.055 };
-        (encoded * 255.0).round() as u8
-    };
+    static TONES: LazyLock<[u8; STEPS + 1]> =
+        LazyLock::new(|| std::array::from_fn(|n| tone(n as f32 / SCALE)));
+    let channel = |light: f32| TONES[((light.max(0.0) * SCALE + 0.5) as usize).min(STEPS)];
     [channel(colour.x), channel(colour.y), channel(colour.z), 255]
+}
+
+/// Steps of the table of tones, and how many of them make one of light: past its end all is white.
+const STEPS: usize = 1 << 15;
+const SCALE: f32 = (STEPS / 2) as f32;
+
+fn tone(light: f32) -> u8 {
+    let bent = if light > 0.8 { 0.8 + 0.2 * (1.0 - (-(light - 0.8) / 0.2).exp()) } else { light };
+    let encoded = if bent <= 0.003_130_8 { bent * 12.92 } else { 1.055 * bent.powf(1.0 / 2.4) - 0.055 };
+    (encoded * 255.0).round() as u8
 }
