@@ -427,6 +427,28 @@ pub enum Device {
         #[command(flatten)]
         party: Party,
     },
+    /// Let somebody watch this device while `run` runs: states, temperatures and the machine's wire without movements, at
+    /// its status page, by a token; without an option, say until when tokens are good
+    Support {
+        /// Make a token that is good for so many minutes; it is shown once
+        #[arg(long = "for", value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=1440), conflicts_with = "revoke")]
+        minutes: Option<u32>,
+        /// Take all tokens back, also from who watches now
+        #[arg(long)]
+        revoke: bool,
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Watch a device by a support token
+    Watch {
+        /// Where its status page is: `HOST:PORT`
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+        /// The token its owner made; read from standard input without one
+        #[arg(long, env = "LAYERLOCK_SUPPORT_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+        token: Option<String>,
+    },
     /// Make this device's keys, if need be, and show their public halves: what its maker attests
     Keys {
         /// Whose keys, and which server.

@@ -24,8 +24,10 @@ pub mod random;
 pub mod settings;
 pub mod sight;
 pub mod status_page;
+pub mod support;
 pub mod tls;
 pub mod trust_files;
+pub mod watch;
 
 /// The machine's clock; a moment before 1970 reads as 1970.
 pub fn now() -> layerlock_terms::units::Timestamp {

@@ -12,13 +12,18 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use layerlock_device::Notice;
 use layerlock_device::printer::Temperatures;
+use layerlock_device::printer::tap::Tap;
 use serde::Serialize;
 
 mod draw;
 mod html;
 mod serve;
+mod support;
 
 use draw::Drawing;
+use support::Window;
+
+use crate::support::Support;
 
 /// Lines that are kept.
 const LINES: usize = 40;
@@ -28,6 +33,7 @@ const LINES: usize = 40;
 pub struct StatusPage {
     status: Arc<Mutex<Status>>,
     drawing: Arc<Drawing>,
+    window: Option<Window>,
 }
 
 /// Where the agent stands.
@@ -64,12 +70,14 @@ struct Status {
     layers: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     celsius: Option<Heat>,
+    /// Who watches by a support token.
+    watchers: u32,
     /// The last lines said, oldest first.
     lines: VecDeque<String>,
 }
 
 /// Degrees Celsius, as the machine reported them last.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 struct Heat {
     nozzle: f32,
     nozzle_target: f32,
@@ -100,9 +108,17 @@ impl StatusPage {
             layers_printed: 0,
             layers: 0,
             celsius: None,
+            watchers: 0,
             lines: VecDeque::with_capacity(LINES),
         };
-        Ok(Self { status: Arc::new(Mutex::new(status)), drawing: Arc::new(Drawing::begin()?) })
+        let (status, drawing) = (Arc::new(Mutex::new(status)), Arc::new(Drawing::begin()?));
+        Ok(Self { status, drawing, window: None })
+    }
+
+    /// The same, and whoever has a token of these may watch the wire as well.
+    #[must_use]
+    pub fn watched_by(self, support: Support, tap: Tap) -> Self {
+        Self { window: Some(Window::new(support, tap)), ..self }
     }
 
     /// Shows itself at `address` for as long as this process runs; answers where that is.

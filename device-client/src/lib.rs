@@ -54,7 +54,8 @@ use crate::clock::TrustedTime;
 use crate::identity::Identity;
 use crate::journal::{Journal, JournalError};
 use crate::keys::{DeviceKeys, KeyFileError};
-use crate::serve::Shift;
+use crate::printer::tap::Tap;
+use crate::serve::{Moored, Shift};
 use crate::trust::{Anchors, FetchError, TrustError};
 
 /// Where each of a device's files is.
@@ -87,6 +88,7 @@ pub struct Device {
     anchors: Anchors,
     journal: Journal,
     time: TrustedTime,
+    tap: Tap,
     /// Held as long as the device is open; the system lets go of it even if we are killed.
     _lock: File,
 }
@@ -173,7 +175,7 @@ impl Device {
         let mut time = TrustedTime::new(clock, journal.memory().floor());
         let identity = Identity::load(&files::identity(home), keys, time.now())?;
         let anchors = identity.anchors().clone();
-        Ok(Self { home: home.into(), identity, anchors, journal, time, _lock: lock })
+        Ok(Self { home: home.into(), identity, anchors, journal, time, tap: Tap::default(), _lock: lock })
     }
 
     /// Which device this is.
@@ -203,7 +205,13 @@ impl Device {
         watch: &mut (dyn FnMut(Notice<'_>) + Send),
         until: Until,
     ) -> Result<Option<PrintReport>, DeviceError> {
-        Shift::serve(self, vault, &printer, watch, until).await
+        let berth = Moored { printer, tap: self.tap.clone() };
+        Shift::serve(self, vault, &berth, watch, until).await
+    }
+
+    /// Where what crosses the wire to its machine can be watched, without movements.
+    pub fn tap(&self) -> Tap {
+        self.tap.clone()
     }
 
     /// Runs a recorded offer and its envelope through the same check a live job runs through. Nothing moves

@@ -31,6 +31,7 @@ use crate::link::{Link, LinkError};
 use crate::preflight::{Bed, OwnersWord, Unready};
 use crate::print::Failure;
 use crate::printer::simulated::Record;
+use crate::printer::tap::Tap;
 use crate::printer::{LinkStats, Printer, PrinterError, PrinterTarget, Temperatures};
 use crate::receipt;
 use crate::session::{Effect, Event, Session, Step};
@@ -64,14 +65,20 @@ pub(crate) trait Berth: Send + Sync {
     }
 }
 
+/// A machine, and who may watch its wire.
+pub(crate) struct Moored {
+    pub(crate) printer: PrinterTarget,
+    pub(crate) tap: Tap,
+}
+
 #[async_trait]
-impl Berth for PrinterTarget {
+impl Berth for Moored {
     async fn dock(&self, machine: &Machine) -> Result<Box<dyn Printer>, PrinterError> {
-        self.connect(machine).await.map(|(printer, _)| printer)
+        self.printer.connect_tapped(machine, self.tap.clone()).await.map(|(printer, _)| printer)
     }
 
     fn keeps_what_it_printed(&self) -> bool {
-        !self.is_simulated()
+        !self.printer.is_simulated()
     }
 }
 

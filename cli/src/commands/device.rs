@@ -12,7 +12,7 @@ use layerlock_device::{
 };
 use layerlock_seal::statement::Statement;
 use layerlock_terms::machine::{Material, UnknownName};
-use layerlock_terms::units::Micrometres;
+use layerlock_terms::units::{Micrometres, Millis};
 
 use crate::args::{Device as Args, Party};
 use crate::commands::serve::interrupted;
@@ -20,10 +20,13 @@ use crate::commands::show;
 use crate::connect::{ConnectError, Connection};
 use crate::files;
 use crate::parties::PartyError;
+use crate::people;
 use crate::picture::BodyPicture;
 use crate::random::Random;
 use crate::sight::PageAt;
 use crate::status_page::StatusPage;
+use crate::support::Support;
+use crate::{now, watch};
 
 /// Width and height of a picture.
 const PICTURE: [u32; 2] = [1200, 900];
@@ -108,6 +111,28 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
             word.write(home.path())?;
             writeln!(out, "{}", in_words(&word))?;
         }
+        Args::Support { minutes, revoke, party } => {
+            let support = Support::of(party.home("device")?.path());
+            match minutes {
+                Some(minutes) => {
+                    let token = support.grant(Millis(u64::from(minutes) * 60_000), now())?;
+                    writeln!(out, "{}  (shown once, good for {minutes} minutes)", &*token.reveal())?;
+                }
+                None if revoke => writeln!(out, "{} taken back", tokens(support.revoke_all(now())?))?,
+                None => {
+                    let ends = support.ends(now())?;
+                    writeln!(out, "{}", tokens(ends.len()))?;
+                    for until in ends {
+                        let left = until.0.saturating_sub(now().0) as f64 / 1000.0;
+                        writeln!(out, "  good for {}", people::span(left))?;
+                    }
+                }
+            }
+        }
+        Args::Watch { address, token } => {
+            let token = token.map_or_else(|| io::read_to_string(io::stdin()), Ok)?;
+            watch::device(&address, token.trim(), out).await?;
+        }
         Args::Keys { party } => {
             let (sign, open) = enrol::public_keys(party.home("device")?.path(), &mut Random)?;
             writeln!(out, "sign {sign}\nopen {open}")?;
@@ -128,6 +153,14 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
         }
     }
     Ok(())
+}
+
+fn tokens(count: usize) -> String {
+    match count {
+        0 => "no support token".to_owned(),
+        1 => "1 support token".to_owned(),
+        count => format!("{count} support tokens"),
+    }
 }
 
 /// What the owner says now, over what was said before.
@@ -215,7 +248,8 @@ async fn serve(
     }
     let word = OwnersWord::read(party.home("device")?.path())?;
     writeln!(out, "{} waits for jobs: {}", device.id(), in_words(&word))?;
-    let page = StatusPage::new(device.id().to_string(), device.machine().title, named)?;
+    let page = StatusPage::new(device.id().to_string(), device.machine().title, named)?
+        .watched_by(Support::of(party.home("device")?.path()), device.tap());
     show_page(&page, status, out).await?;
     let until = || match once {
         true => Until::OneJob,

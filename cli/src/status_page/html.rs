@@ -55,6 +55,9 @@ pub(super) fn of(status: &Status) -> String {
         row(&mut page, "nozzle", &format!("{:.0} of {:.0} °C", heat.nozzle, heat.nozzle_target));
         row(&mut page, "bed", &format!("{:.0} of {:.0} °C", heat.bed, heat.bed_target));
     }
+    if status.watchers > 0 {
+        row(&mut page, "support", &format!("{} watching", status.watchers));
+    }
     if status.segments > 0 {
         row(&mut page, "sealed segments", &status.segments.to_string());
     }

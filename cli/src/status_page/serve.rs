@@ -1,16 +1,17 @@
-//! The page's door: three reads over HTTP/1.1, bounded in number, size and time.
+//! The page's door: reads over HTTP/1.1, bounded in number, size and time.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -18,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use super::support::{self, Course, Stage};
 use super::{StatusPage, html};
 
 /// Looks at once; more wait.
@@ -60,7 +62,7 @@ pub(super) async fn at(address: SocketAddr, page: StatusPage) -> io::Result<Sock
                 Ok((stream, _)) => {
                     let routes = routes.clone();
                     tokio::spawn(async move {
-                        let _ = timeout(CONNECTION, answer(stream, routes)).await;
+                        answer(stream, routes).await;
                         drop(place);
                     });
                 }
@@ -77,18 +79,32 @@ pub(super) fn routes(page: StatusPage) -> Router {
         .route("/", get(async |State(page): State<StatusPage>| Html(html::of(&page.status().clone()))))
         .route("/status.json", get(async |State(page): State<StatusPage>| Json(page.status().clone())))
         .route("/picture.png", get(picture))
+        .route("/support", get(support::answer))
         .layer(from_fn(guarded))
         .with_state(page)
 }
 
-async fn answer(stream: TcpStream, routes: Router) -> Result<(), hyper::Error> {
-    http1::Builder::new()
+async fn answer(stream: TcpStream, routes: Router) {
+    let (course, mut stage) = Course::begin();
+    let routes = routes.layer(Extension(course));
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(QUESTION)
         .max_buf_size(BUFFER)
         .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
-        .await
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    let mut connection = pin!(connection);
+    if timeout(CONNECTION, connection.as_mut()).await.is_err() && *stage.borrow() != Stage::Answer {
+        // Support watches for as long as its token is good; once it is not, what is on its way may still leave.
+        let over = async {
+            let _ = stage.wait_for(|stage| *stage == Stage::Over).await;
+            tokio::time::sleep(QUESTION).await;
+        };
+        tokio::select! {
+            _ = connection => {}
+            () = over => {}
+        }
+    }
 }
 
 async fn picture(State(page): State<StatusPage>) -> Response {

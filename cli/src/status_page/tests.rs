@@ -6,7 +6,7 @@ use http_body_util::BodyExt as _;
 use layerlock_device::printer::PrinterEvent;
 use layerlock_terms::toolpath::{Feature, Layer, Path, Point, Point3, Step};
 use layerlock_terms::units::{Feed, Micrometres, MmPerMinute};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tower::ServiceExt as _;
 
@@ -112,4 +112,85 @@ async fn readers_that_ask_nothing_keep_nobody_else_from_reading() {
     let mut answer = String::new();
     reader.read_to_string(&mut answer).await.expect("answered once the silent ones are sent away");
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+}
+
+/// Asks for what support sees; the lines that come.
+async fn watches(address: std::net::SocketAddr, token: &str) -> tokio::io::Lines<BufReader<TcpStream>> {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let request =
+        format!("GET /support HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("written");
+    BufReader::new(stream).lines()
+}
+
+/// The next line that holds this.
+async fn until(lines: &mut tokio::io::Lines<BufReader<TcpStream>>, holds: &str) -> String {
+    let found = async {
+        loop {
+            let line = lines.next_line().await.expect("readable").expect("not over");
+            if line.contains(holds) {
+                return line;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), found)
+        .await
+        .unwrap_or_else(|_| panic!("no `{holds}` comes"))
+}
+
+#[tokio::test]
+async fn support_watches_by_a_token_until_it_is_taken_back_and_the_owner_sees_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let support = crate::support::Support::of(dir.path());
+    let page = page().watched_by(support.clone(), Tap::default());
+    let address = page.serve(([127, 0, 0, 1], 0).into()).await.expect("a port");
+    let token = support.grant(layerlock_terms::units::Millis(60_000), crate::now()).expect("granted");
+    let other = format!("layerlock_{}", "0".repeat(64));
+    for wrong in ["", "x", &other, &token.reveal()[1..]] {
+        assert!(until(&mut watches(address, wrong).await, "HTTP/1.1").await.contains("401"), "{wrong}");
+    }
+    let mut lines = watches(address, &token.reveal()).await;
+    until(&mut lines, "HTTP/1.1 200").await;
+    assert!(until(&mut lines, "now").await.contains("\"state\":\"no-link\""));
+    page.hear(&Notice::Heating);
+    let heat = Temperatures { nozzle: 99.0, nozzle_target: 210.0, bed: 20.0, bed_target: 60.0 };
+    page.hear(&Notice::Temperatures(heat));
+    until(&mut lines, "\"nozzle_target\":210.0").await;
+    let (_, html) = ask(&page, Method::GET, "/", "localhost").await;
+    assert!(html.contains("1 watching") && html.contains("support watches this device"), "{html}");
+
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        let mut other = watches(address, &token.reveal()).await;
+        until(&mut other, "now").await;
+        others.push(other);
+    }
+    assert!(until(&mut watches(address, &token.reveal()).await, "HTTP/1.1").await.contains("429"));
+    drop(others);
+    assert_eq!(support.revoke_all(crate::now()).expect("written"), 1);
+    until(&mut lines, "over").await;
+    while lines.next_line().await.expect("readable").is_some() {}
+    let (_, html) = ask(&page, Method::GET, "/", "localhost").await;
+    assert!(!html.contains("watching") && html.contains("support watches no more"), "{html}");
+}
+
+#[tokio::test]
+async fn support_that_reads_nothing_is_gone_when_its_token_is() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let support = crate::support::Support::of(dir.path());
+    let page = page().watched_by(support.clone(), Tap::default());
+    let address = page.serve(([127, 0, 0, 1], 0).into()).await.expect("a port");
+    let token = support.grant(layerlock_terms::units::Millis(60_000), crate::now()).expect("granted");
+    let mut silent = Vec::new();
+    for _ in 0..4 {
+        silent.push(watches(address, &token.reveal()).await);
+    }
+    let watching = async |count: u32| {
+        while page.status().watchers != count {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), watching(4)).await.expect("they watch");
+    support.revoke_all(crate::now()).expect("written");
+    tokio::time::timeout(Duration::from_secs(20), watching(0)).await.expect("they watch no more");
 }

@@ -19,5 +19,6 @@ mod picture;
 mod road;
 mod rotation;
 mod sight;
+mod support;
 mod uploads;
 mod written;

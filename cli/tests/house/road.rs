@@ -175,7 +175,13 @@ pub fn walk_drawing(server: &Server, picture: &str) {
 
 /// The same with these words beside the upload's and the print's, and a device that ends.
 pub fn walk_with(server: &Server, upload: &[&str], print: &[&str]) {
-    end_well(go(server, Beside { upload, print, device: &["--once"], front: &[] }).1);
+    end_well(go(server, Beside { upload, print, device: &["--once"], ..Beside::default() }).1);
+}
+
+/// The same with a device that ends and shows its page there, and something to do between its start and the print.
+pub fn walk_after(server: &Server, page: &str, before_print: &dyn Fn(&Server)) {
+    let (page, before_print) = (Some(page), Some(before_print));
+    end_well(go(server, Beside { page, before_print, device: &["--once"], ..Beside::default() }).1);
 }
 
 fn end_well(mut device: Ended) {
@@ -190,6 +196,9 @@ struct Beside<'a> {
     device: &'a [&'a str],
     upload: &'a [&'a str],
     print: &'a [&'a str],
+    /// Where the device's page is; anywhere without it.
+    page: Option<&'a str>,
+    before_print: Option<&'a dyn Fn(&Server)>,
 }
 
 /// What people were given on the road.
@@ -218,7 +227,8 @@ fn go(server: &Server, beside: Beside<'_>) -> (Given, Ended) {
     server.run(&["buyer", "join", "--api-key", &buyer_key, "--home", "buyer"]);
 
     let agent = under(beside.front, &server.dir)
-        .args(["device", "run", "--printer", "simulated", "--status", "127.0.0.1:0", "--home", "device"])
+        .args(["device", "run", "--printer", "simulated", "--home", "device"])
+        .args(["--status", beside.page.unwrap_or("127.0.0.1:0")])
         .args(beside.device)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -226,6 +236,9 @@ fn go(server: &Server, beside: Beside<'_>) -> (Given, Ended) {
         .expect("it starts");
     let agent = Ended(agent);
     let device = word(&device, "device-");
+    if let Some(before_print) = beside.before_print {
+        before_print(server);
+    }
     let print = ["buyer", "print", word(&license, "license-"), "--device", device, "--home", "buyer"];
     server.run(&[&print, beside.print].concat());
     (Given { seller: seller_key, buyer: buyer_key, code: code.trim().to_owned() }, agent)

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::guard::Command;
 use crate::printer::port::{Port, speeds};
 use crate::printer::simulated::{Bench, Firmware, Record};
+use crate::printer::tap::{Tap, Tapped};
 use crate::printer::wire::{Afterwards, Ending, Wire};
 use crate::printer::{Greeting, LinkStats, Printer, PrinterError, PrinterEvent, Stop, Temperatures};
 
@@ -36,6 +37,7 @@ pub struct MarlinPrinter {
     buffer: Box<[u8; 4096]>,
     /// Taken from the wire, not yet taken by the port.
     unwritten: Vec<u8>,
+    tapped: Tapped,
     /// The machine behind the port, where it is a simulated one.
     bench: Option<Arc<Mutex<Firmware>>>,
 }
@@ -50,8 +52,17 @@ impl MarlinPrinter {
         baud: Option<u32>,
         machine: u32,
     ) -> Result<(Self, Greeting), PrinterError> {
+        Self::serial_tapped(path, baud, machine, Tap::default()).await
+    }
+
+    pub(super) async fn serial_tapped(
+        path: &Path,
+        baud: Option<u32>,
+        machine: u32,
+        tap: Tap,
+    ) -> Result<(Self, Greeting), PrinterError> {
         let tried = speeds(baud, machine);
-        let mut printer = Self::on(Port::open(path, tried[0])?, START);
+        let mut printer = Self::on(Port::open(path, tried[0])?, START, tap);
         for (at, &speed) in tried.iter().enumerate() {
             if at > 0 && !printer.at_speed(speed) {
                 continue;
@@ -71,8 +82,12 @@ impl MarlinPrinter {
     /// # Errors
     /// What ended the link during the greeting; faults can be part of the bench.
     pub async fn simulated(bench: Bench) -> Result<(Self, Greeting), PrinterError> {
+        Self::simulated_tapped(bench, Tap::default()).await
+    }
+
+    pub(super) async fn simulated_tapped(bench: Bench, tap: Tap) -> Result<(Self, Greeting), PrinterError> {
         let (port, firmware) = bench.plug_in();
-        let mut printer = Self::on(Port::Memory(port), START);
+        let mut printer = Self::on(Port::Memory(port), START, tap);
         printer.bench = Some(firmware);
         let greeting = printer.greet().await?;
         Ok((printer, greeting))
@@ -91,10 +106,11 @@ impl MarlinPrinter {
         }
     }
 
-    fn on(port: Port, patience: Duration) -> Self {
+    fn on(port: Port, patience: Duration, tap: Tap) -> Self {
         let wire = Wire::open(Duration::ZERO, patience);
         let (opened, buffer, unwritten) = (Instant::now(), Box::new([0; 4096]), Vec::new());
-        Self { port: Some(port), wire, opened, buffer, unwritten, bench: None }
+        let tapped = Tapped::new(tap);
+        Self { port: Some(port), wire, opened, buffer, unwritten, tapped, bench: None }
     }
 
     fn at_speed(&mut self, speed: u32) -> bool {
@@ -157,7 +173,10 @@ impl MarlinPrinter {
         match read {
             Err(_elapsed) => self.wire.tick(self.now()),
             Ok(Ok(0)) => return Err(self.lost("end of file")),
-            Ok(Ok(count)) => self.wire.receive(&self.buffer[..count], self.opened.elapsed()),
+            Ok(Ok(count)) => {
+                self.tapped.heard(&self.buffer[..count]);
+                self.wire.receive(&self.buffer[..count], self.opened.elapsed());
+            }
             Ok(Err(error)) => return Err(self.lost(&error.to_string())),
         }
         self.flush().await?;
@@ -170,7 +189,10 @@ impl MarlinPrinter {
         while !self.unwritten.is_empty() {
             let port = self.port.as_mut().ok_or(PrinterError::Over)?;
             match tokio::time::timeout(WRITE, port.write(&self.unwritten)).await {
-                Ok(Ok(count)) if count > 0 => drop(self.unwritten.drain(..count)),
+                Ok(Ok(count)) if count > 0 => {
+                    self.tapped.sent(&self.unwritten[..count]);
+                    self.unwritten.drain(..count);
+                }
                 Ok(Ok(_)) => return Err(self.lost("the port is closed")),
                 Ok(Err(error)) => return Err(self.lost(&error.to_string())),
                 Err(_elapsed) => return Err(self.lost("the port takes no bytes")),

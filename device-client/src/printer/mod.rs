@@ -12,6 +12,7 @@ mod model;
 pub mod port;
 pub mod reply;
 pub mod simulated;
+pub mod tap;
 pub mod wire;
 
 use std::fmt;
@@ -26,6 +27,7 @@ use crate::guard::Command;
 use crate::printer::klipper::{Address, KlipperPrinter};
 use crate::printer::marlin::MarlinPrinter;
 use crate::printer::simulated::{Bench, Record};
+use crate::printer::tap::Tap;
 
 /// A machine that moves. Every call serves the link; between calls nothing is read.
 #[async_trait]
@@ -299,14 +301,25 @@ impl PrinterTarget {
     /// # Errors
     /// [`PrinterError::Open`], [`PrinterError::NoAnswer`], or [`PrinterError::OtherMachine`] where the firmware says so.
     pub async fn connect(&self, machine: &Machine) -> Result<(Box<dyn Printer>, Greeting), PrinterError> {
+        self.connect_tapped(machine, Tap::default()).await
+    }
+
+    /// The same with somebody who may watch what crosses the wire, from the first byte on.
+    pub(crate) async fn connect_tapped(
+        &self,
+        machine: &Machine,
+        tap: Tap,
+    ) -> Result<(Box<dyn Printer>, Greeting), PrinterError> {
         let (printer, greeting) = match self {
             Self::Klipper(address) => {
-                let (printer, greeting) = KlipperPrinter::connect(address).await?;
+                let (printer, greeting) = KlipperPrinter::connect(address, tap).await?;
                 return Ok((Box::new(printer), greeting));
             }
-            Self::Simulated => MarlinPrinter::simulated(Bench::instant(machine)).await?,
-            Self::Paced(times) => MarlinPrinter::simulated(Bench::paced(machine, *times)).await?,
-            Self::Serial { path, baud } => MarlinPrinter::serial(path, *baud, machine.baud).await?,
+            Self::Simulated => MarlinPrinter::simulated_tapped(Bench::instant(machine), tap).await?,
+            Self::Paced(times) => MarlinPrinter::simulated_tapped(Bench::paced(machine, *times), tap).await?,
+            Self::Serial { path, baud } => {
+                MarlinPrinter::serial_tapped(path, *baud, machine.baud, tap).await?
+            }
         };
         model::is_enrolled(machine, &greeting)?;
         Ok((Box::new(printer), greeting))

@@ -28,6 +28,7 @@ use crate::guard::Command;
 use crate::printer::klipper::road::Road;
 use crate::printer::klipper::speech::{Call, Tongue};
 use crate::printer::klipper::wire::{Ending, Standing, Wire};
+use crate::printer::tap::Tap;
 use crate::printer::{Greeting, LinkStats, Printer, PrinterError, PrinterEvent, Stop, Temperatures};
 
 /// How long Klipper may take to find its controller, and to answer what it answers at once.
@@ -66,6 +67,7 @@ pub struct KlipperPrinter {
     road: Option<Road>,
     wire: Wire,
     opened: Instant,
+    tap: Tap,
     /// Where to find it again for the safe state.
     again: Option<Box<dyn Opens>>,
 }
@@ -122,14 +124,14 @@ impl KlipperPrinter {
     ///
     /// # Errors
     /// [`PrinterError::Unreachable`], or [`PrinterError::Unready`] with Klipper's reason and what mends it.
-    pub async fn connect(address: &Address) -> Result<(Self, Greeting), PrinterError> {
-        Self::by(Box::new(address.clone())).await
+    pub async fn connect(address: &Address, tap: Tap) -> Result<(Self, Greeting), PrinterError> {
+        Self::by(Box::new(address.clone()), tap).await
     }
 
-    async fn by(way: Box<dyn Opens>) -> Result<(Self, Greeting), PrinterError> {
+    async fn by(way: Box<dyn Opens>, tap: Tap) -> Result<(Self, Greeting), PrinterError> {
         let late = Instant::now() + START;
         loop {
-            let mut printer = Self::on(way.open().await?, way.tongue());
+            let mut printer = Self::on(way.open().await?, way.tongue(), tap.clone());
             match printer.greet().await? {
                 Some(greeting) => {
                     printer.again = Some(way);
@@ -143,9 +145,9 @@ impl KlipperPrinter {
         }
     }
 
-    fn on(road: Road, tongue: Tongue) -> Self {
+    fn on(road: Road, tongue: Tongue, tap: Tap) -> Self {
         let wire = Wire::new(tongue, Duration::ZERO);
-        Self { road: Some(road), wire, opened: Instant::now(), again: None }
+        Self { road: Some(road), wire, opened: Instant::now(), tap, again: None }
     }
 
     /// `None` while Klipper is starting.
@@ -225,7 +227,10 @@ impl KlipperPrinter {
         let road = self.road.as_mut().ok_or(PrinterError::Over)?;
         match timeout_at(deadline, road.next()).await {
             Err(_elapsed) => self.wire.tick(self.now()),
-            Ok(Ok(message)) => self.wire.receive(&message, self.opened.elapsed()),
+            Ok(Ok(message)) => {
+                self.tap.answered(&message);
+                self.wire.receive(&message, self.opened.elapsed());
+            }
             Ok(Err(cause)) => return Err(self.lost(cause)),
         }
         self.flush().await
@@ -237,6 +242,7 @@ impl KlipperPrinter {
         let mut gone = Ok(());
         while let (Some(request), Ok(())) = (self.wire.next_output(), &gone) {
             gone = road.take(request).await;
+            self.tap.asked(request);
             self.wire.sent();
         }
         if gone.is_ok() {

@@ -21,7 +21,7 @@ const BOTH: [Tongue; 2] = [Tongue::Klipper, Tongue::Moonraker];
 
 async fn plug(double: &Double, tongue: Tongue) -> KlipperPrinter {
     let road = (double.clone(), tongue).open().await.unwrap();
-    KlipperPrinter::on(road, tongue)
+    KlipperPrinter::on(road, tongue, Tap::default())
 }
 
 async fn ready(double: &Double, tongue: Tongue) -> KlipperPrinter {

@@ -7,6 +7,7 @@ use layerlock_terms::units::Celsius;
 use super::*;
 use crate::guard::{Command, Guard};
 use crate::printer::marlin::MarlinPrinter;
+use crate::printer::tap::{Tap, Traffic, Way};
 use crate::printer::{Printer, PrinterError, PrinterEvent, PrinterTarget, Stop};
 
 /// A small print: start, `moves` extruding moves along a line, end.
@@ -276,4 +277,37 @@ async fn a_paced_machine_takes_as_long_as_its_moves_however_full_its_plan() {
     // Each is a tenth of a millimetre at 100 mm/s; whoever was late is counted.
     let (took, late) = (begun.elapsed().as_millis(), printer.record().unwrap().starved);
     assert!((1000..1100).contains(&took), "{took} ms for a second of moves, {late} came late");
+}
+
+#[tokio::test]
+async fn whoever_watches_the_wire_sees_heat_and_counts_and_no_movement() {
+    let tap = Tap::default();
+    let (mut printer, _) =
+        MarlinPrinter::simulated_tapped(Bench::instant(&MACHINES[0]), tap.clone()).await.unwrap();
+    let mut watched = tap.watch();
+    let mut told = Vec::new();
+    for command in job(300) {
+        printer.send(&command).await.unwrap();
+        told.extend(std::iter::from_fn(|| watched.try_recv().ok()));
+    }
+    printer.stop(Stop::Safe).await.unwrap();
+    told.extend(std::iter::from_fn(|| watched.try_recv().ok()));
+    let sent = |line: &&Traffic| line.way == Way::Sent;
+    let moves = told.iter().filter(sent).filter(|line| line.text.ends_with(" G1 …")).count();
+    assert!(moves > 300, "{moves} moves are told of");
+    for seen in [" M109 S205*", " M140 S60*"] {
+        assert!(told.iter().any(|line| line.text.contains(seen)), "{seen}: {told:?}");
+    }
+    let heard =
+        |begins: &str| told.iter().any(|line| line.way == Way::Heard && line.text.starts_with(begins));
+    assert!(heard("ok T:205.00 /205.00") && heard("X:#"), "{told:?}");
+    for line in &told {
+        let places = line.text.split_whitespace().filter(|word| word.starts_with(['X', 'Y', 'Z', 'E', 'F']));
+        for word in places.filter(|word| !word.starts_with("FIRMWARE")) {
+            assert!(!word.contains(|c: char| c.is_ascii_digit()), "{line:?}");
+        }
+    }
+    // Nobody watches any more: nothing is kept for anybody.
+    drop(watched);
+    assert!(tap.watch().try_recv().is_err());
 }

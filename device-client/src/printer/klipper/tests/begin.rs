@@ -35,12 +35,14 @@ async fn k3_a_klipper_that_starts_is_waited_for_and_not_for_ever() {
         tokio::time::sleep(Duration::from_secs(4)).await;
         later.set_state("ready", "Printer is ready");
     });
-    let (_, greeting) = KlipperPrinter::by(Box::new((double.clone(), Tongue::Klipper))).await.unwrap();
+    let (_, greeting) =
+        KlipperPrinter::by(Box::new((double.clone(), Tongue::Klipper)), Tap::default()).await.unwrap();
     assert_eq!(greeting.firmware, "Klipper v0.13.0");
     starting.await.unwrap();
     double.set_state("startup", "Printer is not ready");
     let begun = Instant::now();
-    let refused = KlipperPrinter::by(Box::new((double, Tongue::Klipper))).await.err().unwrap();
+    let refused =
+        KlipperPrinter::by(Box::new((double, Tongue::Klipper)), Tap::default()).await.err().unwrap();
     assert!(matches!(&refused, PrinterError::Unready(why) if why.contains("controller")), "{refused}");
     assert!(begun.elapsed() <= START + LOOK);
 }
@@ -48,13 +50,13 @@ async fn k3_a_klipper_that_starts_is_waited_for_and_not_for_ever() {
 #[tokio::test]
 async fn k3_what_is_not_there_is_named_with_what_to_do() {
     let none = Address::Socket("/nowhere/klippy_uds".into());
-    let refused = KlipperPrinter::connect(&none).await.err().unwrap().to_string();
+    let refused = KlipperPrinter::connect(&none, Tap::default()).await.err().unwrap().to_string();
     assert!(refused.contains("klipper:/nowhere/klippy_uds") && refused.contains("-a"), "{refused}");
     let file = Address::Moonraker { host: "127.0.0.1".into(), port: 1, key: Some("/nowhere/key".into()) };
-    let refused = KlipperPrinter::connect(&file).await.err().unwrap().to_string();
+    let refused = KlipperPrinter::connect(&file, Tap::default()).await.err().unwrap().to_string();
     assert!(refused.contains("/nowhere/key"), "{refused}");
     let none = Address::Moonraker { host: "127.0.0.1".into(), port: 1, key: None };
-    let refused = KlipperPrinter::connect(&none).await.err().unwrap().to_string();
+    let refused = KlipperPrinter::connect(&none, Tap::default()).await.err().unwrap().to_string();
     assert!(refused.contains("moonraker:http://127.0.0.1:1") && refused.contains("7125"), "{refused}");
 }
 

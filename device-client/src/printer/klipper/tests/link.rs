@@ -40,7 +40,8 @@ async fn k9_a_link_that_breaks_in_any_way_ends_the_job_and_names_the_last_comman
 async fn k13_after_a_lost_link_the_heaters_are_turned_off_over_another_and_nothing_else_is_sent() {
     for tongue in BOTH {
         let double = Double::new().failing(100, Fault::Closes);
-        let (mut printer, _) = KlipperPrinter::by(Box::new((double.clone(), tongue))).await.unwrap();
+        let (mut printer, _) =
+            KlipperPrinter::by(Box::new((double.clone(), tongue)), Tap::default()).await.unwrap();
         let error = squares(&mut printer).await.unwrap_err();
         assert!(matches!(error, PrinterError::LinkLost { .. }), "{error}");
         printer.send(&command("G1 X1")).await.expect_err("the job is over");
