@@ -12,7 +12,7 @@ use super::camera::{Camera, View};
 use super::light::Light;
 use super::normals;
 use super::raster::{NONE, Raster};
-use super::vector::{Vec3, ZERO, vec3};
+use super::vector::{Vec3, vec3};
 use crate::mesh::Mesh;
 use crate::mesh::analysis::Extent;
 
