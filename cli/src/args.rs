@@ -486,8 +486,6 @@ pub enum Device {
 pub enum Operator {
     /// Make a seller and its API key
     CreateSeller {
-        /// What people call the seller
-        name: String,
         /// Which server.
         #[command(flatten)]
         server: Server,

@@ -109,7 +109,7 @@ async fn print_through(moment: Moment) {
     let key = fs::read_to_string(dir.path().join("server/keys/operator.key")).expect("the operator's key");
     let operator = Operator::new(licensor.clone(), ApiKey::parse(key.trim()).expect("an API key"));
     let home = Home::at(&dir.path().join("seller")).expect("a folder");
-    let joined = operator.create_seller("Seller").await.expect("a seller is made");
+    let joined = operator.create_seller().await.expect("a seller is made");
     Seller::join(licensor.clone(), &home, &joined.api_key, now()).await.expect("it joins");
     let seller = Seller::open(licensor.clone(), vault.clone(), &home).await.expect("it opens");
     let upload = Upload { model: &model(), name: "part", design: None, terms: widest(2) };

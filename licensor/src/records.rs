@@ -84,7 +84,6 @@ pub(crate) enum Party {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seller {
-    pub(crate) name: String,
     /// The newest seller certificate; none before the seller certified a key.
     pub(crate) certificate: Option<Statement>,
 }
@@ -241,16 +240,14 @@ impl Stored for Seller {
     const WHAT: &'static str = "seller";
 
     fn read(r: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let name = r.text("name", 128)?;
         let certificate = match r.flag("certificate")? {
             true => Some(read_statement(r, "certificate")?),
             false => None,
         };
-        Ok(Self { name, certificate })
+        Ok(Self { certificate })
     }
 
     fn write(&self, w: &mut Writer) {
-        w.bytes(self.name.as_bytes());
         match &self.certificate {
             Some(certificate) => w.u8(1).bytes(&certificate.emit()),
             None => w.u8(0),

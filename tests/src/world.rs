@@ -134,7 +134,7 @@ impl World {
     /// A new seller.
     pub async fn seller(&self, name: &str) -> Seller {
         let home = Home::at(&self.folder(name)).expect("a folder");
-        let joined = self.operator().await.create_seller(name).await.expect("a seller is made");
+        let joined = self.operator().await.create_seller().await.expect("a seller is made");
         Seller::join(self.licensor().await, &home, &joined.api_key, self.time.now()).await.expect("it joins");
         Seller::open(self.licensor().await, self.vault().await, &home).await.expect("it opens")
     }

@@ -24,8 +24,8 @@ mod status;
 /// Runs one command.
 pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(), PartyError> {
     match args {
-        Args::CreateSeller { name, server } => {
-            let seller = open(&server).await?.create_seller(&name).await?;
+        Args::CreateSeller { server } => {
+            let seller = open(&server).await?.create_seller().await?;
             writeln!(out, "{}\nAPI key (shown once): {}", seller.seller, seller.api_key)?;
         }
         Args::EnrolmentCode { server } => {

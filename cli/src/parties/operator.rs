@@ -22,8 +22,8 @@ impl Operator {
     }
 
     /// Makes a seller; answers its id and API key.
-    pub async fn create_seller(&self, name: &str) -> Result<wire::CreateSellerResponse, PartyError> {
-        let message = wire::CreateSellerRequest { request_id: request_id(), name: name.to_owned() };
+    pub async fn create_seller(&self) -> Result<wire::CreateSellerResponse, PartyError> {
+        let message = wire::CreateSellerRequest { request_id: request_id() };
         let call = with_key(message, &self.key.reveal())?;
         Ok(SellersClient::new(self.licensor.clone()).create_seller(call).await?.into_inner())
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::road::{NAMES, Server, attempt, model, program, walk};
+use crate::road::{DESIGN, Server, attempt, model, program, walk};
 
 /// What a refused command said.
 fn refused(dir: &Path, args: &[&str]) -> String {
@@ -25,7 +25,7 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 fn a_backup_made_while_serving_starts_as_the_same_house_and_holds_no_key() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(dir.path());
-    fs::write(dir.path().join(format!("{}.stl", NAMES[1])), model()).expect("writable");
+    fs::write(dir.path().join(format!("{}.stl", DESIGN)), model()).expect("writable");
     walk(&server);
     let said = server.run(&["operator", "backup", "copy"]);
     assert!(said.contains("keys"), "{said}");
@@ -56,14 +56,14 @@ fn a_backup_made_while_serving_starts_as_the_same_house_and_holds_no_key() {
     let server = Server::start(dir.path());
     assert_eq!(server.run(&["operator", "audit"]), audit);
     let designs = server.run(&["seller", "designs", "--home", "seller"]);
-    assert!(designs.contains(NAMES[1]), "the vault opens its designs with the old keys: {designs}");
+    assert!(designs.contains(DESIGN), "the vault opens its designs with the old keys: {designs}");
 }
 
 #[test]
 fn a_backup_that_rotted_or_lost_a_file_is_refused_by_name_and_nothing_is_restored() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(dir.path());
-    server.run(&["operator", "create-seller", "Somebody"]);
+    server.run(&["operator", "create-seller"]);
     server.run(&["operator", "backup", "copy"]);
     assert!(refused(dir.path(), &["operator", "backup", "copy"]).contains("copy is not empty"));
     drop(server);

@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use crate::road::{NAMES, Server, attempt, model, walk_with, word};
+use crate::road::{DESIGN, Server, attempt, model, walk_with, word};
 
 #[test]
 fn gcode_that_a_slicer_made_is_uploaded_beside_its_part_and_printed_to_the_end() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(dir.path());
-    let part = format!("{}.stl", NAMES[1]);
+    let part = format!("{}.stl", DESIGN);
     fs::write(dir.path().join(&part), model()).expect("writable");
     server.run(&["slice", &part, "--output", "own.gcode", "--printer-model", "prusa-mk3s"]);
     let own = ["--gcode", "prusa-mk3s:pla=own.gcode"];

@@ -3,14 +3,14 @@
 use std::fs;
 
 use crate::cluster;
-use crate::road::{NAMES, Server, model, walk};
+use crate::road::{DESIGN, Server, model, walk};
 
 #[test]
 fn a_house_with_its_records_in_postgresql_walks_the_same_road_and_goes_on_after_a_restart() {
     let dir = tempfile::tempdir().expect("a folder");
     let records = format!("records = \"{}\"\n", cluster::address());
     let server = Server::start_with(dir.path(), &records);
-    fs::write(dir.path().join(format!("{}.stl", NAMES[1])), model()).expect("writable");
+    fs::write(dir.path().join(format!("{}.stl", DESIGN)), model()).expect("writable");
     walk(&server);
     let audit = server.run(&["operator", "audit"]);
     assert!(audit.contains("1 leaves"), "{audit}");
@@ -19,5 +19,5 @@ fn a_house_with_its_records_in_postgresql_walks_the_same_road_and_goes_on_after_
     drop(server);
     let server = Server::start_with(dir.path(), &records);
     assert_eq!(server.run(&["operator", "audit"]), audit);
-    assert!(server.run(&["seller", "designs", "--home", "seller"]).contains(NAMES[1]));
+    assert!(server.run(&["seller", "designs", "--home", "seller"]).contains(DESIGN));
 }

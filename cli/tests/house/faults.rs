@@ -49,7 +49,7 @@ fn a_disk_that_fails_stops_the_house_with_its_mend_and_costs_nothing_that_was_an
         let dir = tempfile::tempdir().expect("a folder");
         let server = Server::start(dir.path());
         fs::write(dir.path().join("part.stl"), model()).expect("writable");
-        let joined = server.run(&["operator", "create-seller", "Acme"]);
+        let joined = server.run(&["operator", "create-seller"]);
         server.run(&["seller", "join", "--api-key", word(&joined, "layerlock_"), "--home", "seller"]);
         server.end();
 

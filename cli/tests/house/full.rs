@@ -23,7 +23,7 @@ fn a_full_disk_is_named_with_its_mend_and_costs_nothing_that_was_answered() {
     let dir = tempfile::tempdir().expect("a folder");
     symlink(disk(), dir.path().join("house")).expect("writable");
     let server = Server::start(dir.path());
-    let joined = server.run(&["operator", "create-seller", "Acme"]);
+    let joined = server.run(&["operator", "create-seller"]);
     server.run(&["seller", "join", "--api-key", word(&joined, "layerlock_"), "--home", "seller"]);
     fs::write(dir.path().join("large.stl"), large()).expect("writable");
 

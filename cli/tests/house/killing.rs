@@ -119,7 +119,7 @@ impl People {
         };
         let run = |node: usize, args: &[&str]| people.run(node, args).expect("nothing is killed yet");
         let (seller, buyer) = (people.home("seller"), people.home("buyer"));
-        let joined = run(0, &["operator", "create-seller", "Acme"]);
+        let joined = run(0, &["operator", "create-seller"]);
         run(1, &["seller", "join", "--api-key", word(&joined, "layerlock_"), "--home", &seller]);
         fs::write(dir.join("part.stl"), model()).expect("writable");
         let design = run(2, &["seller", "upload", &people.home("part.stl"), "--home", &seller]);

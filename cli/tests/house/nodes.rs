@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::bucket;
 use crate::cluster;
 use crate::killing::{Dice, Nodes, People, settle};
-use crate::road::{NAMES, Server, model, walk};
+use crate::road::{DESIGN, Server, model, walk};
 
 fn shared(name: &str) -> String {
     format!("records = \"{}\"\nfiles = \"{}\"\n", cluster::database(name), bucket::address(name))
@@ -58,7 +58,7 @@ fn licensor_vault_and_worker_walk_the_road_as_three_processes_with_the_keys_of_t
     let vault = Server::start_with(&two, &format!("{shared}roles = [\"vault\"]\n{at}"));
     let three = node(dir.path(), "three", Some(&founded), of_the_vault);
     let worker = Server::start_with(&three, &format!("{shared}roles = [\"worker\"]\n{at}"));
-    fs::write(vault.dir.join(format!("{}.stl", NAMES[1])), model()).expect("writable");
+    fs::write(vault.dir.join(format!("{}.stl", DESIGN)), model()).expect("writable");
     // Whoever walks the road by hand is the operator too, and brings that key.
     fs::copy(one.join("house/keys/operator.key"), two.join("house/keys/operator.key")).expect("writable");
     let secrets = ["licensor.key", "checkpoint.key", "root.key"];
@@ -97,7 +97,7 @@ fn over_postgresql_and_a_bucket_designs_are_wrapped_anew_while_a_vault_serves() 
     let shared = shared("rotated");
     let folder = node(dir.path(), "one", None, everything);
     let server = Server::start_with(&folder, &shared);
-    fs::write(folder.join(format!("{}.stl", NAMES[1])), model()).expect("writable");
+    fs::write(folder.join(format!("{}.stl", DESIGN)), model()).expect("writable");
     walk(&server);
     server.run(&["operator", "kek", "new", "file:second.kek"]);
     server.end();
@@ -105,12 +105,12 @@ fn over_postgresql_and_a_bucket_designs_are_wrapped_anew_while_a_vault_serves() 
     let server = Server::start_with(&folder, &both);
     let done = server.run(&["operator", "kek", "rewrap", "--config", "serve.toml"]);
     assert!(done.contains("1 wrapped anew") && done.contains("wraps nothing any more"), "{done}");
-    assert!(server.run(&["seller", "designs", "--home", "seller"]).contains(NAMES[1]), "it serves on");
+    assert!(server.run(&["seller", "designs", "--home", "seller"]).contains(DESIGN), "it serves on");
     server.end();
     fs::remove_file(folder.join("house/keys/vault.kek")).expect("it is there");
     let alone = format!("{shared}key-encryption-keys = [\"file:second.kek\"]\n");
     let server = Server::start_with(&folder, &alone);
-    assert!(server.run(&["seller", "designs", "--home", "seller"]).contains(NAMES[1]));
+    assert!(server.run(&["seller", "designs", "--home", "seller"]).contains(DESIGN));
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use std::fs;
 use std::io::Cursor;
 
-use crate::road::{NAMES, Server, model, walk_drawing};
+use crate::road::{DESIGN, Server, model, walk_drawing};
 
 #[test]
 fn a_simulated_machine_draws_what_it_has_laid_down() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(dir.path());
-    fs::write(dir.path().join(format!("{}.stl", NAMES[1])), model()).expect("writable");
+    fs::write(dir.path().join(format!("{}.stl", DESIGN)), model()).expect("writable");
     walk_drawing(&server, "print.png");
     let bytes = fs::read(dir.path().join("print.png")).expect("it was drawn");
     let mut png = png::Decoder::new(Cursor::new(bytes)).read_info().expect("a PNG");

@@ -11,8 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::bucket;
 
-/// The names of a seller, a design and an order that belong to nobody else.
-pub const NAMES: [&str; 3] = ["Acme-Designs-of-Ulm", "secret-vase", "Order-66-for-Ada"];
+/// The name of a design that belongs to nothing else.
+pub const DESIGN: &str = "secret-vase";
 
 /// Any free ports.
 const USUAL: &str = "licensor = \"127.0.0.1:0\"\nvault = \"127.0.0.1:0\"\nmetrics = \"127.0.0.1:0\"\n";
@@ -209,10 +209,10 @@ struct Given {
 }
 
 fn go(server: &Server, beside: Beside<'_>) -> (Given, Ended) {
-    let seller = server.run(&["operator", "create-seller", NAMES[0]]);
+    let seller = server.run(&["operator", "create-seller"]);
     let seller_key = word(&seller, "layerlock_").to_owned();
     server.run(&["seller", "join", "--api-key", &seller_key, "--home", "seller"]);
-    let file = format!("{}.stl", NAMES[1]);
+    let file = format!("{}.stl", DESIGN);
     let upload = ["seller", "upload", &file, "--home", "seller"];
     let design = server.run(&[&upload, beside.upload].concat());
     let offer =

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::backup::files;
-use crate::road::{NAMES, Server, attempt, model, walk, word};
+use crate::road::{DESIGN, Server, attempt, model, walk, word};
 
 const BYTES: [u8; 32] = *b"32 bytes that nobody wrote down.";
 
@@ -17,7 +17,7 @@ fn with_variable() -> [String; 2] {
 }
 
 fn upload(dir: &Path) {
-    fs::write(dir.join(format!("{}.stl", NAMES[1])), model()).expect("writable");
+    fs::write(dir.join(format!("{}.stl", DESIGN)), model()).expect("writable");
 }
 
 fn designs(server: &Server) -> String {
@@ -41,7 +41,7 @@ fn a_thief_of_the_disk_and_a_backup_finds_no_name_no_geometry_and_no_key_that_op
     let server = Server::start_behind(dir.path(), settings, &with_variable());
     walk(&server);
     server.run(&["operator", "backup", "copy"]);
-    assert!(designs(&server).contains(NAMES[1]));
+    assert!(designs(&server).contains(DESIGN));
     server.end();
 
     // The search finds what is there: the ledger's name is in nobody's way.
@@ -49,9 +49,9 @@ fn a_thief_of_the_disk_and_a_backup_finds_no_name_no_geometry_and_no_key_that_op
     let digits = with_variable()[1].split_once('=').expect("a variable").1.to_owned();
     let geometry = model();
     // A corner of the model, a whole facet, the picture's beginning; the name as it is and as UTF-16.
-    let wide: Vec<u8> = NAMES[1].encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let wide: Vec<u8> = DESIGN.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let hidden: [(&str, &[u8]); 7] = [
-        ("the design's name", NAMES[1].as_bytes()),
+        ("the design's name", DESIGN.as_bytes()),
         ("the design's name, wide", &wide),
         ("a facet", &geometry[84..134]),
         ("the corners of a facet", &geometry[96..132]),
@@ -99,7 +99,7 @@ fn a_rotation_from_file_to_file_frees_the_former_key() {
 
     fs::remove_file(dir.path().join("house/keys/vault.kek")).expect("it is there");
     let server = Server::start_with(dir.path(), "key-encryption-keys = [\"file:second.kek\"]\n");
-    assert!(designs(&server).contains(NAMES[1]));
+    assert!(designs(&server).contains(DESIGN));
     server.end();
 }
 
@@ -149,7 +149,7 @@ fn a_key_in_a_token_opens_designs_and_never_leaves_it() {
 
     let alone = format!("key-encryption-keys = [\"{uri}\"]\n");
     let server = Server::start_behind(dir.path(), &alone, &front);
-    assert!(designs(&server).contains(NAMES[1]));
+    assert!(designs(&server).contains(DESIGN));
     server.end();
 
     // One that can be read out of its token is as good as a file, and is not taken for more.

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::road::{NAMES, Server, attempt, model, program, walk_after, word};
+use crate::road::{DESIGN, Server, attempt, model, program, walk_after, word};
 
 /// A port that was free a moment ago.
 fn free_place() -> String {
@@ -25,7 +25,7 @@ fn watch(server: &Server, place: &str, token: &str) -> Child {
 fn support_sees_a_print_by_its_owners_token_and_no_movement_of_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = Server::start(dir.path());
-    fs::write(dir.path().join(format!("{}.stl", NAMES[1])), model()).expect("writable");
+    fs::write(dir.path().join(format!("{}.stl", DESIGN)), model()).expect("writable");
     let (place, watcher) = (free_place(), RefCell::new(None));
     let seen = || fs::read_to_string(dir.path().join("seen")).unwrap_or_default();
     walk_after(&server, &place, &|server| {

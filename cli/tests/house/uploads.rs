@@ -26,7 +26,7 @@ fn curl(dir: &Path, args: &[&str]) -> Output {
 
 fn joined(dir: &Path) -> Server {
     let server = Server::start(dir);
-    let seller = server.run(&["operator", "create-seller", "Acme"]);
+    let seller = server.run(&["operator", "create-seller"]);
     server.run(&["seller", "join", "--api-key", word(&seller, "layerlock_"), "--home", "seller"]);
     server
 }
@@ -64,7 +64,7 @@ async fn a_stranger_sends_a_file_by_its_ticket_and_no_log_shows_the_ticket() {
 async fn of_two_sellers_with_one_shape_the_first_is_told_and_the_log_names_both_designs_to_the_operator() {
     let dir = tempfile::tempdir().expect("a folder");
     let server = joined(dir.path());
-    let second = server.run(&["operator", "create-seller", "Copycat"]);
+    let second = server.run(&["operator", "create-seller"]);
     server.run(&["seller", "join", "--api-key", word(&second, "layerlock_"), "--home", "second"]);
     fs::write(dir.path().join("vase.stl"), plate(20)).expect("writable");
     let first = server.run(&["seller", "upload", "vase.stl", "--home", "seller"]);

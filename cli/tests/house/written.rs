@@ -15,7 +15,7 @@ use layerlock_terms::machine::{Machine, Material};
 use layerlock_terms::profile::{Preset, Profile};
 use layerlock_terms::toolpath::Piece;
 
-use crate::road::{NAMES, Server, under, walk_under};
+use crate::road::{DESIGN, Server, under, walk_under};
 
 /// What is watched: everything by which bytes get into a file.
 const CALLS: &str =
@@ -188,19 +188,19 @@ fn no_file_that_server_worker_or_device_writes_holds_a_mesh_or_a_toolpath() {
     let dir = tempfile::tempdir().expect("a folder");
     let at = |name: &str| -> PathBuf { dir.path().join(name) };
     let mesh = model();
-    fs::write(at(&format!("{}.stl", NAMES[1])), to_binary_stl(&mesh)).expect("writable");
+    fs::write(at(&format!("{}.stl", DESIGN)), to_binary_stl(&mesh)).expect("writable");
     fs::write(at("plain"), pieces(&mesh).concat()).expect("writable");
 
     // That they would be seen: a program of ours that writes G-code, and one that copies mesh and toolpath.
     let mut slicing = under(&watcher(&at("slicing")), dir.path());
-    slicing.args(["slice", &format!("{}.stl", NAMES[1]), "--output", "part.gcode"]);
+    slicing.args(["slice", &format!("{}.stl", DESIGN), "--output", "part.gcode"]);
     let sliced = watched(&at("slicing"), slicing);
     let gcode = fs::read_to_string(at("part.gcode")).expect("it was sliced");
     let secrets = Secrets::of(&mesh, &gcode);
     let found = secrets.found_in(&sliced).expect("the G-code is seen to be written");
     assert!(found.starts_with("a line of G-code") && found.contains("part.gcode"), "{found}");
     for (name, what) in
-        [(format!("{}.stl", NAMES[1]), "a corner"), ("plain".to_owned(), "a part of the toolpath")]
+        [(format!("{}.stl", DESIGN), "a corner"), ("plain".to_owned(), "a part of the toolpath")]
     {
         let words = watcher(&at("copying"));
         let mut copying = Command::new(&words[0]);

@@ -20,9 +20,6 @@ use crate::records::shelf::put;
 use crate::records::{Buyer, Party, Seller, tables};
 use crate::refuse;
 
-/// What people call a seller, in bytes.
-const LONGEST_NAME: usize = 128;
-
 /// Stands in a pass made before its seller was told its id.
 const NOBODY: SellerId = SellerId::from_bytes([0; 16]);
 
@@ -34,15 +31,9 @@ impl wire::sellers_server::Sellers for Door {
     ) -> Result<Response<wire::CreateSellerResponse>, Status> {
         let (caller, body) = self.0.opened(request).await?;
         caller.operator()?;
-        if body.name.is_empty() || body.name.len() > LONGEST_NAME {
-            return Err(refuse::invalid(format!(
-                "`name` has {} bytes: 1 to {LONGEST_NAME}",
-                body.name.len()
-            )));
-        }
         let call = Call::new(caller, "CreateSeller", &body.request_id, &body)?;
         let key = self.0.keys.tokens.api_key(call.context());
-        let answer = self.0.shelf.once(&call, || async { Ok(self.0.draft_seller(&body.name, &key)) }).await?;
+        let answer = self.0.shelf.once(&call, || async { Ok(self.0.draft_seller(&key)) }).await?;
         self.0.still_opens(&key).await?;
         Ok(Response::new(wire::CreateSellerResponse { api_key: key.reveal().to_string(), ..answer }))
     }
@@ -74,9 +65,9 @@ impl wire::sellers_server::Sellers for Door {
 }
 
 impl Licensor {
-    fn draft_seller(&self, name: &str, key: &ApiKey) -> Draft<wire::CreateSellerResponse> {
+    fn draft_seller(&self, key: &ApiKey) -> Draft<wire::CreateSellerResponse> {
         let id = SellerId::from_bytes(self.randomness.bytes());
-        let seller = Seller { name: name.to_owned(), certificate: None };
+        let seller = Seller { certificate: None };
         let commit = put(Commit::new(), tables::seller(&id), &seller, Expect::Absent);
         let commit = put(commit, tables::api_key(&key.hash()), &Party::Seller(id), Expect::Absent);
         Draft {

@@ -80,7 +80,7 @@ fn no_verdict(status: &Status) -> bool {
 /// Sells three copies and ends three holds three ways; audits and balances after every step.
 async fn sell_and_print(world: &World) -> Counts {
     let ids: Vec<String> = (0..9).map(|_| world.request_id()).collect();
-    let made = insist!(world.create_seller(&ids[0], "Ann"));
+    let made = insist!(world.create_seller(&ids[0]));
     let seller = Seller { id: made.seller.parse().unwrap(), api_key: made.api_key, key: key("Ann") };
     let pass = world.pass(seller.id, &seller.key);
     insist!(world.certify(&ids[1], &seller, &pass));

@@ -244,12 +244,8 @@ impl World {
         wire::ledger_client::LedgerClient::new(self.licensor.routes())
     }
 
-    pub async fn create_seller(
-        &self,
-        request_id: &str,
-        name: &str,
-    ) -> Result<wire::CreateSellerResponse, Status> {
-        let message = wire::CreateSellerRequest { request_id: request_id.into(), name: name.into() };
+    pub async fn create_seller(&self, request_id: &str) -> Result<wire::CreateSellerResponse, Status> {
+        let message = wire::CreateSellerRequest { request_id: request_id.into() };
         let answer = self.sellers().create_seller(with_key(message, &operator().reveal())).await?;
         Ok(answer.into_inner())
     }
@@ -274,7 +270,7 @@ impl World {
     }
 
     pub async fn seller(&self, name: &str) -> Result<Seller, Status> {
-        let made = self.create_seller(&self.request_id(), name).await?;
+        let made = self.create_seller(&self.request_id()).await?;
         let seller = Seller { id: made.seller.parse().unwrap(), api_key: made.api_key, key: key(name) };
         self.certify(&self.request_id(), &seller, &self.pass(seller.id, &seller.key)).await?;
         Ok(seller)

@@ -120,8 +120,7 @@ async fn every_call_is_refused_to_the_wrong_party_and_to_nobody() {
     let world = World::new().await;
     let sale = world.sale(1).await;
     let operator = operator().reveal().to_string();
-    let name = "Eve".to_string();
-    let create = wire::CreateSellerRequest { request_id: world.request_id(), name };
+    let create = wire::CreateSellerRequest { request_id: world.request_id() };
     let answer = world.sellers().create_seller(with_key(create.clone(), &sale.seller.api_key)).await;
     assert_eq!(refused(answer), Reason::WrongParty);
     let place = wire::PlaceHoldRequest {

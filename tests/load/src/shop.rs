@@ -54,7 +54,7 @@ impl Shop {
         let vault = connection.vault().await.map_err(connect)?;
         let operator = Operator::new(licensor.clone(), operator_key(&keys)?);
         let home = Home::at(&dir.join("seller")).map_err(party)?;
-        let joined = operator.create_seller("bench").await.map_err(party)?;
+        let joined = operator.create_seller().await.map_err(party)?;
         Seller::join(licensor.clone(), &home, &joined.api_key, now()).await.map_err(party)?;
         let seller = Seller::open(licensor.clone(), vault.clone(), &home).await.map_err(party)?;
         let made = seller.create_buyer().await.map_err(party)?;

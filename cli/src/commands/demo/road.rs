@@ -93,7 +93,7 @@ async fn cast(house: &Embedded, dir: &Path, machine: &str) -> Result<Cast, DemoE
         .expect("a key reads back");
     let operator = Operator::new(licensor.clone(), operator_key);
     let home = Home::at(&dir.join("seller"))?;
-    let joined = operator.create_seller("Demo Designs").await?;
+    let joined = operator.create_seller().await?;
     Seller::join(licensor.clone(), &home, &joined.api_key, now()).await?;
     let seller = Seller::open(licensor.clone(), vault.clone(), &home).await?;
     let mut devices = Vec::new();
