@@ -83,6 +83,12 @@ pub enum Unfit {
     /// Not text.
     #[error("it is not text")]
     NotText,
+    /// A line that ends otherwise than lines do, which machines read otherwise than people.
+    #[error("it has a carriage return within line {0}")]
+    Return(u32),
+    /// Nobody heats the nozzle.
+    #[error("nothing before its first layer heats the nozzle: write M104 S and the degrees")]
+    Cold,
     /// A line that can't be followed.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -184,6 +190,7 @@ pub fn read_text(
     profile: &Profile,
     sink: &mut dyn FnMut(Piece) -> Result<(), SinkClosed>,
 ) -> Result<Epilogue, Unfit> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (body, begin) = body(text, profile)?;
     let lines = (1..).zip(text.lines()).skip(body.start).take(body.len());
     let mut watch = Watch::new(profile);
@@ -230,29 +237,46 @@ impl Watch {
 }
 
 /// The lines that print, and what the machine has been told before them.
-fn body(text: &str, profile: &Profile) -> Result<(Range<usize>, Begin), ReadError> {
-    let mut scan = Scan { begin: Begin::of(profile), relative: false, custom: false };
+fn body(text: &str, profile: &Profile) -> Result<(Range<usize>, Begin), Unfit> {
+    // What the start doesn't heat stays cold.
+    let begin = Begin { nozzle: Celsius(0), bed: Celsius(0), ..Begin::of(profile) };
+    let mut scan = Scan { begin, relative: false, unclear: false, custom: false };
     let (mut first, mut last) = (None, None);
     for (at, line) in text.lines().enumerate() {
-        let Ok(line) = Line::parse(line) else { continue };
+        let number = at as u32 + 1;
+        if line.contains('\r') {
+            return Err(Unfit::Return(number));
+        }
+        let refused = |why| Unfit::Read(ReadError::Line { line: number, why });
+        let line = match Line::parse(line) {
+            // Numbered lines are a host's and a machine's, no file's.
+            Ok(Line::Command(command)) if command.name().0 != b'N' => Line::Command(command),
+            Ok(Line::Command(_)) | Err(_) => {
+                if scan.matters(line, first.is_none()) {
+                    return Err(refused(Why::Garbled));
+                }
+                continue;
+            }
+            Ok(line) => line,
+        };
         match (&line, first) {
-            (Line::Comment("LAYER_CHANGE" | "LAYER", _), None) if scan.relative => {
-                let why = Why::Command("G91 before a layer".to_owned());
-                return Err(ReadError::Line { line: at as u32 + 1, why });
+            (Line::Comment("LAYER_CHANGE" | "LAYER", _), None) => {
+                scan.is_plain().map_err(refused)?;
+                first = Some((at, scan.begin));
             }
-            (Line::Comment("LAYER_CHANGE" | "LAYER", _), None) => first = Some((at, scan.begin)),
-            (Line::Command(command), None) => {
-                scan.learn(command).map_err(|why| ReadError::Line { line: at as u32 + 1, why })?;
-            }
+            (Line::Command(command), None) => scan.learn(command).map_err(refused)?,
             _ => {}
         }
-        if scan.lays(&line) {
+        if scan.lays(&line).map_err(refused)? {
             last = Some(at);
         }
     }
     match (first, last) {
-        (Some((first, begin)), Some(last)) if first < last => Ok((first..last + 1, begin)),
-        _ => Err(ReadError::Empty),
+        (Some((first, begin)), Some(last)) if first < last => match begin.nozzle {
+            Celsius(0) => Err(Unfit::Cold),
+            _ => Ok((first..last + 1, begin)),
+        },
+        _ => Err(ReadError::Empty.into()),
     }
 }
 
@@ -260,11 +284,41 @@ fn body(text: &str, profile: &Profile) -> Result<(Range<usize>, Begin), ReadErro
 struct Scan {
     begin: Begin,
     relative: bool,
+    /// `G90` came after `M83`: some firmware counts filament from zero then, some doesn't.
+    unclear: bool,
     /// In a sequence of the machine's own, as PrusaSlicer marks them.
     custom: bool,
 }
 
 impl Scan {
+    /// Whether a line that is no command might be one to a machine, and one that must not be passed over: what the lines
+    /// after it rest on, or plastic.
+    fn matters(&self, line: &str, is_start: bool) -> bool {
+        // As firmware strips it: a number, a checksum, what people wrote.
+        let line = line.split([';', '*', '(']).next().unwrap_or_default().trim();
+        let numbered =
+            line.strip_prefix(['N', 'n']).map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+        let line = numbered.unwrap_or(line).trim_start();
+        let letter = line.chars().next().map_or(' ', |c| c.to_ascii_uppercase());
+        let digits: String = line.chars().skip(1).take_while(char::is_ascii_digit).collect();
+        match (letter, digits.parse::<u16>()) {
+            ('G', Ok(0..=5)) => !self.custom && line.contains(['E', 'e']),
+            ('G', Ok(20 | 54..=59 | 90..=92)) => is_start,
+            ('M', Ok(82 | 83 | 104 | 109 | 140 | 190 | 200 | 206 | 220 | 221 | 428)) => is_start,
+            ('T', Ok(1..)) => is_start,
+            _ => false,
+        }
+    }
+
+    /// Whether the first layer's lines will mean what they say.
+    fn is_plain(&self) -> Result<(), Why> {
+        match (self.relative, self.unclear) {
+            (true, _) => Err(Why::Command("G91 before a layer".to_owned())),
+            (false, true) => Err(Why::Command("G90 after M83".to_owned())),
+            (false, false) => Ok(()),
+        }
+    }
+
     /// Learns from the sequence before the first layer; the rest of it is left out.
     fn learn(&mut self, command: &Command<'_>) -> Result<(), Why> {
         let refused = || Err(Why::Command(command.to_string()));
@@ -294,40 +348,42 @@ impl Scan {
     }
 
     /// Follows how filament is counted; answers whether the line lays plastic that is the part's.
-    fn lays(&mut self, line: &Line<'_>) -> bool {
+    fn lays(&mut self, line: &Line<'_>) -> Result<bool, Why> {
         let command = match line {
-            Line::Empty => return false,
+            Line::Empty => return Ok(false),
             Line::Comment("LAYER_CHANGE" | "LAYER", _) => {
                 self.custom = false;
-                return false;
+                return Ok(false);
             }
             Line::Comment(name, value) => {
                 if *name == "TYPE" {
                     self.custom = *value == "Custom";
                 }
-                return false;
+                return Ok(false);
             }
             Line::Command(command) => command,
         };
         match command.name() {
-            (b'M', 82) => self.begin.counted = Counted::FromZero,
-            (b'M', 83) => self.begin.counted = Counted::FromMove,
-            (b'G', 90) => self.relative = false,
+            (b'M', 82) => (self.begin.counted, self.unclear) = (Counted::FromZero, false),
+            (b'M', 83) => (self.begin.counted, self.unclear) = (Counted::FromMove, false),
+            (b'G', 90) => {
+                (self.relative, self.unclear) = (false, self.begin.counted == Counted::FromMove);
+            }
             (b'G', 91) => self.relative = true,
             (b'G', 92) => {
                 if let Ok(Some(filament)) = command.value(b'E', FILAMENT) {
                     self.begin.filament = filament;
                 }
             }
-            (b'G', 0..=3) => {
-                let Ok(Some(value)) = command.value(b'E', FILAMENT) else { return false };
+            (b'G', 0..=3 | 5) => {
+                let Some(value) = command.value(b'E', FILAMENT)? else { return Ok(false) };
                 let counted = if self.relative { Counted::FromMove } else { self.begin.counted };
                 let fed = counted.fed(value, &mut self.begin.filament);
-                return fed > 0 && !self.custom && (command.has(b'X') || command.has(b'Y'));
+                return Ok(fed > 0 && !self.custom && (command.has(b'X') || command.has(b'Y')));
             }
             _ => {}
         }
-        false
+        Ok(false)
     }
 }
 

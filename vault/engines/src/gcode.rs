@@ -23,6 +23,13 @@ const FIRST_SPEED: u32 = 1500;
 /// Flow where nothing said one, in percent.
 const FULL_FLOW: u32 = 100;
 
+/// Moves of one layer: a machine's small computer holds it whole.
+pub(crate) const MOST_MOVES: usize = 500_000;
+
+/// Filament fed standing still beyond what was pulled back, in hundredths of a micrometre: at once, and in a whole print.
+const STANDING: i64 = 1_000_000;
+const STANDING_IN_ALL: i64 = 10_000_000;
+
 /// Why G-code is no toolpath.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
@@ -69,6 +76,15 @@ pub enum Why {
     /// More heat, speed or force than fits.
     #[error("`{0}` is beyond every machine")]
     Beyond(char),
+    /// A word that makes another command of it.
+    #[error("`{0}` with `{1}` has no place in a toolpath")]
+    Word(String, char),
+    /// More filament than was pulled back, without a move.
+    #[error("it feeds filament standing still, and more than was pulled back")]
+    Standing,
+    /// A layer that takes too much memory wherever it is read.
+    #[error("it is one move too many for one layer: at most {MOST_MOVES}")]
+    Crowded,
 }
 
 impl From<Garbled> for Why {
@@ -197,7 +213,16 @@ struct Reader<'a> {
     flow: u32,
     kind: Kind,
     width: Option<i32>,
+    /// Once they were said, while printing and while travelling.
+    accelerations: [Option<MmPerSecond2>; 2],
+    /// Filament that is pulled back, and what was fed standing still beyond it, in hundredths of a micrometre.
+    pulled: i64,
+    standing: i64,
     sheet: Sheet,
+    /// Moves of it.
+    moves: usize,
+    /// A layer that was named while the head leaves the one before, and its height as a comment has it.
+    turn: Option<Option<i32>>,
     /// The last whole layer's height above the bed.
     below: i32,
     /// Layers named so far.
@@ -218,7 +243,12 @@ impl<'a> Reader<'a> {
             flow: begin.flow,
             kind: Kind::Unknown("nothing named".to_owned()),
             width: None,
+            accelerations: [None; 2],
+            pulled: 0,
+            standing: 0,
             sheet: Sheet::default(),
+            moves: 0,
+            turn: None,
             below: 0,
             named: false,
             index: 0,
@@ -231,18 +261,48 @@ impl<'a> Reader<'a> {
             Line::Empty => Ok(None),
             Line::Comment("LAYER_CHANGE" | "LAYER", _) => {
                 self.named = true;
-                Ok(if self.sheet.z.is_some() { self.finish() } else { None })
+                self.turn = self.sheet.z.is_some().then_some(None);
+                Ok(None)
             }
             Line::Comment(name, value) => {
                 self.comment(name, value);
                 Ok(None)
             }
-            Line::Command(command) => self.command(&command).map(|()| None),
+            Line::Command(command) => {
+                let ended = if self.leaves(&command)? { None } else { self.turn() };
+                self.command(&command)?;
+                Ok(ended)
+            }
         }
     }
 
+    /// Whether a command still belongs to the layer before the one that is named: it pulls filament back, or does nothing.
+    fn leaves(&self, command: &Command<'_>) -> Result<bool, Why> {
+        Ok(match command.name() {
+            (b'G', 0 | 1) => {
+                let value = command.value(b'E', FILAMENT)?;
+                let fed = value.map_or(0, |value| self.counted.fed(value, &mut self.filament.clone()));
+                let moves = [b'X', b'Y', b'Z'].into_iter().any(|axis| command.has(axis));
+                (fed < 0 && !command.has(b'Z')) || (fed == 0 && !moves)
+            }
+            (b'G', 21 | 90 | 92) | (b'M', 73 | 82 | 83 | 201 | 203 | 205) | (b'T', 0) => true,
+            _ => false,
+        })
+    }
+
+    /// Ends the layer before the one that is named.
+    fn turn(&mut self) -> Option<Layer> {
+        let height = self.turn.take()?;
+        let layer = self.finish();
+        self.sheet.height = height;
+        layer
+    }
+
     fn comment(&mut self, name: &str, value: &str) {
-        let length = || fixed(value, PLACE).and_then(|um| i32::try_from(um).ok()).filter(|um| *um > 0);
+        // What no nozzle lays is said by mistake, or by none.
+        let most = 4 * self.profile.machine().nozzle.0;
+        let length =
+            || fixed(value, PLACE).and_then(|um| i32::try_from(um).ok()).filter(|um| (1..=most).contains(um));
         match name {
             "TYPE" => {
                 self.kind = named(value).map_or_else(
@@ -252,7 +312,10 @@ impl<'a> Reader<'a> {
                 self.width = None;
             }
             "WIDTH" => self.width = length(),
-            "HEIGHT" => self.sheet.height = length(),
+            "HEIGHT" => match &mut self.turn {
+                Some(height) => *height = length(),
+                None => self.sheet.height = length(),
+            },
             _ => {}
         }
     }
@@ -271,12 +334,19 @@ impl<'a> Reader<'a> {
             }
             (b'M', 106) => self.fan(command),
             (b'M', 107) => {
+                only(command, b"", b"P")?;
                 self.sheet.steps.push(Step::Fan(Percent(0)));
                 Ok(())
             }
+            // A toolpath can't wait: between layers there is no telling for how long.
+            (b'M', 109 | 190) if self.named => Err(Why::Command(command.to_string())),
             (b'M', 104 | 109) => self.heat(command, Step::Nozzle),
             (b'M', 140 | 190) => self.heat(command, Step::Bed),
             (b'M', 204) => self.accelerate(command),
+            // Some firmware counts filament from zero after it, some doesn't.
+            (b'G', 90) if self.counted == Counted::FromMove && self.named => {
+                Err(Why::Command("G90 after M83".to_owned()))
+            }
             // Millimetres, from the machine's origin: as it is. Progress, limits, the one tool: the machine's own.
             (b'G', 21 | 90) | (b'M', 73 | 201 | 203 | 205) | (b'T', 0) => Ok(()),
             _ => Err(Why::Command(command.to_string())),
@@ -284,14 +354,27 @@ impl<'a> Reader<'a> {
     }
 
     fn go(&mut self, command: &Command<'_>) -> Result<(), Why> {
+        only(command, b"XYZEF", b"")?;
+        self.moves += 1;
+        if self.moves > MOST_MOVES {
+            return Err(Why::Crowded);
+        }
         if let Some(speed) = command.value(b'F', 0)? {
             self.speed = u32::try_from(speed).ok().filter(|speed| *speed > 0).ok_or(Why::Beyond('F'))?;
         }
         let fed = self.fed(command)?;
-        if let Some(z) = command.value(b'Z', PLACE)? {
+        let (target, z) = (self.target(command)?, command.value(b'Z', PLACE)?);
+        if let (Some(to), Some(z), 0) = (target, z, fed)
+            && z < self.z.into()
+        {
+            // Down at the end of the way, or the nozzle would be dragged through what stands there.
+            self.travel(to);
+            return self.lift(z, fed);
+        }
+        if let Some(z) = z {
             self.lift(z, fed)?;
         }
-        match (self.target(command)?, fed) {
+        match (target, fed) {
             (Some(to), 0) => self.travel(to),
             (Some(to), fed) if fed > 0 => self.extrude(to, fed)?,
             (Some(to), fed) => self.wipe(to, fed)?,
@@ -308,10 +391,12 @@ impl<'a> Reader<'a> {
     }
 
     fn count_from(&mut self, command: &Command<'_>) -> Result<(), Why> {
-        if [b'X', b'Y', b'Z'].into_iter().any(|axis| command.has(axis)) {
+        // Without a word it is of every axis.
+        let Some(filament) = command.value(b'E', FILAMENT)? else {
             return Err(Why::Command("G92 of a place".to_owned()));
-        }
-        self.filament = command.value(b'E', FILAMENT)?.unwrap_or(0);
+        };
+        only(command, b"E", b"").map_err(|_| Why::Command("G92 of a place".to_owned()))?;
+        self.filament = filament;
         Ok(())
     }
 
@@ -408,12 +493,16 @@ impl<'a> Reader<'a> {
     }
 
     fn wipe(&mut self, to: Point, fed: i64) -> Result<(), Why> {
+        if self.at == Some(to) {
+            return self.feed_alone(fed);
+        }
         let (pulled, speed) = (feed(-fed)?, MmPerMinute(self.speed));
+        self.pulled -= fed;
         self.at = Some(to);
         match self.sheet.steps.last_mut() {
             Some(Step::Wipe { to: points, length, speed: same }) if *same == speed => {
                 points.push(to);
-                length.0 += pulled.0;
+                length.0 = length.0.checked_add(pulled.0).ok_or(Why::Beyond('E'))?;
             }
             _ => self.sheet.steps.push(Step::Wipe { to: vec![to], length: pulled, speed }),
         }
@@ -422,13 +511,26 @@ impl<'a> Reader<'a> {
 
     fn feed_alone(&mut self, fed: i64) -> Result<(), Why> {
         let (length, speed) = (feed(fed.abs())?, MmPerMinute(self.speed));
+        let beyond = (fed - self.pulled).max(0);
+        if fed > 0 {
+            self.standing += beyond;
+            if beyond > STANDING || self.standing > STANDING_IN_ALL {
+                return Err(Why::Standing);
+            }
+        }
+        self.pulled = (self.pulled - fed).max(0);
         let step = if fed > 0 { Step::Prime { length, speed } } else { Step::Retract { length, speed } };
         self.sheet.steps.push(step);
         Ok(())
     }
 
     fn fan(&mut self, command: &Command<'_>) -> Result<(), Why> {
+        only(command, b"S", b"P")?;
         let share = command.value(b'S', 1)?.unwrap_or(2550);
+        // Of some firmware that is a share of one, of others nearly nothing.
+        if (1..10).contains(&share) {
+            return Err(Why::Beyond('S'));
+        }
         let share = u8::try_from((share * 10 + 127) / 255).ok().filter(|share| *share <= 100);
         self.sheet.steps.push(Step::Fan(Percent(share.ok_or(Why::Beyond('S'))?)));
         Ok(())
@@ -436,6 +538,9 @@ impl<'a> Reader<'a> {
 
     /// Before the first layer it is the prologue that heats.
     fn heat(&mut self, command: &Command<'_>, step: impl Fn(Celsius) -> Step) -> Result<(), Why> {
+        if self.named {
+            only(command, b"S", b"T")?;
+        }
         let celsius = command.value(b'S', 0)?.and_then(|celsius| u16::try_from(celsius).ok());
         let celsius = celsius.ok_or(Why::Beyond('S'))?;
         if self.named {
@@ -451,12 +556,18 @@ impl<'a> Reader<'a> {
             let said = said.map(|value| u32::try_from(value).map_err(|_| Why::Beyond(letter.into())));
             said.transpose().map(|value| value.map(|value| MmPerSecond2(value).min(most)))
         };
-        let (both, printing, travelling) = (value(b'S')?, value(b'P')?, value(b'T')?);
-        let usual = self.profile.acceleration(Key::TravelAcceleration);
-        let (printing, travelling) = (printing.or(both), travelling.or(both).unwrap_or(usual));
-        if let Some(printing) = printing {
-            self.sheet.steps.push(Step::Acceleration { printing, travelling });
+        only(command, b"SPTR", b"")?;
+        let (both, said) = (value(b'S')?, [value(b'P')?, value(b'T')?]);
+        if said == [None; 2] && both.is_none() {
+            return Ok(());
         }
+        for (kept, said) in self.accelerations.iter_mut().zip(said) {
+            *kept = said.or(both).or(*kept);
+        }
+        let usual =
+            [Key::InnerAcceleration, Key::TravelAcceleration].map(|key| self.profile.acceleration(key));
+        let [printing, travelling] = [0, 1].map(|at| self.accelerations[at].unwrap_or(usual[at]));
+        self.sheet.steps.push(Step::Acceleration { printing, travelling });
         Ok(())
     }
 
@@ -465,11 +576,23 @@ impl<'a> Reader<'a> {
         let z = self.sheet.z?;
         let height = Micrometres(self.height());
         let Sheet { steps, .. } = std::mem::take(&mut self.sheet);
+        self.moves = 0;
         let index = self.index;
         self.index += 1;
         self.below = z;
         Some(Layer { index, z: Micrometres(z), height, steps })
     }
+}
+
+/// Refuses words beyond these; of `nought` ones that are said to be zero are taken.
+fn only(command: &Command<'_>, words: &[u8], nought: &[u8]) -> Result<(), Why> {
+    for letter in command.letters() {
+        let is_nought = || nought.contains(&letter) && matches!(command.value(letter, 0), Ok(Some(0)));
+        if !words.contains(&letter) && !is_nought() {
+            return Err(Why::Word(command.to_string(), letter.into()));
+        }
+    }
+    Ok(())
 }
 
 fn feed(hundredths: i64) -> Result<Feed, Why> {

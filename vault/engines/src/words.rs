@@ -62,6 +62,11 @@ impl Command<'_> {
         (self.letter, self.number)
     }
 
+    /// The letters of its words.
+    pub(crate) fn letters(&self) -> impl Iterator<Item = u8> {
+        self.words.split_ascii_whitespace().filter_map(|part| word(part).ok()).map(|(letter, _)| letter)
+    }
+
     /// Whether it has this word.
     pub(crate) fn has(&self, letter: u8) -> bool {
         self.word(letter).is_some()

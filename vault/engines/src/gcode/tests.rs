@@ -115,6 +115,25 @@ fn what_has_no_place_in_a_toolpath_is_refused_by_its_line() {
     assert_eq!(refused("M104 S99999"), Why::Beyond('S'));
     assert_eq!(refused("M106 S256.5"), Why::Beyond('S'));
     assert_eq!(refused("G92 X0"), Why::Command("G92 of a place".into()));
+    assert_eq!(refused("G92"), Why::Command("G92 of a place".into()));
+    assert_eq!(refused("G92 E0 X0"), Why::Command("G92 of a place".into()));
+    // What would be something else: another fan, another nozzle, a wait, a share of one, homing.
+    for (line, word) in
+        [("M106 P1 S0", 'P'), ("M107 P1", 'P'), ("M104 T1 S160", 'T'), ("G1 H1 X5", 'H'), ("M204 S5 A1", 'A')]
+    {
+        assert_eq!(refused(line), Why::Word(line.split(' ').next().unwrap().into(), word), "{line}");
+    }
+    for line in ["M109 S215", "M190 S60", "G90"] {
+        assert!(matches!(refused(line), Why::Command(_)), "{line}");
+    }
+    assert_eq!(refused("M106 S0.5"), Why::Beyond('S'));
+    for line in [
+        "G1 E10.1",
+        "G1 E9.9\nG1 E9.9\nG1 E9.9\nG1 E9.9\nG1 E9.9\nG1 E9.9\nG1 E9.9\nG1 E9.9\nG1 E9.9\nG1 E9.9\nG1 E9.9",
+    ] {
+        assert_eq!(refused(line), Why::Standing, "{line}");
+    }
+    assert_eq!(refused("G1 X18 E-21474\nG1 X16 E-21474"), Why::Beyond('E'));
     assert_eq!(refused(";TYPE:Wipe tower\nG1 X5 E1"), Why::Feature("Wipe tower".into()));
     assert_eq!(refused("G1 Z.4\nG1 X5 E1"), Why::Height);
     assert_eq!(refused("G1 X9 Z.4 E1"), Why::Height);
@@ -132,4 +151,43 @@ fn no_text_of_a_comment_reaches_a_toolpath() {
     let emitted: Vec<u8> = pieces(&text).unwrap().iter().flat_map(Piece::emit).collect();
     assert!(!emitted.windows(4).any(|window| window == b"M112"));
     assert!(matches!(refused(";TYPE:a\u{7}b\nG1 X5 E1"), Why::Feature(said) if said == "ab"));
+}
+
+#[test]
+fn what_goes_down_on_its_way_goes_down_at_its_end_and_what_rises_rises_first() {
+    let steps = |line: &str| {
+        let text = format!("{BEGIN};WIDTH:0.45\nG1 X10 Y10\nG1 X20 E1\nG1 Z5\n{line}\n");
+        layers(&text).swap_remove(0).steps.into_iter().rev().take(2).collect::<Vec<_>>()
+    };
+    assert!(matches!(
+        &steps("G0 X50 Y50 Z.2")[..],
+        [Step::Lift { z: Micrometres(200), .. }, Step::Travel { .. }]
+    ));
+    assert!(matches!(
+        &steps("G0 X50 Y50 Z9")[..],
+        [Step::Travel { .. }, Step::Lift { z: Micrometres(9_000), .. }]
+    ));
+}
+
+#[test]
+fn accelerations_said_apart_hold_until_said_anew() {
+    let text = format!("{BEGIN};WIDTH:0.45\nG1 X10 Y10\nG1 X20 E1\nM204 T700\nM204 P500\nM204 S600\n");
+    let said = layers(&text).swap_remove(0).steps.into_iter().filter_map(|step| match step {
+        Step::Acceleration { printing, travelling } => Some((printing.0, travelling.0)),
+        _ => None,
+    });
+    let usual = profile().acceleration(Key::InnerAcceleration).0;
+    assert_eq!(said.collect::<Vec<_>>(), [(usual, 700), (500, 700), (600, 600)]);
+}
+
+#[test]
+fn widths_and_heights_that_no_nozzle_lays_are_as_if_unsaid() {
+    let of = |said: &str| {
+        let text = format!("{BEGIN}{said}G1 X10 Y10\nG1 X20 E.5\n");
+        let layer = layers(&text).swap_remove(0);
+        let Some(Step::Extrude(path)) = layer.steps.last() else { panic!() };
+        (path.width, layer.height)
+    };
+    assert_eq!(of(";WIDTH:2000000\n;HEIGHT:2000000\n"), of(";HEIGHT:x\n"));
+    assert_eq!(of(";WIDTH:1.6\n").0, Micrometres(1600));
 }
