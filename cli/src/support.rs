@@ -5,6 +5,7 @@
 //! [`crate::status_page`]; nothing can be done by it.
 
 use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,14 @@ pub struct Support {
 /// A token as it is kept.
 struct Leave {
     hash: ApiKeyHash,
+    made: Timestamp,
     until: Timestamp,
+}
+
+/// All that is kept, while nobody else changes it.
+struct Kept {
+    leaves: Vec<Leave>,
+    _lock: File,
 }
 
 impl Support {
@@ -43,15 +51,15 @@ impl Support {
     /// # Errors
     /// The system's, and too many tokens.
     pub fn grant(&self, span: Millis, now: Timestamp) -> io::Result<ApiKey> {
-        let mut leaves = self.read(now)?;
-        if leaves.len() >= MOST {
+        let mut kept = self.take(now)?;
+        if kept.leaves.len() >= MOST {
             let words =
                 format!("there are {MOST} support tokens already: take them back with --revoke first");
             return Err(io::Error::other(words));
         }
         let token = ApiKey::generate(&mut Random);
-        leaves.push(Leave { hash: token.hash(), until: now.plus(span) });
-        self.write(&leaves)?;
+        kept.leaves.push(Leave { hash: token.hash(), made: now, until: now.plus(span) });
+        self.write(&kept.leaves)?;
         Ok(token)
     }
 
@@ -60,9 +68,9 @@ impl Support {
     /// # Errors
     /// The system's.
     pub fn revoke_all(&self, now: Timestamp) -> io::Result<usize> {
-        let good = self.read(now)?.len();
+        let kept = self.take(now)?;
         self.write(&[])?;
-        Ok(good)
+        Ok(kept.leaves.len())
     }
 
     /// Until when each token is good.
@@ -70,17 +78,34 @@ impl Support {
     /// # Errors
     /// The system's.
     pub fn ends(&self, now: Timestamp) -> io::Result<Vec<Timestamp>> {
-        Ok(self.read(now)?.iter().map(|leave| leave.until).collect())
+        Ok(self.take(now)?.leaves.iter().map(|leave| leave.until).collect())
     }
 
     /// Whether a token is good now. What can't be read admits nobody.
     pub fn admits(&self, token: &ApiKey, now: Timestamp) -> bool {
         let hash = token.hash();
-        self.read(now).is_ok_and(|leaves| leaves.iter().any(|leave| leave.hash == hash))
+        self.take(now).is_ok_and(|kept| kept.leaves.iter().any(|leave| leave.hash == hash))
     }
 
-    /// Those that are good.
-    fn read(&self, now: Timestamp) -> io::Result<Vec<Leave>> {
+    /// Those that are good. Others are struck out on sight: a clock that goes back makes none good again, nor one that it has
+    /// set to before its making.
+    fn take(&self, now: Timestamp) -> io::Result<Kept> {
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(self.file.with_extension("lock"))?;
+        lock.lock()?;
+        let mut leaves = self.read()?;
+        let before = leaves.len();
+        leaves.retain(|leave| (leave.made..leave.until).contains(&now));
+        if leaves.len() < before {
+            self.write(&leaves)?;
+        }
+        Ok(Kept { leaves, _lock: lock })
+    }
+
+    fn read(&self) -> io::Result<Vec<Leave>> {
         let text = match std::fs::read_to_string(&self.file) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -91,7 +116,7 @@ impl Support {
             let words = format!("{}: not what `device support` writes: remove it", self.file.display());
             io::Error::new(io::ErrorKind::InvalidData, words)
         };
-        Ok(leaves.ok_or_else(not)?.into_iter().filter(|leave| now < leave.until).collect())
+        leaves.ok_or_else(not)
     }
 
     fn write(&self, leaves: &[Leave]) -> io::Result<()> {
@@ -100,7 +125,7 @@ impl Support {
             leave.hash.as_bytes().iter().for_each(|byte| {
                 let _ = write!(text, "{byte:02x}");
             });
-            let _ = writeln!(text, " {}", leave.until.0);
+            let _ = writeln!(text, " {} {}", leave.made.0, leave.until.0);
         }
         files::write_private(&self.file, text.as_bytes())
     }
@@ -108,7 +133,8 @@ impl Support {
 
 impl Leave {
     fn parse(line: &str) -> Option<Self> {
-        let (hex, until) = line.split_once(' ')?;
+        let (hex, times) = line.split_once(' ')?;
+        let (made, until) = times.split_once(' ')?;
         let mut hash = [0; 32];
         if hex.len() != 64 || !hex.is_ascii() {
             return None;
@@ -116,7 +142,8 @@ impl Leave {
         for (at, byte) in hash.iter_mut().enumerate() {
             *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok()?;
         }
-        Some(Self { hash: ApiKeyHash::from_bytes(hash), until: Timestamp(until.parse().ok()?) })
+        let time = |text: &str| text.parse().ok().map(Timestamp);
+        Some(Self { hash: ApiKeyHash::from_bytes(hash), made: time(made)?, until: time(until)? })
     }
 }
 
@@ -139,8 +166,13 @@ mod tests {
         assert!(support.admits(&first, later) && !support.admits(&second, later));
         let kept = std::fs::read_to_string(dir.path().join(FILE)).unwrap();
         assert!(!kept.contains(&first.reveal()["layerlock_".len()..]), "what is kept opens nothing");
+        // A clock that goes back makes none good again that was seen to have ended.
+        assert!(support.admits(&first, NOON) && !support.admits(&second, NOON));
+        assert!(!support.admits(&first, Timestamp(NOON.0 - 1)), "it was not made yet");
+        assert!(!support.admits(&first, NOON), "and is struck out");
+        let third = support.grant(HOUR, NOON).unwrap();
         assert_eq!(support.revoke_all(later).unwrap(), 1);
-        assert!(!support.admits(&first, later));
+        assert!(!support.admits(&third, later));
     }
 
     #[test]

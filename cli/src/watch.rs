@@ -29,9 +29,11 @@ pub async fn device(address: &str, token: &str, out: &mut (impl Write + Send)) -
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|why| io::Error::other(format!("{place}: {why}")))?;
         begun.extend_from_slice(frame.data_ref().map_or(&[][..], |bytes| bytes));
-        while let Some(end) = begun.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = begun.drain(..=end).collect();
-            writeln!(out, "{}", in_words(&line))?;
+        if let Some(end) = begun.iter().rposition(|byte| *byte == b'\n') {
+            let rest = begun.split_off(end + 1);
+            for line in std::mem::replace(&mut begun, rest).split_inclusive(|byte| *byte == b'\n') {
+                writeln!(out, "{}", in_words(line))?;
+            }
         }
         if begun.len() > LONGEST {
             return Err(io::Error::other(format!("{place}: that is no device")));

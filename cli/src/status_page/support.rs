@@ -2,8 +2,8 @@
 //!
 //! A line of JSON for each thing that happens, for as long as the token is good. The owner sees that somebody watches.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::body::Body;
@@ -32,6 +32,9 @@ const WATCHERS: usize = 4;
 const LINES: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Between two lines on the page about who watches.
+const OFTEN: Duration = Duration::from_secs(60);
+
 /// Between two looks at the token and the state.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -41,6 +44,8 @@ pub(super) struct Window {
     support: Support,
     tap: Tap,
     places: Arc<Semaphore>,
+    /// When it was last said that somebody watches.
+    said: Arc<Mutex<Option<Instant>>>,
 }
 
 /// How far a connection has come: the time for an answer is not for one that carries lines without end.
@@ -85,7 +90,18 @@ struct Summary {
 
 impl Window {
     pub(super) fn new(support: Support, tap: Tap) -> Self {
-        Self { support, tap, places: Arc::new(Semaphore::new(WATCHERS)) }
+        Self { support, tap, places: Arc::new(Semaphore::new(WATCHERS)), said: Arc::default() }
+    }
+
+    /// Says it on the page unless it was said a moment ago: whoever comes and goes a hundred times washes nothing else away.
+    fn say(&self, page: &StatusPage, line: &str) -> bool {
+        let mut said = self.said.lock().expect("nothing panics while it holds a moment");
+        let is_due = said.is_none_or(|said| said.elapsed() > OFTEN);
+        if is_due {
+            *said = Some(Instant::now());
+            page.say(line);
+        }
+        is_due
     }
 }
 
@@ -135,12 +151,14 @@ async fn tell(
 ) {
     let mut wire = window.tap.watch();
     page.count_watchers(|count| count + 1);
-    page.say("support watches this device");
+    let said = window.say(&page, "support watches this device");
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = None;
     loop {
         let line = tokio::select! {
+            // The token first, however much there is to tell.
+            biased;
             () = lines.closed() => break,
             _ = look.tick() => {
                 if !window.support.admits(&token, now()) {
@@ -160,7 +178,9 @@ async fn tell(
         }
     }
     page.count_watchers(|count| count - 1);
-    page.say("support watches no more");
+    if said {
+        page.say("support watches no more");
+    }
 }
 
 async fn next(wire: &mut Receiver<Traffic>) -> Line {

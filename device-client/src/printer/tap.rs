@@ -195,28 +195,43 @@ fn message_without_movement(message: &[u8]) -> Vec<String> {
 }
 
 /// What stands before a figure that is none of the toolpath's.
-const HARMLESS: [&str; 15] =
-    ["T", "T:", "B:", "C:", "/", "@:", "B@:", "W:", "P", "N", "Q", "Resend:", "Line:", "rs", "ok"];
+const HARMLESS: [&str; 9] = ["T:", "B:", "C:", "/", "@:", "B@:", "W:", "Resend:", "Line:"];
 
-/// A machine's words, every figure hidden but what is known to be harmless.
+/// And in an acknowledgement: a line's number, room in the queues.
+const HARMLESS_IN_OK: [&str; 3] = ["N", "P", "B"];
+
+/// A machine's words, every figure hidden but what is known to be harmless. A word is known only if nothing else is glued to it.
 fn reply_without_movement(line: &str) -> String {
     if line.starts_with("FIRMWARE_NAME:") || line.starts_with("Cap:") {
         return shown(line);
     }
+    let is_ok = line.split_whitespace().next() == Some("ok");
     let mut told: Vec<String> = Vec::new();
     for word in line.split_whitespace() {
-        let before =
-            &word[..word.find(|c: char| c.is_ascii_digit() || c == '-' || c == '.').unwrap_or(word.len())];
-        // `T: 210`: the figure stands alone.
-        let named = before.is_empty() && told.last().is_some_and(|name| HARMLESS.contains(&name.as_str()));
-        let is_queue = matches!(before, "B") && told.first().is_some_and(|first| first == "ok");
-        if named || is_queue || HARMLESS.contains(&before) {
+        let at = word.find(|c: char| c.is_ascii_digit() || c == '-' || c == '.').unwrap_or(word.len());
+        let (name, figure) = word.split_at(at);
+        let named = match name {
+            // `T: 210`: the figure stands alone.
+            "" => told.last().is_some_and(|name| HARMLESS.contains(&name.as_str())),
+            name => HARMLESS.contains(&name) || (is_ok && HARMLESS_IN_OK.contains(&name)),
+        };
+        // `T0:210`: of one of several nozzles.
+        let of_tool = || {
+            name == "T"
+                && figure.split_once(':').is_some_and(|(tool, heat)| is_figure(tool) && is_figure(heat))
+        };
+        if (named && is_figure(figure)) || of_tool() {
             told.push(word.to_owned());
         } else {
             told.push(without_figures(word));
         }
     }
     shown(&told.join(" "))
+}
+
+fn is_figure(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// Each figure, with its sign and fraction, as one sign.
@@ -277,6 +292,15 @@ mod tests {
                 "FIRMWARE_NAME:Marlin 2.0.9.3 MACHINE_TYPE:Ender-3",
             ),
             ("B12 X3", "B# X#"),
+            // What is glued to a harmless word is told of as little as alone.
+            ("N16G1X2Y2F4800", "N#G#X#Y#F#"),
+            ("[echo: N16G1X2Y2F4800]", "[echo: N#G#X#Y#F#]"),
+            ("T:210.0X2", "T:#X#"),
+            ("ok N16 P15 B3X2", "ok N16 P15 B#X#"),
+            ("echo:M204 P800 T1000", "echo:M# P# T#"),
+            ("N12 P5", "N# P#"),
+            ("ok T0:210.0 /210.0 T1:20 /0", "ok T0:210.0 /210.0 T1:20 /0"),
+            ("T: 12 34", "T: 12 #"),
         ] {
             assert_eq!(reply_without_movement(line), told);
         }
