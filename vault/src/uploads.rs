@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -29,6 +29,9 @@ use crate::refusal::Refusal;
 
 /// Bytes of a piece: what is lost at most with a vault that is killed.
 const PIECE: u64 = 4 << 20;
+
+/// Bytes a second that a request brings at least, once it has taken as long as it may pause.
+const LEAST_RATE: u64 = 4 * 1024;
 
 /// Most pieces of an upload that are smaller: each request ends one.
 const SMALL_PIECES: usize = 256;
@@ -373,10 +376,17 @@ impl Arrival {
         mut body: impl Stream<Item = Result<Bytes, Refusal>> + Unpin,
     ) -> Result<(), Refusal> {
         let stall = Duration::from_millis(self.vault.limits.stall.0);
+        let (began, mut came) = (Instant::now(), 0);
         loop {
             let slow = |_| mismatch_in_time();
             let Some(bytes) = timeout(stall, body.next()).await.map_err(slow)? else { return Ok(()) };
             let mut bytes = bytes?;
+            came += bytes.len() as u64;
+            // Whoever drips holds a place that others wait for.
+            let passed = began.elapsed();
+            if passed > stall && came < passed.as_secs().max(1) * LEAST_RATE {
+                return Err(mismatch_in_time());
+            }
             let begun = self.piece.as_ref().map_or(0, |(_, length)| *length);
             if self.pending.received() + begun + bytes.len() as u64 > self.pending.manifest.length {
                 return Err(mismatch("more bytes came than the manifest says"));
@@ -431,7 +441,10 @@ impl Arrival {
 }
 
 fn mismatch_in_time() -> Refusal {
-    Refusal::new(Reason::UploadMismatch, "the upload paused too long: go on from what is here")
+    Refusal::new(
+        Reason::UploadMismatch,
+        "the upload paused too long, or came too slowly: go on from what is here",
+    )
 }
 
 /// Whether the same bytes would be refused again.

@@ -438,6 +438,21 @@ async fn a_request_that_pauses_too_long_ends_and_what_it_brought_is_kept() {
 }
 
 #[tokio::test]
+async fn a_request_that_drips_ends_and_its_place_is_anothers() {
+    let mut house = House::new();
+    house.limits.stall = Millis(100);
+    let vault = house.open().await;
+    let begun = begin(&vault, &mesh()).await;
+    let drops = stream::unfold(0, |n| async move {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        Some((Ok::<_, std::io::Error>(Bytes::from(vec![mesh()[n]])), n + 1))
+    });
+    let answer = soon(patch(&vault, &begun.path, 0, Body::from_stream(drops.take(400)))).await;
+    assert!(answer.body.contains("too slowly"), "{answer:?}");
+    assert!((3..40).contains(&head(&vault, &begun.path).await.offset()));
+}
+
+#[tokio::test]
 async fn an_upload_whose_key_was_retired_begins_anew() {
     let mut house = House::new();
     let vault = house.open().await;

@@ -60,6 +60,24 @@ async fn a_stranger_sends_a_file_by_its_ticket_and_no_log_shows_the_ticket() {
     }
 }
 
+#[test]
+fn a_refusal_reaches_who_is_still_sending() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = joined(dir.path());
+    fs::write(dir.path().join("vase.stl"), plate(200)).expect("writable");
+    fs::write(dir.path().join("other.stl"), plate(190)).expect("writable");
+    let said = server.run(&["seller", "ticket", "vase.stl", "--home", "seller"]);
+    let ticket = word(&said, "https://");
+    let piece = ["-H", "Content-Type: application/offset+octet-stream", "-H", "Upload-Offset: 5"];
+    for _ in 0..4 {
+        let sent = curl(dir.path(), &["--upload-file", "other.stl", ticket]);
+        assert!(String::from_utf8_lossy(&sent.stdout).contains("UPLOAD_MISMATCH"), "{sent:?}");
+        let sent =
+            curl(dir.path(), &[&["-X", "PATCH", "--data-binary", "@vase.stl", ticket], &piece[..]].concat());
+        assert!(String::from_utf8_lossy(&sent.stdout).contains("UPLOAD_OFFSET"), "{sent:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_sellers_with_one_shape_the_first_is_told_and_the_log_names_both_designs_to_the_operator() {
     let dir = tempfile::tempdir().expect("a folder");

@@ -2,6 +2,7 @@
 //! any tus client sends them. `docs/uploads.md` is for who writes one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -12,10 +13,11 @@ use axum::routing::any;
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use layerlock_proto::refusal::Reason;
 use layerlock_seal::statement::Statement;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::Vault;
 use crate::records::DesignName;
@@ -32,6 +34,10 @@ const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
 const PROTOCOL: HeaderValue = HeaderValue::from_static("1.0.0");
 const PIECE: &str = "application/offset+octet-stream";
+
+/// As much of a refused body is read, for so long, before it is answered.
+const AWAY_BYTES: usize = 64 << 20;
+const AWAY_TIME: Duration = Duration::from_secs(10);
 
 /// The path a ticket makes.
 pub(super) fn path(ticket: &Statement) -> String {
@@ -50,13 +56,33 @@ async fn serve(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let mut answer = match handle(&vault, &ticket, &method, &headers, body).await {
+    let broken = |_| Refusal::new(Reason::UploadMismatch, "the connection broke: go on from what is here");
+    let mut bytes = body.into_data_stream().map(|bytes: Result<Bytes, _>| bytes.map_err(broken));
+    let mut answer = match handle(&vault, &ticket, &method, &headers, &mut bytes).await {
         Ok(answer) => answer,
         Err(refusal) => problem(&refusal),
     };
+    if !answer.status().is_success() {
+        read_away(&mut bytes).await;
+    }
     answer.headers_mut().insert(TUS_RESUMABLE, PROTOCOL);
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
+}
+
+/// Takes what of a refused body is on its way, and some: an answer in the middle of it is an error of the connection to many
+/// clients, `curl` among them, and what it says is lost.
+async fn read_away(bytes: &mut (impl Stream<Item = Result<Bytes, Refusal>> + Unpin)) {
+    let mut left = AWAY_BYTES;
+    let read = async {
+        while let Some(Ok(bytes)) = bytes.next().await
+            && let Some(rest) = left.checked_sub(bytes.len())
+        {
+            left = rest;
+        }
+    };
+    // Whoever is slower has to do without.
+    let _ = timeout(AWAY_TIME, read).await;
 }
 
 async fn handle(
@@ -64,7 +90,7 @@ async fn handle(
     ticket: &str,
     method: &Method,
     headers: &HeaderMap,
-    body: Body,
+    bytes: &mut (impl Stream<Item = Result<Bytes, Refusal>> + Send + Unpin),
 ) -> Result<Response, Refusal> {
     if *method == Method::OPTIONS {
         let limit = HeaderValue::from(vault.limits.upload_bytes);
@@ -92,7 +118,7 @@ async fn handle(
             let offset = number(headers, &UPLOAD_OFFSET)?.ok_or_else(|| {
                 Refusal::new(Reason::InvalidField, "`upload-offset` must say where the bytes begin")
             })?;
-            receive(vault, &name, offset, body).await
+            receive(vault, &name, offset, bytes).await
         }
         // All of it at once, as `curl --upload-file` sends it.
         Method::PUT => {
@@ -101,7 +127,7 @@ async fn handle(
                 let words = format!("the upload is of {} bytes: send exactly those", standing.length);
                 return Err(Refusal::new(Reason::UploadMismatch, words));
             }
-            receive(vault, &name, 0, body).await
+            receive(vault, &name, 0, bytes).await
         }
         _ => {
             let words = "send HEAD, PATCH, PUT or OPTIONS here";
@@ -114,10 +140,8 @@ async fn receive(
     vault: &Arc<Vault>,
     name: &DesignName,
     offset: u64,
-    body: Body,
+    bytes: &mut (impl Stream<Item = Result<Bytes, Refusal>> + Send + Unpin),
 ) -> Result<Response, Refusal> {
-    let broken = |_| Refusal::new(Reason::UploadMismatch, "the connection broke: go on from what is here");
-    let bytes = body.into_data_stream().map(|bytes: Result<Bytes, _>| bytes.map_err(broken));
     let standing = vault.receive(name, offset, bytes).await?;
     Ok((StatusCode::NO_CONTENT, figures(&standing)).into_response())
 }
