@@ -298,7 +298,7 @@ pub struct ModelArgs {
     #[arg(long, value_name = "DESIGN")]
     pub design: Option<String>,
     /// Most copies an offer may grant
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_copies: u32,
 }
 
@@ -306,10 +306,10 @@ pub struct ModelArgs {
 #[derive(Debug, Clone, Args)]
 pub struct TermsArgs {
     /// Prints granted by each license
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub copies: u32,
     /// Days until a license ends; without it, never
-    #[arg(long, value_name = "DAYS")]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..))]
     pub expires_in: Option<u32>,
     /// Only this device may print (may be given again)
     #[arg(long = "device", value_name = "DEVICE")]
@@ -321,7 +321,7 @@ pub struct TermsArgs {
     #[arg(long, default_value = "100")]
     pub scale: String,
     /// A failed print spends its copy from this share of layers on, percent; without it, never
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub spend_failed_from: Option<u8>,
     /// Epochs of keys a device may hold ahead of what it printed
     #[arg(long, default_value_t = 2)]

@@ -1,14 +1,16 @@
 //! `layerlock buyer …`: take a copy, print it, watch it.
 
 use std::io::Write;
+use std::time::Duration;
 
 use layerlock_proto::vault::v1::{Job, JobState};
 use layerlock_seal::statement::Statement;
 use layerlock_terms::ids::RequestId;
-use layerlock_terms::license::License;
+use layerlock_terms::license::{Hold, License};
 use layerlock_terms::profile::Key;
 use layerlock_terms::units::Timestamp;
 use layerlock_terms::wire::Noun as _;
+use tokio::time::timeout;
 use tonic::Streaming;
 use zeroize::Zeroizing;
 
@@ -17,6 +19,7 @@ use crate::commands::show;
 use crate::ledger::Witness;
 use crate::parties::PartyError;
 use crate::parties::buyer::{Buyer, Order};
+use crate::people;
 use crate::random::id_bytes;
 
 /// Runs one command.
@@ -54,7 +57,13 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
                 material: &printing.material,
                 settings: &settings,
             };
-            let job = buyer.create_job(&held, &order).await?;
+            let job = match buyer.create_job(&held, &order).await {
+                Ok(job) => job,
+                Err(refused) => {
+                    writeln!(out, "{}", still_held(&held.hold, request, now))?;
+                    return Err(refused);
+                }
+            };
             writeln!(out, "{}", job.job)?;
             watch(&party, buyer.watch(&job.job).await?, now, out).await?;
         }
@@ -64,6 +73,18 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// What becomes of a copy that was held for a job that is none.
+fn still_held(hold: &[u8], request: RequestId, now: Timestamp) -> String {
+    let hold = Statement::parse(hold).ok().and_then(|statement| Hold::parse(statement.payload()).ok());
+    let until = hold.map_or_else(String::new, |hold| {
+        let left = hold.admit_by.0.saturating_sub(now.0) as f64 / 1000.0;
+        format!(" for {}", people::span(left))
+    });
+    format!(
+        "the copy stays held{until} and is free again then: mend what is wrong and print with --request-id {request}"
+    )
 }
 
 /// Refuses what the vault would refuse for its profile.
@@ -102,6 +123,12 @@ async fn open(party: &Party) -> Result<Buyer, PartyError> {
     Ok(Buyer::new(connection.licensor().await?, connection.vault().await?, api_key))
 }
 
+/// How the vault names the one outcome that is a part on the bed.
+const PRINTED: &str = "printed";
+
+/// After so long without news of a job that nothing keeps, its buyer is told where to look.
+const IDLE: Duration = Duration::from_secs(15);
+
 /// Two bars, then the settlement, verified here and not believed.
 async fn watch(
     party: &Party,
@@ -111,8 +138,19 @@ async fn watch(
 ) -> Result<(), PartyError> {
     let bar = show::layer_count("slicing");
     let mut last: Option<Job> = None;
+    let mut waits = false;
     loop {
-        let job = match jobs.message().await {
+        let Ok(next) = timeout(IDLE, jobs.message()).await else {
+            let is_ready = |job: &Job| matches!(job.state(), JobState::Sealed | JobState::Delivering);
+            if !waits && last.as_ref().is_some_and(is_ready) {
+                waits = true;
+                bar.suspend(|| {
+                    writeln!(out, "sealed; the device has not begun: it may be off, at another print, or waiting for somebody, as its page says")
+                })?;
+            }
+            continue;
+        };
+        let job = match next {
             Ok(Some(job)) => job,
             Ok(None) => break,
             Err(status) => {
@@ -153,5 +191,5 @@ async fn watch(
         let witness = Witness::of(connection.licensor().await?, connection.root_digest(), now).await?;
         show::entry(&witness.check(entry)?, out)?;
     }
-    Ok(())
+    if job.outcome == PRINTED { Ok(()) } else { Err(PartyError::NotPrinted) }
 }

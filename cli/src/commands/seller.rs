@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use layerlock_proto::refusal::Reason;
 use layerlock_proto::vault::v1::{Design, UploadState};
 use layerlock_seal::sha256;
 use layerlock_terms::digest::Digest;
@@ -34,6 +35,7 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
         Args::Upload { model, snapshots, party } => {
             let model = Model::read(model)?;
             let (seller, home) = (open(&party).await?, party.home("seller")?);
+            model.check_design(&seller, now).await?;
             let upload = model.upload(&home)?;
             let bar = show::upload_bar(model.bytes.len() as u64);
             let heard = bar.clone();
@@ -47,6 +49,7 @@ pub async fn run(args: Args, now: Timestamp, out: &mut impl Write) -> Result<(),
         Args::Ticket { model, party } => {
             let model = Model::read(model)?;
             let (seller, home) = (open(&party).await?, party.home("seller")?);
+            model.check_design(&seller, now).await?;
             let upload = seller.begin(&model.upload(&home)?, now).await?;
             if upload.state() != UploadState::Receiving {
                 return Err(PartyError::Malformed(format!("{} wants no bytes any more", upload.design)));
@@ -119,6 +122,10 @@ impl Model {
             bytes =
                 package::with_gcode(&bytes, &gcode).map_err(|why| PartyError::Malformed(why.to_string()))?;
         }
+        let named = |name: &str| !name.is_empty() && !name.chars().any(char::is_control);
+        if args.name.as_deref().is_some_and(|name| !named(name)) {
+            return Err(PartyError::Malformed("--name: some letters, and no control characters".to_owned()));
+        }
         let stem = || args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         Ok(Self {
             version: sha256(&bytes),
@@ -127,6 +134,18 @@ impl Model {
             terms: widest(args.max_copies),
             bytes,
         })
+    }
+
+    /// A mistyped design would begin a new one, beside the offers of the one meant.
+    async fn check_design(&self, seller: &Seller, now: Timestamp) -> Result<(), PartyError> {
+        let Some(design) = self.design else { return Ok(()) };
+        match seller.design(&design.to_string(), None, now).await {
+            Err(why) if why.reason() == Some(Reason::NotFound) => {
+                let words = format!("--design: you have no {design}; leave it out for a new design");
+                Err(PartyError::Malformed(words))
+            }
+            answer => answer.map(drop),
+        }
     }
 
     /// An upload of it that broke off before goes on under the same design.
@@ -142,6 +161,9 @@ fn read_gcode(typed: &str) -> Result<Gcode, PartyError> {
     let (purpose, file) = typed.split_once('=').ok_or_else(|| {
         malformed("write MACHINE:MATERIAL=FILE, as in prusa-mk3s:pla=part.gcode".to_owned())
     })?;
+    if !purpose.contains(':') {
+        return Err(malformed("write MACHINE:MATERIAL=FILE, as in prusa-mk3s:pla=part.gcode".to_owned()));
+    }
     let (machine, material) = package::purpose(purpose).map_err(|why| malformed(why.to_string()))?;
     Ok(Gcode { machine, material, text: files::read(Path::new(file))? })
 }

@@ -36,7 +36,7 @@ pub fn now_of(bar: &ProgressBar, what: &'static str, layers: u64) {
 
 /// A design version, in a line.
 pub fn design_line(design: &Design, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{}  version {}  {}", design.design, design.number, design.name)
+    writeln!(out, "{}  version {}  {}", design.design, design.number, plain(&design.name))
 }
 
 /// A design version, with all there is to say of it.
@@ -57,8 +57,11 @@ pub fn design(design: &Design, out: &mut impl Write) -> io::Result<()> {
             own.layers
         )?;
     }
-    for like in &design.alike {
-        writeln!(out, "  looks like your {}  {} ({} %)", like.design, like.name, like.percent)?;
+    for like in design.alike.iter().take(MOST_ALIKE) {
+        writeln!(out, "  looks like your {}  {} ({} %)", like.design, plain(&like.name), like.percent)?;
+    }
+    if let Some(more @ 1..) = design.alike.len().checked_sub(MOST_ALIKE) {
+        writeln!(out, "  and like {more} more of yours")?;
     }
     match design.alike_of_others {
         0 => Ok(()),
@@ -114,7 +117,11 @@ fn printability(found: &Printability, out: &mut impl Write) -> io::Result<()> {
     };
     let (all, large) = (found.machines.len(), fits(Fit::TooLarge).count());
     writeln!(out, "  fits {} of {all} machines{turned}", all - large)?;
-    for machine in fits(Fit::TooLarge) {
+    if large == all {
+        let most = found.machines.iter().map(|machine| machine.largest_scale_percent).max().unwrap_or(0);
+        writeln!(out, "  the roomiest would take it at {most} %")?;
+    }
+    for machine in fits(Fit::TooLarge).filter(|_| large < all) {
         writeln!(out, "  too large for {}: fits up to {} %", machine.machine, machine.largest_scale_percent)?;
     }
     let thinnest = found.machines.iter().map(|machine| machine.thin_walls_ppm).max().unwrap_or(0);
@@ -123,6 +130,14 @@ fn printability(found: &Printability, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "  {share:.1} % of its walls are thinner than a nozzle: they may be left out")?;
     }
     Ok(())
+}
+
+/// Designs that are named as looking like another.
+const MOST_ALIKE: usize = 5;
+
+/// A name as it may be shown: whatever is in it, a terminal obeys none of it.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// What nobody needs to hear of: a square millimetre of overhang, a thousandth of the walls.

@@ -48,6 +48,9 @@ pub enum PartyError {
     /// A copy of the server's folder.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// A job that is over without a part.
+    #[error("the part was not printed")]
+    NotPrinted,
     /// What the service answered does not verify.
     #[error("the answer does not verify: {0}")]
     NotTrusted(String),
