@@ -302,8 +302,8 @@ fn what_is_pulled_back_after_a_layer_is_named_belongs_to_the_layer_before() {
 
 #[test]
 fn a_pull_back_on_a_way_that_leads_nowhere_is_one() {
-    let text = format!("{BARE}{LAYER}{LINES}G1 X120 Y120 E-.8\nG1 E.8\n{LINES}");
-    assert!(steps(&text).iter().any(|step| matches!(step, Step::Retract { length: Feed(80_000), .. })));
+    let text = format!("{BARE}{LAYER}{LINES}G1 X120 Y120 E-.5\nG1 E.5\n{LINES}");
+    assert!(steps(&text).iter().any(|step| matches!(step, Step::Retract { length: Feed(50_000), .. })));
 }
 
 #[test]
