@@ -87,7 +87,13 @@ impl Pending {
     /// Whether it is the upload of this manifest and has half of its time before it.
     fn goes_on(&self, manifest: &Verified<DesignManifest>, now: Timestamp) -> bool {
         let is_same = self.manifest.statement() == manifest.statement();
-        is_same && self.refused.is_none() && self.expires > now.plus(Millis(LIFE.0 / 2))
+        let has_time = self.expires > now.plus(Millis(LIFE.0 / 2));
+        is_same && self.refused.is_none() && has_time && !self.is_in_crumbs()
+    }
+
+    /// Whether it came in so many small pieces that no more is taken.
+    fn is_in_crumbs(&self) -> bool {
+        self.pieces.iter().filter(|piece| piece.length < PIECE).count() >= SMALL_PIECES
     }
 }
 
@@ -179,10 +185,15 @@ impl Vault {
         }
         let now = self.clock.now();
         let expires = now.plus(LIFE);
+        let mut crumbs = Vec::new();
         let (pieces, expect) = match self.records.upload(&name, &self.keys.keks).await {
             // It is left as it is, so that nobody who sends bytes of it is disturbed.
             Ok(Some(Kept { value, .. })) if value.goes_on(&manifest, now) => {
                 return Ok(self.standing_of(value));
+            }
+            Ok(Some(Kept { value, revision })) if value.is_in_crumbs() => {
+                crumbs.extend(value.pieces.into_iter().map(|piece| piece.sealed.blob));
+                (Vec::new(), Expect::At(revision))
             }
             Ok(Some(Kept { value, revision })) => {
                 let pieces = if value.refused.is_none() { value.pieces } else { Vec::new() };
@@ -201,6 +212,7 @@ impl Vault {
         };
         let pending = Pending { manifest, expires, pieces, refused: None };
         self.keep_upload(&pending, expect).await?;
+        self.remove_blobs(crumbs).await;
         Ok(self.standing_of(pending))
     }
 
@@ -400,8 +412,10 @@ impl Arrival {
     /// Fills the piece at hand, which is kept when it is full; answers what is left.
     async fn fill_piece(&mut self, mut bytes: Bytes) -> Result<Bytes, Refusal> {
         if self.piece.is_none() {
-            if self.pending.pieces.iter().filter(|piece| piece.length < PIECE).count() == SMALL_PIECES {
-                return Err(mismatch("the upload came in too many requests, send more in each"));
+            if self.pending.is_in_crumbs() {
+                let words =
+                    "the upload came in too many requests: `CreateUpload` begins it anew, send more in each";
+                return Err(Refusal::new(Reason::UploadMismatch, words));
             }
             self.piece = Some((self.vault.begin_disk(&DesignName::of(&self.pending.manifest)), 0));
         }

@@ -384,6 +384,10 @@ async fn uploads_under_way_are_bounded_for_each_seller_and_so_are_the_pieces_of_
     }
     let answer = patch(&vault, &begun.path, 256, vec![bytes[256]]).await;
     assert!(answer.body.contains("too many requests"), "{answer:?}");
+    // It is not lost: it begins anew, and what came in crumbs is gone.
+    let anew = begin(&vault, &bytes).await;
+    assert_eq!((anew.state(), anew.offset), (State::Receiving, 0));
+    assert_eq!(patch(&vault, &anew.path, 0, bytes).await.status, StatusCode::NO_CONTENT);
 }
 
 #[tokio::test]
