@@ -8,6 +8,7 @@ use clap::Parser as _;
 use layerlock_cli::args::{Cli, Command};
 use layerlock_cli::commands;
 use layerlock_cli::now;
+use layerlock_cli::parties::PartyError;
 use layerlock_cli::sight::{self, LogFormat};
 
 fn main() -> ExitCode {
@@ -65,5 +66,9 @@ async fn talk(command: Command) -> Result<(), Box<dyn Error>> {
 }
 
 fn closed_pipe(error: &(dyn Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    let system = |error: &(dyn Error + 'static)| match error.downcast_ref::<PartyError>() {
+        Some(PartyError::File(error)) => Some(error.kind()),
+        _ => error.downcast_ref::<io::Error>().map(io::Error::kind),
+    };
+    system(error) == Some(io::ErrorKind::BrokenPipe)
 }

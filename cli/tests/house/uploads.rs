@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -13,7 +13,7 @@ use layerlock_cli::sight::Page;
 use layerlock_slicer::mesh::to_binary_stl;
 
 use crate::meshes;
-use crate::road::{Server, attempt, word};
+use crate::road::{Server, attempt, program, word};
 
 fn plate(cuts: u32) -> Vec<u8> {
     to_binary_stl(&meshes::plate(cuts))
@@ -76,6 +76,23 @@ fn a_refusal_reaches_who_is_still_sending() {
             curl(dir.path(), &[&["-X", "PATCH", "--data-binary", "@vase.stl", ticket], &piece[..]].concat());
         assert!(String::from_utf8_lossy(&sent.stdout).contains("UPLOAD_OFFSET"), "{sent:?}");
     }
+}
+
+#[test]
+fn whoever_closes_the_output_early_is_told_of_no_error_and_whoever_asks_for_too_much_of_which() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let server = joined(dir.path());
+    fs::write(dir.path().join("vase.stl"), plate(4)).expect("writable");
+    let mut ticket = program(dir.path());
+    ticket.args(["seller", "ticket", "vase.stl", "--home", "seller"]);
+    let mut ticket = ticket.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    drop(ticket.stdout.take());
+    let output = ticket.wait_with_output().expect("it ends");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let design = server.run(&["seller", "upload", "vase.stl", "--home", "seller"]);
+    let version = ["seller", "design", word(&design, "design-"), "--version", "9", "--home", "seller"];
+    let refused = attempt(dir.path(), &version).expect_err("there is one version");
+    assert!(refused.contains("has no version 9 here"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,7 @@ use layerlock_terms::profile::{Engine, Key, Profile, settings};
 
 /// A setting an engine has nothing for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{setting}` = {value} is nothing that the engine `{}` can do: set it otherwise, or take the engine `layerlock`", engine.name())]
+#[error("`{setting}` = {value} is nothing that the engine `{}` can do: {}", engine.name(), mend(*engine))]
 pub struct Unsupported {
     /// The engine.
     pub engine: Engine,
@@ -24,6 +24,14 @@ pub struct Unsupported {
     pub setting: &'static str,
     /// What it is set to.
     pub value: String,
+}
+
+/// What to do instead; a seller's own G-code is given up for no setting.
+const fn mend(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Custom => "leave it as it is, what the seller made is printed as it is",
+        _ => "set it otherwise, or take the engine `layerlock`",
+    }
 }
 
 /// A foreign engine's program, as far as it differs from the others.

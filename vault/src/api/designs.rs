@@ -129,7 +129,10 @@ impl Designs {
         }
         let number = (request.number > 0).then_some(request.number);
         let found = self.0.records.design_version(seller, design, number).await?;
-        Ok(found.ok_or_else(|| Refusal::absent(design))?)
+        Ok(found.ok_or_else(|| match number {
+            Some(number) => Refusal::new(Reason::NotFound, format!("{design} has no version {number} here")),
+            None => Refusal::absent(design),
+        })?)
     }
 }
 
