@@ -200,5 +200,5 @@ fn an_upload_that_broke_off_goes_on_as_the_same_design_after_the_server_was_kill
         assert!(server.run(&offer).starts_with("offer-"));
     }
     let absent = attempt(dir.path(), &["seller", "offer", design, "--version", "3", "--home", "seller"]);
-    assert!(absent.is_err_and(|words| words.contains("there is no")));
+    assert!(absent.is_err_and(|words| words.contains("has no version")));
 }
