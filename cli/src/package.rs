@@ -1,4 +1,4 @@
-//! A part and its seller's own G-code in one file: a 3MF whose folder [`FOLDER`] holds a G-code for each machine and
+//! A part and its seller's own G-code in one file: a 3MF whose folder `Metadata/layerlock` holds a G-code for each machine and
 //! material (`docs/custom-gcode.md`).
 //!
 //! The same files make the same bytes, so that what was uploaded before is known again. A part that is no 3MF becomes one,
