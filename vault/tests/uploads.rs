@@ -208,6 +208,10 @@ async fn what_is_no_tus_request_is_refused_in_words() {
     let piece = ("content-type", "application/offset+octet-stream");
     for (request, status) in [
         (request(Method::PATCH, &[("upload-offset", "0")]), StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (
+            request(Method::PATCH, &[("content-type", "text/plain"), ("upload-offset", "0")]),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
         (request(Method::PATCH, &[piece]), StatusCode::BAD_REQUEST),
         (request(Method::PATCH, &[piece, ("upload-offset", "-1")]), StatusCode::BAD_REQUEST),
         (request(Method::PATCH, &[piece, ("tus-resumable", "0.2.2")]), StatusCode::PRECONDITION_FAILED),
