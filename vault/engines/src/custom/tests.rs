@@ -1,15 +1,13 @@
 use std::io::{Cursor, Write};
 
 use layerlock_terms::toolpath::{Layer, Prologue, Step};
-use layerlock_terms::units::{Feed, Micrometres, MmPerMinute};
+use layerlock_terms::units::{Celsius, Feed, Micrometres, MmPerMinute};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::*;
-
-fn profile() -> Profile {
-    Profile::new(Machine::named("prusa-mk3s").unwrap(), Material::Pla, Preset::Standard)
-}
+use crate::gcode::Why;
+use crate::gcode::tests::profile;
 
 fn pieces(text: &str) -> Result<Vec<Piece>, Unfit> {
     let mut pieces = Vec::new();
@@ -152,6 +150,9 @@ fn a_start_after_which_lines_would_mean_something_else_is_refused() {
         "M206 X5",
         "M428",
         "T1",
+        "M104 T1 S160",
+        "M190 S60 P1",
+        "G92 E0*12",
         "G92 X5",
         "M220 S50",
         "M221 S900",

@@ -1,9 +1,11 @@
 use layerlock_terms::machine::{Machine, Material};
 use layerlock_terms::profile::Preset;
+use layerlock_terms::toolpath::Path;
+use layerlock_terms::units::{Feed, MmPerMinute};
 
 use super::*;
 
-fn profile() -> Profile {
+pub(crate) fn profile() -> Profile {
     Profile::new(Machine::named("prusa-mk3s").unwrap(), Material::Pla, Preset::Standard)
 }
 
