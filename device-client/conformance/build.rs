@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
-    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto/vectors");
+    // Asked when it runs: a build that was moved or is shared looks beside its own pages.
+    let package = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let vectors = Path::new(&package).join("../../proto/vectors");
     let mut list = String::from("&[\n");
     for kind in ["envelope", "statement"] {
         let folder = vectors.join(kind);
