@@ -445,7 +445,7 @@ pub enum Device {
         /// Where its status page is: `HOST:PORT`
         #[arg(value_name = "ADDRESS")]
         address: String,
-        /// The token its owner made; read from standard input without one
+        /// The token its owner made; a line of standard input without one
         #[arg(long, env = "LAYERLOCK_SUPPORT_TOKEN", hide_env_values = true, value_name = "TOKEN")]
         token: Option<String>,
     },

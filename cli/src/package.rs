@@ -23,7 +23,8 @@ const GCODE_TYPE: &str = r#"<Default Extension="gcode" ContentType="text/x.gcode
 const PLAIN_TYPES: &str = concat!(
     r#"<?xml version="1.0" encoding="UTF-8"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">"#,
     r#"<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>"#,
-    r#"<Default Extension="model" ContentType="application/vnd.ms-package.3dmanufacturing-3dmodel+xml"/></Types>"#,
+    r#"<Default Extension="model" ContentType="application/vnd.ms-package.3dmanufacturing-3dmodel+xml"/>"#,
+    r#"<Default Extension="gcode" ContentType="text/x.gcode"/></Types>"#,
 );
 const RELATIONS: &str = concat!(
     r#"<?xml version="1.0" encoding="UTF-8"?><Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">"#,
@@ -129,7 +130,7 @@ fn copy(part: &[u8], zip: &mut Zip) -> Result<Vec<String>, PackageError> {
 /// Makes a 3MF of any other model; answers nothing, because no name of it lies where G-code does.
 fn convert(part: &[u8], zip: &mut Zip) -> Result<Vec<String>, PackageError> {
     let parsed = mesh::parse(part, &Limits::default())?;
-    write(zip, TYPES, PLAIN_TYPES.replacen("</Types>", &format!("{GCODE_TYPE}</Types>"), 1).as_bytes())?;
+    write(zip, TYPES, PLAIN_TYPES.as_bytes())?;
     write(zip, "_rels/.rels", RELATIONS.as_bytes())?;
     write(zip, MODEL, model(&parsed.mesh).as_bytes())?;
     Ok(Vec::new())

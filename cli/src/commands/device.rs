@@ -130,7 +130,14 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
             }
         }
         Args::Watch { address, token } => {
-            let token = token.map_or_else(|| io::read_to_string(io::stdin()), Ok)?;
+            let token = match token {
+                Some(token) => token,
+                None => {
+                    let mut line = String::new();
+                    io::stdin().read_line(&mut line)?;
+                    line
+                }
+            };
             watch::device(&address, token.trim(), out).await?;
         }
         Args::Keys { party } => {

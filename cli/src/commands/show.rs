@@ -252,3 +252,36 @@ pub fn estimate(job: &Job) -> Option<String> {
         estimate.filament_um as f64 / 1e6
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use layerlock_proto::vault::v1::Likeness;
+
+    use super::*;
+
+    #[test]
+    fn of_many_that_look_alike_some_are_named_and_no_name_commands_a_terminal() {
+        let like = |n: u8| Likeness {
+            design: format!("design-{n}"),
+            name: "a\u{1b}[2Jb".into(),
+            ..Likeness::default()
+        };
+        let of = |count: u8| Design {
+            name: "x\ny".into(),
+            alike: (0..count).map(like).collect(),
+            ..Design::default()
+        };
+        let shown = |count: u8| {
+            let mut out = Vec::new();
+            design(&of(count), &mut out).expect("memory takes it");
+            String::from_utf8(out).expect("text")
+        };
+        let many = shown(7);
+        assert_eq!(many.lines().count(), 7, "{many}");
+        assert!(
+            many.contains("design-4  a[2Jb") && many.contains("and like 2 more") && many.contains("xy"),
+            "{many}"
+        );
+        assert!(!many.contains('\u{1b}') && !shown(5).contains("more of yours"));
+    }
+}

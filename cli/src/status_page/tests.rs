@@ -4,8 +4,9 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use layerlock_device::printer::PrinterEvent;
+use layerlock_seal::token::ApiKey;
 use layerlock_terms::toolpath::{Feature, Layer, Path, Point, Point3, Step};
-use layerlock_terms::units::{Feed, Micrometres, MmPerMinute};
+use layerlock_terms::units::{Feed, Micrometres, Millis, MmPerMinute};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tower::ServiceExt as _;
@@ -114,6 +115,22 @@ async fn readers_that_ask_nothing_keep_nobody_else_from_reading() {
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
 }
 
+/// A page, and a token that lets watch it for a minute.
+struct Watched {
+    support: Support,
+    page: StatusPage,
+    address: std::net::SocketAddr,
+    token: ApiKey,
+}
+
+async fn watched(folder: &std::path::Path) -> Watched {
+    let support = Support::of(folder);
+    let page = page().watched_by(support.clone(), Tap::default());
+    let address = page.serve(([127, 0, 0, 1], 0).into()).await.expect("a port");
+    let token = support.grant(Millis(60_000), crate::now()).expect("granted");
+    Watched { support, page, address, token }
+}
+
 /// Asks for what support sees; the lines that come.
 async fn watches(address: std::net::SocketAddr, token: &str) -> tokio::io::Lines<BufReader<TcpStream>> {
     let mut stream = TcpStream::connect(address).await.expect("it listens");
@@ -141,10 +158,7 @@ async fn until(lines: &mut tokio::io::Lines<BufReader<TcpStream>>, holds: &str) 
 #[tokio::test]
 async fn support_watches_by_a_token_until_it_is_taken_back_and_the_owner_sees_it() {
     let dir = tempfile::tempdir().expect("a folder");
-    let support = crate::support::Support::of(dir.path());
-    let page = page().watched_by(support.clone(), Tap::default());
-    let address = page.serve(([127, 0, 0, 1], 0).into()).await.expect("a port");
-    let token = support.grant(layerlock_terms::units::Millis(60_000), crate::now()).expect("granted");
+    let Watched { support, page, address, token } = watched(dir.path()).await;
     let other = format!("layerlock_{}", "0".repeat(64));
     for wrong in ["", "x", &other, &token.reveal()[1..]] {
         assert!(until(&mut watches(address, wrong).await, "HTTP/1.1").await.contains("401"), "{wrong}");
@@ -177,10 +191,7 @@ async fn support_watches_by_a_token_until_it_is_taken_back_and_the_owner_sees_it
 #[tokio::test]
 async fn support_that_reads_nothing_is_gone_when_its_token_is() {
     let dir = tempfile::tempdir().expect("a folder");
-    let support = crate::support::Support::of(dir.path());
-    let page = page().watched_by(support.clone(), Tap::default());
-    let address = page.serve(([127, 0, 0, 1], 0).into()).await.expect("a port");
-    let token = support.grant(layerlock_terms::units::Millis(60_000), crate::now()).expect("granted");
+    let Watched { support, page, address, token } = watched(dir.path()).await;
     let mut silent = Vec::new();
     for _ in 0..4 {
         silent.push(watches(address, &token.reveal()).await);

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -17,8 +18,12 @@ fn free_place() -> String {
 fn watch(server: &Server, place: &str, token: &str) -> Child {
     let seen = File::create(server.dir.join("seen")).expect("writable");
     let mut watch: Command = program(&server.dir);
-    watch.args(["device", "watch", place]).env("LAYERLOCK_SUPPORT_TOKEN", token);
-    watch.stdout(seen).stderr(Stdio::inherit()).spawn().expect("it starts")
+    watch.args(["device", "watch", place]).stdin(Stdio::piped());
+    let mut watch = watch.stdout(seen).stderr(Stdio::inherit()).spawn().expect("it starts");
+    // As somebody types it: the line ends, the terminal stays.
+    let typed = watch.stdin.as_mut().expect("piped").write_all(format!("{token}\n").as_bytes());
+    typed.expect("it reads");
+    watch
 }
 
 #[test]
