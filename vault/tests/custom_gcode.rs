@@ -81,7 +81,7 @@ async fn without_it_for_the_machine_and_material_or_with_a_setting_no_hold_is_us
     for (order, says) in [
         (own(&bytes, 21, &printer), "no G-code of their own for prusa-mk3s and pla"),
         (own(&mesh(), 22, &printer), "no G-code of their own for prusa-mk3s and pla"),
-        (scaled, "`scale` = 120%"),
+        (scaled, "`scale` = 120% is nothing that the engine `custom` can do: leave it as it is"),
     ] {
         let refused = order.create(&vault).await.unwrap_err();
         assert_eq!(reason(&refused), Reason::InvalidField);

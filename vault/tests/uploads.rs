@@ -391,6 +391,8 @@ async fn uploads_under_way_are_bounded_for_each_seller_and_so_are_the_pieces_of_
     // It is not lost: it begins anew, and what came in crumbs is gone.
     let anew = begin(&vault, &bytes).await;
     assert_eq!((anew.state(), anew.offset), (State::Receiving, 0));
+    // The upload that is a design has its bytes and its pictures there.
+    assert_eq!(house.files("designs").len(), 2);
     assert_eq!(patch(&vault, &anew.path, 0, bytes).await.status, StatusCode::NO_CONTENT);
 }
 

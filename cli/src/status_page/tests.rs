@@ -180,6 +180,9 @@ async fn support_watches_by_a_token_until_it_is_taken_back_and_the_owner_sees_it
         others.push(other);
     }
     assert!(until(&mut watches(address, &token.reveal()).await, "HTTP/1.1").await.contains("429"));
+    let (_, html) = ask(&page, Method::GET, "/", "localhost").await;
+    let said = html.matches("support watches this device").count();
+    assert!(html.contains("4 watching") && said == 1, "who comes and goes washes nothing away: {html}");
     drop(others);
     assert_eq!(support.revoke_all(crate::now()).expect("written"), 1);
     until(&mut lines, "over").await;
