@@ -158,12 +158,10 @@ impl Model {
 /// What `--gcode` names, read.
 fn read_gcode(typed: &str) -> Result<Gcode, PartyError> {
     let malformed = |why: String| PartyError::Malformed(format!("--gcode {typed}: {why}"));
-    let (purpose, file) = typed.split_once('=').ok_or_else(|| {
-        malformed("write MACHINE:MATERIAL=FILE, as in prusa-mk3s:pla=part.gcode".to_owned())
-    })?;
-    if !purpose.contains(':') {
-        return Err(malformed("write MACHINE:MATERIAL=FILE, as in prusa-mk3s:pla=part.gcode".to_owned()));
-    }
+    let (purpose, file) =
+        typed.split_once('=').filter(|(purpose, _)| purpose.contains(':')).ok_or_else(|| {
+            malformed("write MACHINE:MATERIAL=FILE, as in prusa-mk3s:pla=part.gcode".to_owned())
+        })?;
     let (machine, material) = package::purpose(purpose).map_err(|why| malformed(why.to_string()))?;
     Ok(Gcode { machine, material, text: files::read(Path::new(file))? })
 }

@@ -52,6 +52,7 @@ fn gcode_that_a_slicer_made_is_uploaded_beside_its_part_and_printed_to_the_end()
         assert!(attempt(dir.path(), &upload).expect_err("it is no name").contains(option), "{option}");
     }
     assert!(refused("prusa-mk3s:pla").contains("MACHINE:MATERIAL=FILE"));
+    assert!(refused("prusa-mk3s=own.gcode").contains("MACHINE:MATERIAL=FILE"));
     assert!(refused("prusa-mk3s:pla=none.gcode").contains("none.gcode"));
 }
 
