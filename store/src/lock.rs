@@ -10,8 +10,16 @@ use thiserror::Error;
 /// Held as long as the directory is in use.
 #[derive(Debug)]
 pub struct DirLock {
-    /// The lock lives as long as this file is open.
-    _file: File,
+    /// The lock lives as long as this file is open anywhere.
+    file: File,
+}
+
+impl Drop for DirLock {
+    /// Closing alone would not do: a child just forked, for a worker say, has the file open too until it becomes a program of
+    /// its own. Should the kernel refuse this, closing still gives the lock back, as soon as that child has.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 /// Why a directory can't be used.
@@ -44,7 +52,7 @@ impl DirLock {
         let lock = dir.join("LOCK");
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(lock).map_err(io)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(DirLock { _file: file }),
+            Ok(()) => Ok(DirLock { file }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::InUse { dir: dir.to_owned() }),
             Err(errno) => Err(io(errno.into())),
         }
@@ -63,4 +71,20 @@ fn make_durably(dir: &Path) -> io::Result<()> {
     make_durably(parent)?;
     std::fs::create_dir(dir)?;
     File::open(parent)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_free_as_soon_as_its_store_is_closed_whatever_a_child_has_inherited() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let lock = DirLock::take(dir.path()).expect("nobody has it");
+        assert!(matches!(DirLock::take(dir.path()), Err(LockError::InUse { .. })));
+        let inherited = lock.file.try_clone().expect("what a fork would do");
+        drop(lock);
+        DirLock::take(dir.path()).expect("it was given back");
+        drop(inherited);
+    }
 }
