@@ -12,13 +12,13 @@ use layerlock_terms::profile::Profile;
 use layerlock_terms::receipt::{Countersignature, JobReport, Receipt, Settlement};
 use layerlock_terms::trust::{
     DesignManifest, DeviceAttestation, DeviceCertificate, EnrolmentRequest, Revocations, Root,
-    SellerCertificate, SellerPass, ServiceCertificate, SessionProof, SessionWelcome,
+    SellerCertificate, SellerPass, ServiceCertificate, SessionProof, SessionWelcome, UploadTicket,
 };
 use layerlock_terms::units::Timestamp;
 use layerlock_terms::wire::Noun;
 
 /// What is read, in the order of the first byte; the seeds follow it.
-const READERS: [fn(&[u8]); 20] = [
+const READERS: [fn(&[u8]); 21] = [
     root,
     is_stated::<ServiceCertificate>,
     is_stated::<SellerCertificate>,

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The types of the nouns that `trust` reads, in the order of its table; then come trust files and successors.
-const NOUNS: [&str; 18] = [
+const NOUNS: [&str; 19] = [
     "root",
     "service-certificate",
     "seller-certificate",
@@ -17,6 +17,7 @@ const NOUNS: [&str; 18] = [
     "revocations",
     "design",
     "seller-pass",
+    "upload-ticket",
     "session-proof",
     "session-welcome",
     "license",
