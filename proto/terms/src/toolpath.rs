@@ -1,7 +1,8 @@
 //! The toolpath: what the machine does, in integers, before any dialect.
 //!
 //! A toolpath is a stream of [`Piece`]s: one prologue, then layers in printing order, then one epilogue.
-//! Each piece encodes on its own (`emit`/`parse`), so a device opens a layer without the ones before it.
+//! Each piece encodes on its own (`emit`/`parse`), so a device opens a layer without the ones before it; a device
+//! of little memory reads it step by step ([`PieceReader`]) and never holds it.
 //! G-code is made from pieces at the last hop only (`layerlock_device::gcode`).
 //! No field holds text from a user: nothing a seller or buyer types can reach a machine as a command.
 
@@ -17,6 +18,7 @@ mod times;
 
 #[cfg(feature = "std")]
 pub use arcs::{Curve, Turn, fit_arcs};
+pub use codec::{LayerReader, PieceReader};
 pub use rate::Rate;
 pub use times::Times;
 

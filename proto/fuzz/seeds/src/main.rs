@@ -1,6 +1,6 @@
 //! Writes the fuzzers' first inputs from `proto/vectors`, so that none is kept twice: every statement, payload,
-//! segment and header of every vector becomes a seed of the targets that read such bytes. Terms and refusals,
-//! which no vector holds, are written here field by field.
+//! segment and header of every vector becomes a seed of the targets that read such bytes; so do the pieces that
+//! `proto/spec/toolpath.md` shows. Terms and refusals, which no vector holds, are written here field by field.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,7 +41,8 @@ fn main() -> io::Result<()> {
     }
     by_hand(&mut seeds);
     successors(&mut seeds);
-    for target in ["convert", "header", "manifest", "segment", "statement", "trust"] {
+    pieces(&fs::read_to_string(here.join("../spec/toolpath.md"))?, &mut seeds);
+    for target in ["convert", "header", "manifest", "segment", "statement", "toolpath", "trust"] {
         let of_target = seeds.iter().filter(|(seed, _)| *seed == target).enumerate();
         let folder = here.join("corpus").join(target);
         fs::create_dir_all(&folder)?;
@@ -149,6 +150,16 @@ fn successors(seeds: &mut Seeds) {
         [[0b111, 0b111, 2, 2, 0, 0, 0], [0b11011, 0b11000, 2, 2, 0, 0, 0], [1, 1, 1, 2, 0, 40, 1]]
     {
         seeds.insert(("trust", [&[NOUNS.len() as u8 + 1], &successor[..]].concat()));
+    }
+}
+
+/// The pieces of the page's worked example, a name and hex words to a line.
+fn pieces(page: &str, seeds: &mut Seeds) {
+    let example = page.split("```").nth(1).unwrap_or_default();
+    for line in example.lines() {
+        let hex: String = line.split_whitespace().skip(1).collect();
+        let piece = unhex(&hex).filter(|piece| !piece.is_empty());
+        seeds.extend(piece.map(|piece| ("toolpath", piece)));
     }
 }
 

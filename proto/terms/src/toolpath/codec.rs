@@ -3,7 +3,7 @@
 //! Points are differences, the filament of a move is predicted from its path's [`Rate`](super::Rate) and only
 //! the error is stored, paths share a table of styles, and what is left goes through an adaptive coder. Every
 //! count is held against the bytes that are left before anything is allocated, and one piece has one byte form:
-//! `parse` writes again what it read and compares. Nothing here seals.
+//! prologue and epilogue are written again and compared, a layer is held to it as it is read. Nothing here seals.
 
 use alloc::string::String;
 use alloc::vec;
@@ -11,7 +11,10 @@ use alloc::vec::Vec;
 
 mod coder;
 mod layer;
+mod reader;
 mod varint;
+
+pub use reader::LayerReader;
 
 use varint::{Input, put};
 
@@ -42,18 +45,61 @@ impl Piece {
     /// # Errors
     /// [`Malformed`] names the field; anything but exactly what [`Piece::emit`] writes is refused.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let (kind, rest) = bytes.split_first().ok_or(Malformed::Truncated("kind"))?;
-        let mut input = Input::new(rest);
-        let piece = match *kind {
-            PROLOGUE => Self::Prologue(parse_prologue(&mut input)?),
-            LAYER => Self::Layer(layer::parse(input.rest())?),
-            EPILOGUE => Self::Epilogue(parse_epilogue(&mut input)?),
-            _ => return Err(Malformed::Value("kind")),
-        };
-        input.finish()?;
-        // Whatever reads well but would be written otherwise is a second byte form of the same piece.
-        if piece.emit() == bytes { Ok(piece) } else { Err(Malformed::Value("form")) }
+        Ok(match PieceReader::begin(bytes)? {
+            PieceReader::Prologue(prologue) => Self::Prologue(prologue),
+            PieceReader::Layer(layer) => Self::Layer(layer.collect()?),
+            PieceReader::Epilogue(epilogue) => Self::Epilogue(epilogue),
+        })
     }
+}
+
+/// A piece that is read as it is used: what [`Piece::parse`] gives, without ever holding a layer.
+///
+/// That a layer is no piece may show in its last byte, when all its moves were handed out. So there is one only of
+/// bytes that were read through before: nothing of a piece that is refused comes out, and no machine moves by it.
+pub enum PieceReader<'a> {
+    /// A prologue, whole.
+    Prologue(Prologue),
+    /// A layer before its first step.
+    Layer(LayerReader<'a>),
+    /// An epilogue, whole.
+    Epilogue(Epilogue),
+}
+
+impl<'a> PieceReader<'a> {
+    /// Reads the whole piece through, hands nothing out, and then stands at its first step.
+    ///
+    /// # Errors
+    /// Those of [`Piece::parse`], for the same bytes.
+    pub fn checked(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        if let Self::Layer(mut layer) = Self::begin(bytes)? {
+            while layer.step()?.is_some() {}
+        }
+        Self::begin(bytes)
+    }
+
+    /// Of bytes that nobody has read through.
+    fn begin(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let (kind, rest) = bytes.split_first().ok_or(Malformed::Truncated("kind"))?;
+        match *kind {
+            PROLOGUE => only_form(bytes, parse_prologue, emit_prologue).map(Self::Prologue),
+            LAYER => LayerReader::begin(rest).map(Self::Layer),
+            EPILOGUE => only_form(bytes, parse_epilogue, emit_epilogue).map(Self::Epilogue),
+            _ => Err(Malformed::Value("kind")),
+        }
+    }
+}
+
+/// Reads what follows the first byte; whatever reads well but would be written otherwise is a second byte form.
+fn only_form<T>(
+    bytes: &[u8],
+    parse: fn(&mut Input<'_>) -> Result<T, Malformed>,
+    emit: fn(&T) -> Vec<u8>,
+) -> Result<T, Malformed> {
+    let mut input = Input::new(&bytes[1..]);
+    let read = parse(&mut input)?;
+    input.finish()?;
+    if emit(&read) == bytes { Ok(read) } else { Err(Malformed::Value("form")) }
 }
 
 fn emit_prologue(prologue: &Prologue) -> Vec<u8> {

@@ -51,13 +51,14 @@ pub(super) enum Slot {
 const PLAIN: usize = 4;
 pub(super) const KINDS: usize = 11;
 const CLASSES: usize = 8;
-const SLOTS: usize = PLAIN + 3 * KINDS + 2 * CLASSES;
+const DIFFERENCES: usize = PLAIN + 3 * KINDS;
+const SLOTS: usize = DIFFERENCES + 2 * CLASSES;
 
 impl Slot {
     fn place(self) -> usize {
         let class = |bits: u8| usize::from(bits / 2).min(CLASSES - 1);
         let by_kind = |nth: usize, kind: u64| PLAIN + nth * KINDS + (kind as usize).min(KINDS - 1);
-        let by_class = |nth: usize, bits: u8| PLAIN + 3 * KINDS + nth * CLASSES + class(bits);
+        let by_class = |nth: usize, bits: u8| DIFFERENCES + nth * CLASSES + class(bits);
         match self {
             Self::Head => 0,
             Self::Count => 1,
@@ -134,6 +135,9 @@ trait Bits {
     /// Codes `count` bits, at most `AT_ONCE`, that are as likely one as zero.
     fn even(&mut self, count: u32, value: u64) -> u64;
 
+    /// Takes note of what no encoder writes; an encoder has no need to.
+    fn stray(&mut self) {}
+
     /// Codes a magnitude: the one walk both directions take.
     #[inline]
     fn magnitude(&mut self, model: &mut Model, value: u64) -> u64 {
@@ -150,6 +154,9 @@ trait Bits {
             LONG + self.even(6, u64::from(bits.saturating_sub(LONG))) as u32
         };
         // Six bits name up to 63; beyond 64 in all the encoder never goes.
+        if bits > 64 {
+            self.stray();
+        }
         let bits = bits.min(64);
         let (mut coded, mut left, mut lead) = (u64::from(bits > 0), bits.saturating_sub(1), 1);
         while left > 0 && lead < 4 {
@@ -265,39 +272,61 @@ impl Bits for Range {
 }
 
 /// Reads integers.
+///
+/// What was read is what an encoder writes, bit for bit, if the code never left the interval and ends at its lower
+/// bound: the encoder's last five shifts write just that. So nothing is written again to know it.
+#[derive(Clone)]
 pub(super) struct Decoder<'a> {
+    /// From the slot at `first` on.
     models: Vec<Model>,
+    first: usize,
     code: Code<'a>,
 }
 
 /// The decoder's place in the interval.
+#[derive(Clone)]
 struct Code<'a> {
     rest: &'a [u8],
     range: u32,
+    /// How far above the interval's lower bound the bytes stand.
     code: u32,
     /// Whether a byte was wanted that is not there.
     short: bool,
+    /// Whether something was read that no encoder writes.
+    strayed: bool,
 }
 
 impl<'a> Decoder<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        let mut code = Code { rest: bytes, range: u32::MAX, code: 0, short: false };
+        let mut code = Code { rest: bytes, range: u32::MAX, code: 0, short: false, strayed: false };
         for _ in 0..4 {
             code.code = code.code << 8 | u32::from(code.next());
         }
-        Self { models: vec![Model::new(); SLOTS], code }
+        code.strayed = code.code == code.range;
+        Self { models: vec![Model::new(); SLOTS], first: 0, code }
+    }
+
+    /// One that stands at the same place and reads differences only.
+    pub(super) fn of_differences(&self) -> Self {
+        Self { models: self.models[DIFFERENCES..].to_vec(), first: DIFFERENCES, code: self.code.clone() }
     }
 
     pub(super) fn get(&mut self, slot: Slot, field: &'static str) -> Result<u64, Malformed> {
-        let value = self.code.magnitude(&mut self.models[slot.place()], 0);
+        let value = self.code.magnitude(&mut self.models[slot.place() - self.first], 0);
         if self.code.short { Err(Malformed::Truncated(field)) } else { Ok(value) }
     }
 
     pub(super) fn get_signed(&mut self, slot: Slot, field: &'static str) -> Result<i64, Malformed> {
         let magnitude = self.get(slot, field)?;
         let magnitude = i64::try_from(magnitude).map_err(|_| Malformed::Value(field))?;
-        let negative = magnitude != 0 && self.code.sign(&mut self.models[slot.place()], false);
+        let model = &mut self.models[slot.place() - self.first];
+        let negative = magnitude != 0 && self.code.sign(model, false);
         Ok(if negative { -magnitude } else { magnitude })
+    }
+
+    /// Takes note that a writer would have written these integers otherwise; [`Decoder::finish`] refuses then.
+    pub(super) fn stray(&mut self) {
+        self.code.stray();
     }
 
     /// An integer that the field's type can hold.
@@ -322,10 +351,15 @@ impl<'a> Decoder<'a> {
         usize::try_from(announced).map_err(|_| Malformed::Value(field))
     }
 
-    /// Refuses if anything is left.
-    pub(super) fn finish(self) -> Result<(), Malformed> {
+    /// Refuses if anything is left, or if an encoder would have written other bytes.
+    pub(super) fn finish(&self) -> Result<(), Malformed> {
         let left = self.code.rest.len();
-        if left == 0 { Ok(()) } else { Err(Malformed::Trailing(left)) }
+        if left > 0 {
+            return Err(Malformed::Trailing(left));
+        }
+        // A sign that was read past the last byte is noticed only here.
+        let second_form = self.code.strayed || self.code.short || self.code.code != 0;
+        if second_form { Err(Malformed::Value("form")) } else { Ok(()) }
     }
 }
 
@@ -364,10 +398,21 @@ impl Bits for Code<'_> {
 
     fn even(&mut self, count: u32, _: u64) -> u64 {
         self.range >>= count;
-        // What no writer writes may lie beyond the last value; it reads as that, and is found out by writing again.
-        let value = (self.code / self.range).min((1 << count) - 1);
+        // What no writer writes may lie beyond the last value; it reads as that, and is refused in the end.
+        let (found, last) = (self.code / self.range, (1 << count) - 1);
+        if found > last {
+            self.stray();
+        }
+        let value = found.min(last);
         self.code -= value * self.range;
         self.widen();
         u64::from(value)
     }
+
+    fn stray(&mut self) {
+        self.strayed = true;
+    }
 }
+
+#[cfg(test)]
+mod tests;

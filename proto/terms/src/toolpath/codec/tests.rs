@@ -49,7 +49,7 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn layers() -> impl Strategy<Value = Piece> {
+pub(super) fn layers() -> impl Strategy<Value = Piece> {
     let steps = proptest::collection::vec(steps(), 0..20);
     (any::<u32>(), any::<i32>(), any::<i32>(), steps).prop_map(|(index, z, height, steps)| {
         Piece::Layer(Layer { index, z: Micrometres(z), height: Micrometres(height), steps })
@@ -70,7 +70,7 @@ fn times() -> impl Strategy<Value = Times> {
     })
 }
 
-fn ends() -> impl Strategy<Value = Piece> {
+pub(super) fn ends() -> impl Strategy<Value = Piece> {
     let prologue = ("[a-z0-9-]{0,64}", any::<u16>(), any::<u16>(), any::<i32>()).prop_map(
         |(machine, nozzle, bed, filament)| {
             Piece::Prologue(Prologue {

@@ -82,11 +82,6 @@ impl<'a> Input<'a> {
         self.hold(field, announced, bound)
     }
 
-    /// Everything left, which is taken.
-    pub(super) fn rest(&mut self) -> &'a [u8] {
-        core::mem::take(&mut self.rest)
-    }
-
     /// Refuses if anything is left.
     pub(super) fn finish(self) -> Result<(), Malformed> {
         if self.rest.is_empty() { Ok(()) } else { Err(Malformed::Trailing(self.rest.len())) }
