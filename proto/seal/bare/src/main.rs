@@ -2,10 +2,12 @@
 //!
 //! A stand-in for firmware: one segment's bytes at a time, a heap that is measured, nothing else of a system but
 //! reading a file. A second `#[panic_handler]`, which the standard library brings, is an error of the compiler's:
-//! that this builds is the proof that nothing below needs it. Deliberately absent: motion.
+//! that this builds is the proof that nothing below needs it. Deliberately absent: motion; moves are counted where
+//! firmware would make them, after the whole piece was read through once.
 //!
 //! The file: `u32(length) ‖ bytes` of the vault's key, the device's opening seed, header, manifest, one release of
-//! all epochs, then the segments. Printed: segments, pieces, steps, and the peaks of checking, opening, decoding.
+//! all epochs, then the segments. Printed: segments, pieces, steps, moves, and the peaks of checking, opening,
+//! decoding.
 
 #![no_std]
 #![no_main]
@@ -22,7 +24,8 @@ use layerlock_seal::statement::{Statement, Verified};
 use layerlock_seal::toolpath::{Checker, Ends, Opener};
 use layerlock_terms::envelope::{EnvelopeHeader, Manifest};
 use layerlock_terms::release::KeyRelease;
-use layerlock_terms::toolpath::Piece;
+use layerlock_terms::toolpath::{LayerReader, PieceReader};
+use layerlock_terms::wire::Malformed;
 
 /// Longest record that is read: a segment, or a manifest of many epochs.
 const RECORD_LIMIT: usize = 160 * 1024;
@@ -91,7 +94,11 @@ impl Records {
             return None;
         }
         into.clear();
-        into.reserve_exact(length);
+        if into.capacity() < length {
+            // Nothing of the record before is worth being held beside a longer one.
+            *into = Vec::new();
+            into.reserve_exact(length);
+        }
         into.resize(length, 0);
         self.read(into).then_some(())
     }
@@ -109,6 +116,27 @@ impl Records {
 
 fn verified<T: layerlock_terms::wire::Noun>(bytes: &[u8], key: &VerifyingKey) -> Result<Verified<T>, c_int> {
     Statement::parse(bytes).map_err(|_| 10)?.verify(key).map_err(|_| 11)
+}
+
+/// What there is to do in a toolpath.
+#[derive(Default)]
+struct Work {
+    pieces: u32,
+    steps: u64,
+    moves: u64,
+}
+
+impl Work {
+    /// Where firmware moves the machine.
+    fn layer(&mut self, mut layer: LayerReader<'_>) -> Result<(), Malformed> {
+        while layer.step()?.is_some() {
+            self.steps += 1;
+            while layer.point()?.is_some() {
+                self.moves += 1;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Everything; an error is the program's status.
@@ -138,7 +166,7 @@ fn read(file: &Records) -> Result<(), c_int> {
     let checking = peak();
     let mut opener = Opener::new(&checked);
     file.go(first);
-    let (mut opening_peak, mut decoding_peak, mut pieces, mut steps) = (0, 0, 0_u32, 0_u64);
+    let (mut opening_peak, mut decoding_peak, mut work) = (0, 0, Work::default());
     for _ in 0..segments {
         file.next(&mut record).ok_or(2)?;
         let segment = layerlock_seal::toolpath::Segment::parse(&record, header.segment_limit);
@@ -153,23 +181,21 @@ fn read(file: &Records) -> Result<(), c_int> {
         if info.ends == Ends::Nothing {
             return Err(26);
         }
-        let piece = Piece::parse(text).map_err(|_| 27)?;
-        decoding_peak = decoding_peak.max(peak());
-        pieces += 1;
-        if let Piece::Layer(layer) = &piece {
-            steps += layer.steps.len() as u64;
+        // No move of a piece that is refused: 27 comes before the first, 28 never comes.
+        if let PieceReader::Layer(layer) = PieceReader::checked(text).map_err(|_| 27)? {
+            work.layer(layer).map_err(|_| 28)?;
         }
-        drop(piece);
-        // What this piece took is no part of opening the next one.
-        peak();
+        work.pieces += 1;
+        decoding_peak = decoding_peak.max(peak());
     }
     // SAFETY: the format asks for what it is given.
     unsafe {
         libc::printf(
-            c"segments %u pieces %u steps %llu checking %zu opening %zu decoding %zu\n".as_ptr(),
+            c"segments %u pieces %u steps %llu moves %llu checking %zu opening %zu decoding %zu\n".as_ptr(),
             segments,
-            pieces,
-            steps,
+            work.pieces,
+            work.steps,
+            work.moves,
             checking,
             opening_peak,
             decoding_peak,
