@@ -174,18 +174,26 @@ impl Embedded {
     /// the devices are sent away, a few at a time, so that they don't all come back in one second.
     pub async fn stop(self) {
         if let Some(sweeper) = self.sweeper {
-            sweeper.abort();
+            end(sweeper).await;
         }
+        let mut doors = self.doors;
         // The vault's is the first.
-        if let (Some(vault), Some(door)) = (&self.vault, self.doors.first()) {
+        if let (Some(vault), Some(door)) = (&self.vault, doors.first_mut()) {
             door.begin_to_close().await;
             vault.send_away(SENDING_AWAY).await;
         }
-        for door in self.doors {
+        for mut door in doors {
             door.begin_to_close().await;
             door.close().await;
         }
     }
+}
+
+/// Ends a task and waits until it is gone, and with it its hold on the store: whoever starts next needs the folder.
+async fn end(task: JoinHandle<()>) {
+    task.abort();
+    // Cut off, which was asked for; or it had ended.
+    let _ = task.await;
 }
 
 /// A party's gRPC services, and what metrics call it.
@@ -215,7 +223,7 @@ const VAULT: Services = Services {
 struct Doorway {
     stop: watch::Sender<bool>,
     health: Health,
-    watching: JoinHandle<()>,
+    watching: Option<JoinHandle<()>>,
     served: JoinHandle<Result<(), tonic::transport::Error>>,
 }
 
@@ -229,7 +237,7 @@ impl Doorway {
         limits: Limits,
     ) -> Self {
         let (health, routes) = Health::on(routes, services.offered).await;
-        let watching = tokio::spawn(health.clone().watch(store));
+        let watching = Some(tokio::spawn(health.clone().watch(store)));
         let (stop, mut stopped) = watch::channel(false);
         let shutdown = async move { drop(stopped.wait_for(|stopped| *stopped).await) };
         let served = tokio::spawn(door::serve(services.name, listener, tls, routes, limits, shutdown));
@@ -237,8 +245,10 @@ impl Doorway {
     }
 
     /// Nobody is let in any more, and whoever is inside is told to make no further calls here.
-    async fn begin_to_close(&self) {
-        self.watching.abort();
+    async fn begin_to_close(&mut self) {
+        if let Some(watching) = self.watching.take() {
+            end(watching).await;
+        }
         self.health.leave().await;
         self.stop.send_replace(true);
     }
@@ -247,6 +257,7 @@ impl Doorway {
     async fn close(mut self) {
         if tokio::time::timeout(DRAIN, &mut self.served).await.is_err() {
             self.served.abort();
+            let _ = self.served.await;
         }
     }
 }
