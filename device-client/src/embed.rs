@@ -353,6 +353,7 @@ impl<H: Host> Embedded<H> {
         let fatal = match () {
             () if is(Reason::SessionFenced) => LinkError::Fenced,
             () if is(Reason::SessionBehind) => LinkError::Behind,
+            () if is(Reason::DeviceCloned) => LinkError::Cloned,
             () if is(Reason::DeviceRevoked) => LinkError::Revoked,
             () if is(Reason::NotTrusted) => LinkError::NotAccepted("it is not trusted".into()),
             () => return Ok(()),

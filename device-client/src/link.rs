@@ -79,6 +79,11 @@ pub enum LinkError {
         "the vault has seen later sessions of this device: it was restored from an older image or cloned; enrol anew"
     )]
     Behind,
+    /// Two receipts of this device contradict each other.
+    #[error(
+        "the vault holds two receipts of this device that contradict each other: its key is in other hands too; enrol anew, and have this one revoked"
+    )]
+    Cloned,
     /// The device is revoked.
     #[error("this device was revoked; ask the operator")]
     Revoked,
@@ -98,6 +103,7 @@ impl LinkError {
         match self {
             Self::Fenced => Why::Fenced,
             Self::Behind => Why::Behind,
+            Self::Cloned => Why::Cloned,
             Self::Revoked | Self::NotAccepted(_) => Why::Revoked,
             Self::NotTheVault(_) => Why::Distrust,
         }
@@ -350,6 +356,7 @@ fn refused(status: Status) -> Over {
     match Reason::of(&status) {
         Some(Reason::SessionFenced) => Over::Fatal(LinkError::Fenced),
         Some(Reason::SessionBehind) => Over::Fatal(LinkError::Behind),
+        Some(Reason::DeviceCloned) => Over::Fatal(LinkError::Cloned),
         Some(Reason::DeviceRevoked) => Over::Fatal(LinkError::Revoked),
         Some(Reason::NotTrusted) => Over::Fatal(LinkError::NotAccepted(status.message().to_owned())),
         Some(_) | None if status.code() == Code::Unimplemented => {

@@ -98,6 +98,8 @@ pub enum Why {
     Fenced,
     /// The vault knows a higher session counter: this device was restored from an older image.
     Behind,
+    /// The vault holds two receipts that contradict each other, both by this device's key.
+    Cloned,
     /// The operator revoked the device.
     Revoked,
     /// The vault or the ledger showed something that isn't signed as it must be.

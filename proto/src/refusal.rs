@@ -81,6 +81,8 @@ reasons! {
     NotPrintable = "NOT_PRINTABLE" => FailedPrecondition,
     /// This device's session counter is behind: a clone or a restored image.
     SessionBehind = "SESSION_BEHIND" => PermissionDenied,
+    /// Two signed receipts of this device contradict each other: somebody else holds its key too.
+    DeviceCloned = "DEVICE_CLONED" => PermissionDenied,
     /// A newer session of the same device took over.
     SessionFenced = "SESSION_FENCED" => Aborted,
     /// The disk is full; nothing was stored.

@@ -1,7 +1,7 @@
 //! What the vault keeps in its store, and the byte form of each record.
 //!
 //! Tables: `design`, `design-by-age` and `design-version` (sealed: a stolen store tells no names, V1), `upload` (under way), `job` with its rows in `open-job`,
-//! `work` and `due-job` (`index`), `envelope` (`made`), `device` (session counters), `offline` and `offline-job` (numbers of offline prints), `revocations`, `kek` (which keys wrap). Records are read distrustfully:
+//! `work` and `due-job` (`index`), `envelope` (`made`), `device` (session counters), `device-forked` (two receipts of it that contradict each other), `offline` and `offline-job` (numbers of offline prints), `revocations`, `kek` (which keys wrap). Records are read distrustfully:
 //! a job's evidence is verified again and must be of the job it is kept under, so a record edited, swapped or spliced
 //! in what was signed is no record (V2, S1). A whole older record put back is not noticed. Large bytes are files
 //! (`envelope`, blobs), durable before the record that names them.
@@ -19,6 +19,7 @@ use layerlock_store::{
 };
 use layerlock_terms::ids::{DeviceId, JobId};
 use layerlock_terms::units::Timestamp;
+use layerlock_terms::wire::Writer;
 
 use crate::job::Job;
 use crate::refusal::Refusal;
@@ -170,6 +171,25 @@ impl Records {
         self.commit_surely(commit, &key, &value).await.map(drop)
     }
 
+    /// Whether two receipts of this device were found that contradict each other.
+    pub(crate) async fn is_forked(&self, device: DeviceId) -> Result<bool, StoreError> {
+        Ok(self.store.load(&forked_key(device)).await?.is_some())
+    }
+
+    /// Keeps such two, as they were signed: the first ones of a device, for good.
+    pub(crate) async fn keep_fork(&self, device: DeviceId, both: [&Statement; 2]) -> Result<(), CommitError> {
+        let mut value = Writer::new();
+        for receipt in both {
+            value.bytes(&receipt.emit());
+        }
+        let (key, value) = (forked_key(device), value.finish());
+        let commit = Commit::new().put(key.clone(), value.clone(), Expect::Absent);
+        match self.commit_surely(commit, &key, &value).await {
+            Ok(_) | Err(CommitError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The number of this offline print of a device, durable: given to this job alone, and again when asked again
     /// (REL-6).
     pub(crate) async fn offline_number(&self, device: DeviceId, job: JobId) -> Result<NonZeroU64, Refusal> {
@@ -286,6 +306,10 @@ fn job_key(id: JobId) -> Key {
 
 fn device_key(id: DeviceId) -> Key {
     key("device", &[id.as_bytes()])
+}
+
+fn forked_key(id: DeviceId) -> Key {
+    key("device-forked", &[id.as_bytes()])
 }
 
 fn offline_key(id: DeviceId) -> Key {

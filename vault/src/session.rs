@@ -2,7 +2,8 @@
 //! newest one known; and which session of a device is the living one.
 //!
 //! A counter that does not rise is a clone or a restored image (D4); a second session ends the first (D2), so
-//! of two clones each sees the other throw it out, and the log says so. Deliberately absent: messages (`api`).
+//! of two clones each sees the other throw it out, and the log says so. Two signed receipts that contradict each other prove a
+//! clone, also one that skipped its counter ahead: both are kept, and that key opens no session any more. Deliberately absent: messages (`api`).
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -13,10 +14,12 @@ use layerlock_seal::keys::VerifyingKey;
 use layerlock_seal::statement::{Statement, Verified};
 use layerlock_store::Expect;
 use layerlock_terms::ids::DeviceId;
+use layerlock_terms::receipt::Receipt;
 use layerlock_terms::trust::{DeviceCertificate, SessionProof, SessionWelcome};
 use tokio::sync::oneshot;
 
 use crate::Vault;
+use crate::job::Job;
 use crate::refusal::Refusal;
 
 /// The living session of each device.
@@ -146,6 +149,10 @@ impl Vault {
             return Err(no("the proof answers another challenge: open a new session".into()));
         }
         self.with_revocations(|fresh| fresh.clear(device)).await?;
+        if self.records.is_forked(device).await? {
+            let words = "two receipts signed by this device contradict each other: its key is in other hands too, enrol it anew";
+            return Err(Refusal::new(Reason::DeviceCloned, words));
+        }
         self.count_session(device, proof.counter).await?;
         let welcome = SessionWelcome { nonce: proof.nonce, now: self.clock.now() };
         let welcome = Statement::sign(&welcome, &self.keys.delivery);
@@ -156,6 +163,20 @@ impl Vault {
     fn check_device(&self, certificate: &Statement) -> Result<Verified<DeviceCertificate>, Refusal> {
         let certificate = self.trust.device(certificate, self.clock.now());
         certificate.map_err(|why| Refusal::not_the_licensors("device certificate", &why))
+    }
+
+    /// Keeps the proof that somebody else holds this device's key, and lets nobody in by it from here on.
+    pub(crate) async fn note_fork(&self, job: &Job, receipt: &Verified<Receipt>) -> Result<(), Refusal> {
+        let Some(kept) = job.forked_by(receipt) else { return Ok(()) };
+        let device = receipt.device;
+        self.records.keep_fork(device, [kept.statement(), receipt.statement()]).await?;
+        let [first, second] = [kept, receipt].map(|said| said.statement().digest());
+        tracing::error!(
+            %device, job = %receipt.job, sequence = receipt.sequence, %first, %second,
+            "a device signed two receipts that contradict each other: its key was copied; revoke it"
+        );
+        metrics::counter!("layerlock_devices_forked_total").increment(1);
+        Ok(())
     }
 
     /// Two that come with one counter at once: the store lets one of them in.

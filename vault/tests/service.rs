@@ -605,6 +605,43 @@ async fn a_counter_that_does_not_rise_is_a_clone_and_a_newer_session_fences_the_
 }
 
 #[tokio::test]
+async fn two_receipts_of_one_number_prove_a_clone_which_is_let_in_no_more() {
+    let house = House::new();
+    let vault = house.open().await;
+    upload(&vault, &mesh()).await.unwrap();
+    let printer = Printer::new(40);
+    let order = Order::new(21, &mesh(), &printer);
+    order.create(&vault).await.unwrap();
+    let mut session = Session::open(&vault, &printer, 1).await.unwrap();
+    let delivered = session.receive(&order).await;
+    let checked = Event::Checked(delivered.manifest.statement().digest());
+    session.report(&order, 0, checked).await;
+    session.key(&delivered).await;
+    session.report(&order, 1, Event::Progress(delivered.extent(1))).await;
+    order.when(&vault, |job| job.layers_printed == 1).await;
+    drop(session);
+
+    // Another one with the same key counts ahead, which is all the counter asks of it, and knows nothing of number 1.
+    let mut clone = Session::open(&vault, &printer, 1_000).await.unwrap();
+    clone.report(&order, 0, checked).await;
+    clone.report(&order, 1, Event::Progress(delivered.extent(2))).await;
+    let refused = loop {
+        match clone.next().await {
+            Ok(_) => {}
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(reason(&refused), Reason::DeviceCloned);
+    let refused = Session::open(&vault, &printer, 1_001).await.err().expect("nobody comes in by that key");
+    assert_eq!(reason(&refused), Reason::DeviceCloned);
+    drop((vault, clone));
+    let vault = house.open().await;
+    let refused = Session::open(&vault, &printer, 1_002).await.err().expect("nor after a restart");
+    assert_eq!(reason(&refused), Reason::DeviceCloned);
+    Session::open(&vault, &Printer::new(41), 1).await.expect("others are not concerned");
+}
+
+#[tokio::test]
 async fn a_revoked_device_gets_no_key_once_the_list_is_stale() {
     let house = House::new();
     let vault = house.open().await;

@@ -227,7 +227,8 @@ fn serving_can_be_spawned() {
 
 #[tokio::test(start_paused = true)]
 async fn a_fenced_a_restored_and_a_revoked_device_do_not_come_back() {
-    for reason in [Reason::SessionFenced, Reason::SessionBehind, Reason::DeviceRevoked] {
+    for reason in [Reason::SessionFenced, Reason::SessionBehind, Reason::DeviceCloned, Reason::DeviceRevoked]
+    {
         let mut scene = scene([]);
         scene.vault.desk().refuses = Some(reason);
         let refused = scene.print().await.unwrap_err();

@@ -277,6 +277,36 @@ fn an_old_receipt_moves_nothing_back() {
 }
 
 #[test]
+fn a_device_that_uses_a_number_twice_or_speaks_after_its_last_word_is_a_clone() {
+    let progress = |sequence, layers| said(sequence, Said::Progress(extent(layers)));
+    let printing = after([to_printing(), vec![progress(5, 9)]].concat());
+    let Job::Printing(at) = &printing else { panic!("not printing") };
+    let checked = at.receipts().0.sequence;
+    let closed = after([to_printing(), vec![progress(5, 9), ended(6, Outcome::Printed, LAYERS)]].concat());
+    for (job, forked) in [
+        (&printing, progress(5, 10)),
+        (&printing, progress(checked, 10)),
+        (&printing, ended(5, Outcome::Printed, LAYERS)),
+        (&closed, ended(6, Outcome::Failed, LAYERS)),
+        (&closed, ended(7, Outcome::Printed, LAYERS)),
+        (&closed, progress(7, 9)),
+    ] {
+        let refused = job.clone().step(forked.clone(), NOW).expect_err("one device signs no such two");
+        assert_eq!(refused.reason, Reason::DeviceCloned, "{forked:?}");
+    }
+    for (job, honest) in [
+        (&printing, progress(5, 9)),
+        (&printing, progress(4, 8)),
+        (&printing, progress(6, 10)),
+        (&closed, ended(6, Outcome::Printed, LAYERS)),
+    ] {
+        assert!(job.clone().step(honest.clone(), NOW).is_ok(), "{honest:?}");
+    }
+    let late = closed.step(progress(5, 9), NOW).expect_err("it is over");
+    assert_eq!(late.reason, Reason::InvalidField, "a line that was under way is no clone's");
+}
+
+#[test]
 fn a_receipt_that_says_what_cant_be_is_refused() {
     let of_another = Extent { total_layers: LAYERS + 1, ..extent(10) };
     let too_many = Extent { layers: LAYERS + 1, ..extent(10) };

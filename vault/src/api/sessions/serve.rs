@@ -189,11 +189,15 @@ impl Session {
             Told::Progress(_) => {}
         }
         let live = known.live.clone();
-        match vault.advance(&live, Event::Received(receipt)).await {
+        match vault.advance(&live, Event::Received(receipt.clone())).await {
             Ok(Advanced { job: now, release: Some((window, layers)) }) => {
                 self.send_keys(&now, window, layers).await
             }
             Ok(Advanced { release: None, .. }) => Ok(()),
+            Err(refusal) if refusal.reason == Reason::DeviceCloned => {
+                vault.note_fork(&live.view().job, &receipt).await?;
+                Err(refusal.into())
+            }
             // It lost the answer and says all of it again, from the beginning: its last word follows.
             Err(_) if live.view().job.ended_after(sequence) => Ok(()),
             Err(refusal)
