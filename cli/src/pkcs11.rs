@@ -13,6 +13,7 @@ use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHan
 use cryptoki::session::{Session, UserType};
 use cryptoki::slot::Slot;
 use cryptoki::types::AuthPin;
+use layerlock_device::keys::Token;
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
 
@@ -145,9 +146,28 @@ impl TokenKey {
     pub fn make(&self) -> Result<(), TokenError> {
         let module = self.module()?;
         let session = self.session(&module)?;
-        if !session.find_objects(&self.template()).map_err(self.at("looking for the key"))?.is_empty() {
+        if self.is_there(&session)? {
             return Err(self.found("an object of this label is there already: choose another one"));
         }
+        self.generate(&session)
+    }
+
+    /// Makes the key in the token if it is not there.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn make_unless_there(&self) -> Result<(), TokenError> {
+        let module = self.module()?;
+        let session = self.session(&module)?;
+        if self.is_there(&session)? { Ok(()) } else { self.generate(&session) }
+    }
+
+    fn is_there(&self, session: &Session) -> Result<bool, TokenError> {
+        let found = session.find_objects(&self.template()).map_err(self.at("looking for the key"))?;
+        Ok(!found.is_empty())
+    }
+
+    fn generate(&self, session: &Session) -> Result<(), TokenError> {
         let mut template = self.template();
         template.extend([
             Attribute::KeyType(KeyType::GENERIC_SECRET),
@@ -199,8 +219,10 @@ impl TokenKey {
         match found[..] {
             [key] => Ok(key),
             [] => {
-                Err(self
-                    .found("no secret key of that label is there: make it with `layerlock operator kek new`"))
+                Err(self.found(
+                    "no secret key of that label is there: mend `object`, or make it (a vault's with `layerlock operator \
+                     kek new`, a device's by enrolling)",
+                ))
             }
             _ => Err(self.found("two secret keys have that label: rename one")),
         }
@@ -214,8 +236,8 @@ impl TokenKey {
             return Ok(());
         }
         Err(self.found(
-            "the key can be read out of its token: use one that is sensitive and not extractable, as `layerlock \
-             operator kek new` makes it",
+            "the key can be read out of its token: use one that is sensitive and not extractable, as this \
+             program makes it",
         ))
     }
 
@@ -240,6 +262,17 @@ impl TokenKey {
 
     fn found(&self, why: &'static str) -> TokenError {
         TokenError::Found { uri: self.uri.clone(), why }
+    }
+}
+
+/// Every token of this computer, for devices whose keys name one.
+#[derive(Debug, Clone, Copy)]
+pub struct Tokens;
+
+impl Token for Tokens {
+    fn hmac(&self, name: &str, message: &[u8]) -> Result<Zeroizing<[u8; LENGTH]>, String> {
+        let key: TokenKey = name.parse().map_err(|error: TokenError| error.to_string())?;
+        key.hmac(message).map_err(|error| error.to_string())
     }
 }
 

@@ -16,6 +16,7 @@ use layerlock_cli::parties::operator::Operator;
 use layerlock_cli::parties::seller::{Seller, Upload};
 use layerlock_cli::random::{Random, id_bytes};
 use layerlock_device::enrol::Enrolment;
+use layerlock_device::keys::KeyPlace;
 use layerlock_device::{Clock, Device, Notice, PrinterTarget, Until};
 use layerlock_proto::types::v1::Counts;
 use layerlock_proto::vault::v1::JobState;
@@ -126,6 +127,7 @@ async fn print_through(moment: Moment) {
         home: &dir.path().join("device"),
         root_digest: connection.root_digest(),
         attestation: None,
+        keys: KeyPlace::File,
         clock: Clock::system(),
     };
     let mut device = Device::enrol(licensor.clone(), wanted, &mut Random).await.expect("it enrols");

@@ -21,7 +21,7 @@ use tonic::transport::Channel;
 
 use crate::clock::Clock;
 use crate::identity::{Identity, IdentityError};
-use crate::keys::{DeviceKeys, KeyFileError};
+use crate::keys::{DeviceKeys, KeyFileError, KeyPlace};
 use crate::trust::{self, FetchError, TrustError};
 use crate::{OpenError, files};
 
@@ -38,6 +38,8 @@ pub struct Enrolment<'a> {
     pub root_digest: Option<Digest>,
     /// What the device's maker says of it, if anything.
     pub attestation: Option<Statement>,
+    /// Where the device's keys come from.
+    pub keys: KeyPlace<'a>,
     /// Where the time is read.
     pub clock: Clock,
 }
@@ -96,7 +98,7 @@ pub(crate) async fn enrol(
     prepare(wanted.home)?;
     let now = wanted.clock.now();
     let anchors = trust::fetch(licensor.clone(), 0).await?.begun(wanted.root_digest, now)?;
-    let keys = keys_of(wanted.home, rng)?;
+    let keys = DeviceKeys::load_or_make(&files::keys(wanted.home), wanted.keys, rng)?;
     let request = EnrolmentRequest {
         code: code.digest(),
         sign: keys.sign.verifying_key().into(),
@@ -146,9 +148,13 @@ async fn certify(
 ///
 /// # Errors
 /// When the directory can't be used, holds an enrolled device, or holds no keys of this program's.
-pub fn public_keys(home: &Path, rng: &mut impl CryptoRng) -> Result<(SignKey, OpenKey), EnrolError> {
+pub fn public_keys(
+    home: &Path,
+    keys: KeyPlace<'_>,
+    rng: &mut impl CryptoRng,
+) -> Result<(SignKey, OpenKey), EnrolError> {
     prepare(home)?;
-    let keys = keys_of(home, rng)?;
+    let keys = DeviceKeys::load_or_make(&files::keys(home), keys, rng)?;
     Ok((keys.sign.verifying_key().into(), keys.open.wrapping_key().into()))
 }
 
@@ -159,17 +165,6 @@ fn prepare(home: &Path) -> Result<(), EnrolError> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home).map_err(io)?;
     let taken = files::identity(home).try_exists().map_err(io)?;
     if taken { Err(EnrolError::Already(home.into())) } else { Ok(()) }
-}
-
-/// The keys of an enrolment that was cut off, or fresh ones.
-fn keys_of(home: &Path, rng: &mut impl CryptoRng) -> Result<DeviceKeys, KeyFileError> {
-    let path = files::keys(home);
-    if path.exists() {
-        return DeviceKeys::load(&path);
-    }
-    let keys = DeviceKeys::generate(rng);
-    keys.store(&path)?;
-    Ok(keys)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ mod testbed;
 pub mod trust;
 mod waiting;
 
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
 
 use layerlock_seal::statement::Verified;
@@ -53,7 +53,7 @@ use crate::check::Standing;
 use crate::clock::TrustedTime;
 use crate::identity::Identity;
 use crate::journal::{Journal, JournalError};
-use crate::keys::{DeviceKeys, KeyFileError};
+use crate::keys::{DeviceKeys, KeyFileError, Token};
 use crate::printer::tap::Tap;
 use crate::serve::{Moored, Shift};
 use crate::trust::{Anchors, FetchError, TrustError};
@@ -89,8 +89,7 @@ pub struct Device {
     journal: Journal,
     time: TrustedTime,
     tap: Tap,
-    /// Held as long as the device is open; the system lets go of it even if we are killed.
-    _lock: File,
+    _lock: disk::Lock,
 }
 
 /// Why a device can't be opened.
@@ -146,7 +145,7 @@ impl Device {
         rng: &mut (impl CryptoRng + Send),
     ) -> Result<Self, EnrolError> {
         enrol::enrol(licensor, &wanted, rng).await?;
-        Ok(Self::open_at(wanted.home, wanted.clock).map_err(Box::new)?)
+        Ok(Self::open_with(wanted.home, wanted.clock, wanted.keys.token()).map_err(Box::new)?)
     }
 
     /// Opens an enrolled device by the system's clock.
@@ -162,15 +161,21 @@ impl Device {
     /// # Errors
     /// [`OpenError`].
     pub fn open_at(home: &Path, clock: Clock) -> Result<Self, OpenError> {
+        Self::open_with(home, clock, None)
+    }
+
+    /// Opens an enrolled device whose keys may lie in a token.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open_with(home: &Path, clock: Clock, token: Option<&dyn Token>) -> Result<Self, OpenError> {
         let no_device = |source| OpenError::NoDevice { path: home.into(), source };
-        let lock = disk::create(&files::lock(home)).map_err(no_device)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(home.into())),
-            Err(TryLockError::Error(source)) => return Err(no_device(source)),
-        }
+        let lock = disk::Lock::take(&files::lock(home)).map_err(|why| match why {
+            TryLockError::WouldBlock => OpenError::InUse(home.into()),
+            TryLockError::Error(source) => no_device(source),
+        })?;
         std::fs::metadata(files::identity(home)).map_err(no_device)?;
-        let keys = DeviceKeys::load(&files::keys(home))?;
+        let keys = DeviceKeys::load(&files::keys(home), token)?;
         let journal = Journal::open(&files::journal(home))?;
         let mut time = TrustedTime::new(clock, journal.memory().floor());
         let identity = Identity::load(&files::identity(home), keys, time.now())?;

@@ -104,7 +104,8 @@ async fn a_device_cannot_settle_its_own_hold_behind_the_vaults_back() {
     let mut watched = licensed.buyer.watch(&job).await.expect("the vault knows the job");
     while watched.message().await.expect("it answers").expect("it is sealed").state() != JobState::Sealed {}
 
-    let keys = DeviceKeys::load(&world.folder("device").join("keys")).expect("an owner reads its own disk");
+    let keys =
+        DeviceKeys::load(&world.folder("device").join("keys"), None).expect("an owner reads its own disk");
     let statement = Statement::parse(&held.hold).expect("a statement");
     let hold = Hold::parse(statement.payload()).expect("a hold");
     let (job_id, at) = (hold.job, world.time.now());

@@ -17,6 +17,7 @@ use layerlock_cli::parties::seller::{Seller, Upload};
 use layerlock_cli::random::{Random, id_bytes};
 use layerlock_cli::settings::Settings;
 use layerlock_device::enrol::Enrolment;
+use layerlock_device::keys::KeyPlace;
 use layerlock_device::{
     Clock, Device, DeviceError, Notice, PrintReport, PrinterTarget, RecordedOffer, Until,
 };
@@ -148,6 +149,7 @@ impl World {
             home: &self.folder(name),
             root_digest: Some(self.house.root),
             attestation: None,
+            keys: KeyPlace::File,
             clock: self.time.clock(),
         };
         Device::enrol(self.licensor().await, wanted, &mut Random).await.expect("it enrols")

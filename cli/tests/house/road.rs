@@ -184,6 +184,12 @@ pub fn walk_after(server: &Server, page: &str, before_print: &dyn Fn(&Server)) {
     end_well(go(server, Beside { page, before_print, device: &["--once"], ..Beside::default() }).1);
 }
 
+/// The same with a device whose keys come from this secret of a token, which `front` makes known; it ends.
+pub fn walk_by_token(server: &Server, front: &[String], uri: &str) {
+    let enrol = (front, &["--keys", uri][..]);
+    end_well(go(server, Beside { front, enrol, device: &["--once"], ..Beside::default() }).1);
+}
+
 fn end_well(mut device: Ended) {
     assert!(device.0.wait().expect("it ends").success());
 }
@@ -193,6 +199,8 @@ fn end_well(mut device: Ended) {
 struct Beside<'a> {
     /// In front of the device.
     front: &'a [String],
+    /// In front of its enrolment, and what stands beside its words.
+    enrol: (&'a [String], &'a [&'a str]),
     device: &'a [&'a str],
     upload: &'a [&'a str],
     print: &'a [&'a str],
@@ -223,7 +231,8 @@ fn go(server: &Server, beside: Beside<'_>) -> (Given, Ended) {
         server.run(&["seller", "license", word(&offer, "offer-"), "--buyer", id, "--home", "seller"]);
     let code = server.run(&["operator", "enrolment-code"]);
     let enrol = ["device", "enrol", code.trim(), "--machine", "prusa-mk3s", "--home", "device"];
-    let device = server.run(&enrol);
+    let device = attempt_behind(&server.dir, beside.enrol.0, &[&enrol, beside.enrol.1].concat());
+    let device = device.expect("it enrols");
     server.run(&["buyer", "join", "--api-key", &buyer_key, "--home", "buyer"]);
 
     let agent = under(beside.front, &server.dir)

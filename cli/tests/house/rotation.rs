@@ -107,7 +107,7 @@ const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const PIN: &str = "246810";
 
 /// A token of SoftHSM, in `dir` alone; the settings of a key in it.
-fn token(dir: &Path) -> (Vec<String>, String) {
+pub fn token(dir: &Path) -> (Vec<String>, String) {
     fs::create_dir(dir.join("tokens")).expect("writable");
     let conf = dir.join("softhsm2.conf");
     fs::write(&conf, format!("directories.tokendir = {}\n", dir.join("tokens").display())).expect("writable");

@@ -9,6 +9,7 @@ use layerlock_terms::units::Timestamp;
 
 use super::*;
 use crate::embed::{Embedded, Host, HostError, Item};
+use crate::keys::KeyPlace;
 use crate::testbed::licensor::{CODE, FakeLicensor};
 use crate::testbed::{Counted, MACHINE, NOW, World, ended_root};
 use crate::trust::Anchors;
@@ -20,7 +21,15 @@ fn licensor() -> FakeLicensor {
 
 fn wanted(home: &Path) -> Enrolment<'_> {
     let clock = Clock::of(|| NOW);
-    Enrolment { code: CODE, machine: MACHINE, home, root_digest: None, attestation: None, clock }
+    Enrolment {
+        code: CODE,
+        machine: MACHINE,
+        home,
+        root_digest: None,
+        attestation: None,
+        keys: KeyPlace::File,
+        clock,
+    }
 }
 
 async fn enrol_with(licensor: &FakeLicensor, wanted: Enrolment<'_>) -> Result<Device, EnrolError> {
@@ -175,7 +184,7 @@ async fn a_device_whose_root_ended_while_it_was_off_opens_and_can_only_walk_on()
     // The certificate ends at FAR too, in this world, so the root is swapped for one that ended before.
     let ended = ended_root(licensor.world());
     let path = files::identity(home.path());
-    let keys = DeviceKeys::load(&files::keys(home.path())).unwrap();
+    let keys = DeviceKeys::load(&files::keys(home.path()), None).unwrap();
     let certificate = Statement::parse(&licensor.given()[0]).unwrap();
     let anchors = Anchors::new(TrustedRoot::begin(&ended).unwrap(), &licensor.world().services()).unwrap();
     let identity = Identity::load(&path, keys, NOW).unwrap().under(anchors.clone());

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use layerlock_device::enrol::Enrolment;
+use layerlock_device::keys::KeyPlace;
 use layerlock_device::{Clock, Device, Notice, PrintReport, PrinterTarget, Until};
 use layerlock_proto::types::v1::Counts as WireCounts;
 use layerlock_proto::vault::v1::{Job, JobState};
@@ -105,6 +106,7 @@ async fn cast(house: &Embedded, dir: &Path, machine: &str) -> Result<Cast, DemoE
             home: &dir.join(name),
             root_digest: Some(house.root),
             attestation: None,
+            keys: KeyPlace::File,
             clock: Clock::system(),
         };
         devices.push(Device::enrol(licensor.clone(), wanted, &mut Random).await?);
