@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use layerlock_device::Bed;
 
+use crate::commands::device::run::MachineAt;
+use crate::pkcs11::TokenKey;
 use crate::sight::{LogFormat, PageAt};
 
 /// Licensed 3D printing: the buyer gets the print, never the file.
@@ -389,6 +391,9 @@ pub enum Device {
         /// What the device's maker says of its keys: a file of `operator oem attest`
         #[arg(long, value_name = "FILE")]
         attestation: Option<PathBuf>,
+        /// Have the keys come from a token, of this secret, which is made there if need be: a `pkcs11:` URI as of RFC 7512
+        #[arg(long, value_name = "URI")]
+        keys: Option<TokenKey>,
         /// Whose keys, and which server.
         #[command(flatten)]
         party: Party,
@@ -399,7 +404,11 @@ pub enum Device {
         /// `moonraker:http://HOST:PORT[?key=FILE]`
         #[arg(long, value_name = "PRINTER", default_value = "simulated")]
         printer: String,
-        /// Stop after one job
+        /// Serve several machines of this computer: the folder a device was enrolled in and its printer, as in
+        /// left=serial:/dev/ttyUSB0; once for each
+        #[arg(long = "machine", value_name = "DIR=PRINTER", conflicts_with_all = ["printer", "home", "picture"])]
+        machines: Vec<MachineAt>,
+        /// Stop after one job, each machine after one of its own
         #[arg(long)]
         once: bool,
         /// Where the status page is, or `off`; unless told, this computer alone sees it, at 127.0.0.1:7424
@@ -442,7 +451,7 @@ pub enum Device {
     },
     /// Watch a device by a support token
     Watch {
-        /// Where its status page is: `HOST:PORT`
+        /// Where its status page is: `HOST:PORT`, or `HOST:PORT/NAME` where several machines are on one page
         #[arg(value_name = "ADDRESS")]
         address: String,
         /// The token its owner made; a line of standard input without one
@@ -451,6 +460,9 @@ pub enum Device {
     },
     /// Make this device's keys, if need be, and show their public halves: what its maker attests
     Keys {
+        /// Have them come from a token, of this secret, which is made there if need be: a `pkcs11:` URI as of RFC 7512
+        #[arg(long, value_name = "URI")]
+        keys: Option<TokenKey>,
         /// Whose keys, and which server.
         #[command(flatten)]
         party: Party,

@@ -126,7 +126,7 @@ impl StatusPage {
     /// # Errors
     /// When nothing can listen there; it names the address and the mend.
     pub async fn serve(&self, address: SocketAddr) -> io::Result<SocketAddr> {
-        serve::at(address, self.clone()).await
+        serve::at(address, serve::routes("", self.clone())).await
     }
 
     /// Takes note of what happens.
@@ -155,6 +155,14 @@ impl StatusPage {
     fn status(&self) -> MutexGuard<'_, Status> {
         self.status.lock().expect("nothing panics while it holds a status")
     }
+}
+
+/// Shows several machines at `address` for as long as this process runs: all of them on one page, and each at its name.
+///
+/// # Errors
+/// As [`StatusPage::serve`].
+pub async fn serve_all(address: SocketAddr, pages: &[(String, StatusPage)]) -> io::Result<SocketAddr> {
+    serve::at(address, serve::routes_of_all(pages)).await
 }
 
 impl Status {

@@ -45,10 +45,12 @@ pub async fn device(address: &str, token: &str, out: &mut (impl Write + Send)) -
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 async fn open(place: &str, token: &str) -> Result<hyper::body::Incoming, Failed> {
+    // One of several machines has its name behind the place.
+    let (place, below) = place.split_at(place.find('/').unwrap_or(place.len()));
     let socket = TcpStream::connect(place).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await?;
     tokio::spawn(connection);
-    let request = http::Request::get("/support").header("host", place);
+    let request = http::Request::get(format!("{below}/support")).header("host", place);
     let request = request.header("authorization", format!("Bearer {token}")).body(Empty::<Bytes>::new())?;
     let response = sender.send_request(request).await?;
     if response.status().is_success() {

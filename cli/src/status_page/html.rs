@@ -1,5 +1,6 @@
 //! The page itself: text and one picture, renewed every two seconds, without a script.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{State, Status};
@@ -16,6 +17,7 @@ body { margin: 0; background: #10131a; color: #dfe4ee; font: 16px/1.5 system-ui,
 main { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; display: grid; gap: 1.25rem; grid-template-columns: 1fr 25rem; }
 header, pre { grid-column: 1 / -1; }
 h1 { font-size: 1.1rem; font-weight: 600; margin: 0; }
+a { color: inherit; }
 small { color: #8b93a7; }
 section { background: #181c26; border-radius: .75rem; padding: 1.25rem; }
 b { display: block; font-size: 1.8rem; font-weight: 600; text-transform: capitalize; }
@@ -42,13 +44,7 @@ pub(super) fn of(status: &Status) -> String {
         escaped(&status.printer),
         words(status.state),
     );
-    if status.layers > 0 {
-        let (done, all) = (status.layers_printed, status.layers);
-        let _ = writeln!(
-            page,
-            "<progress value=\"{done}\" max=\"{all}\"></progress><small>layer {done} of {all}</small>"
-        );
-    }
+    progress(&mut page, status);
     page += "<dl>\n";
     row(&mut page, "job", status.job.as_deref().unwrap_or("none"));
     if let Some(heat) = status.celsius {
@@ -64,7 +60,7 @@ pub(super) fn of(status: &Status) -> String {
     page += "</dl></section>\n";
     page += match status.layers {
         0 => "<div class=\"none\">nothing printed yet</div>\n",
-        _ => "<img src=\"/picture.png\" alt=\"what lies on the bed\">\n",
+        _ => "<img src=\"picture.png\" alt=\"what lies on the bed\">\n",
     };
     page += "<pre>";
     for line in &status.lines {
@@ -73,6 +69,35 @@ pub(super) fn of(status: &Status) -> String {
     }
     page += "</pre>\n</main>\n</html>\n";
     page
+}
+
+/// Several machines on one page; each leads to its own.
+pub(super) fn of_all(machines: &BTreeMap<String, Status>) -> String {
+    let mut page = HEAD.to_owned();
+    let _ = writeln!(page, "<header><h1>{} machines</h1></header>", machines.len());
+    for (name, status) in machines {
+        let _ = write!(
+            page,
+            "<section><h1><a href=\"/{0}/\">{0}</a></h1><small>{1}</small><b>{2}</b>\n",
+            escaped(name),
+            escaped(status.machine),
+            words(status.state),
+        );
+        progress(&mut page, status);
+        page += "</section>\n";
+    }
+    page += "</main>\n</html>\n";
+    page
+}
+
+fn progress(page: &mut String, status: &Status) {
+    if status.layers > 0 {
+        let (done, all) = (status.layers_printed, status.layers);
+        let _ = writeln!(
+            page,
+            "<progress value=\"{done}\" max=\"{all}\"></progress><small>layer {done} of {all}</small>"
+        );
+    }
 }
 
 fn row(page: &mut String, name: &str, value: &str) {

@@ -1,5 +1,6 @@
 //! The page's door: reads over HTTP/1.1, bounded in number, size and time.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -20,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::support::{self, Course, Stage};
-use super::{StatusPage, html};
+use super::{Status, StatusPage, html};
 
 /// Looks at once; more wait.
 const READERS: usize = 16;
@@ -44,7 +45,7 @@ const HEADERS: [(header::HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-pub(super) async fn at(address: SocketAddr, page: StatusPage) -> io::Result<SocketAddr> {
+pub(super) async fn at(address: SocketAddr, routes: Router) -> io::Result<SocketAddr> {
     let failed = |error: io::Error| {
         io::Error::new(
             error.kind(),
@@ -53,7 +54,6 @@ pub(super) async fn at(address: SocketAddr, page: StatusPage) -> io::Result<Sock
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr()?;
-    let routes = routes(page);
     tokio::spawn(async move {
         let readers = Arc::new(Semaphore::new(READERS));
         loop {
@@ -74,14 +74,35 @@ pub(super) async fn at(address: SocketAddr, page: StatusPage) -> io::Result<Sock
     Ok(bound)
 }
 
-pub(super) fn routes(page: StatusPage) -> Router {
+/// One machine's, below this path.
+pub(super) fn routes(below: &str, page: StatusPage) -> Router {
     Router::new()
-        .route("/", get(async |State(page): State<StatusPage>| Html(html::of(&page.status().clone()))))
-        .route("/status.json", get(async |State(page): State<StatusPage>| Json(page.status().clone())))
-        .route("/picture.png", get(picture))
-        .route("/support", get(support::answer))
+        .route(
+            &format!("{below}/"),
+            get(async |State(page): State<StatusPage>| Html(html::of(&page.status().clone()))),
+        )
+        .route(
+            &format!("{below}/status.json"),
+            get(async |State(page): State<StatusPage>| Json(page.status().clone())),
+        )
+        .route(&format!("{below}/picture.png"), get(picture))
+        .route(&format!("{below}/support"), get(support::answer))
         .layer(from_fn(guarded))
         .with_state(page)
+}
+
+/// Those of several machines, and one page of all.
+pub(super) fn routes_of_all(pages: &[(String, StatusPage)]) -> Router {
+    type Pages = Arc<[(String, StatusPage)]>;
+    let now = |pages: &Pages| -> BTreeMap<String, Status> {
+        pages.iter().map(|(name, page)| (name.clone(), page.status().clone())).collect()
+    };
+    let all = Router::new()
+        .route("/", get(async move |State(pages): State<Pages>| Html(html::of_all(&now(&pages)))))
+        .route("/status.json", get(async move |State(pages): State<Pages>| Json(now(&pages))))
+        .layer(from_fn(guarded))
+        .with_state(pages.into());
+    pages.iter().fold(all, |all, (name, page)| all.merge(routes(&format!("/{name}"), page.clone())))
 }
 
 async fn answer(stream: TcpStream, routes: Router) {

@@ -21,7 +21,7 @@ fn page() -> StatusPage {
 async fn ask(page: &StatusPage, method: Method, path: &str, host: &str) -> (StatusCode, String) {
     let request = Request::builder().method(method).uri(path).header(header::HOST, host);
     let request = request.body(Body::empty()).expect("a request");
-    let response = serve::routes(page.clone()).oneshot(request).await.expect("infallible");
+    let response = serve::routes("", page.clone()).oneshot(request).await.expect("infallible");
     let status = response.status();
     if status.is_success() {
         for (name, value) in [("content-security-policy", "default-src 'none'"), ("x-frame-options", "DENY")]

@@ -7,10 +7,12 @@ mod bucket;
 mod cluster;
 mod custom;
 mod database;
+mod device_keys;
 mod faults;
 mod full;
 mod killed;
 mod killing;
+mod machines;
 #[path = "../../../tests/src/meshes.rs"]
 #[allow(dead_code, reason = "the slicer's tests need more of it")]
 mod meshes;
