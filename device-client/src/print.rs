@@ -174,6 +174,9 @@ impl Shift<'_> {
             let line = Zeroizing::new(line);
             let Some(line) = guard::stripped(&line) else { continue };
             let command = run.guard.admit(line)?;
+            while let Some(event) = self.alongside(printer.ready(Some(&command))).await? {
+                self.heed(run, printer, event).await?;
+            }
             self.alongside(printer.send(&command)).await?;
             run.acks.sent += 1;
             self.note_heat(printer.temperatures());
@@ -190,6 +193,9 @@ impl Shift<'_> {
 
     /// Lets the machine make every move it was sent, and attests what that completes.
     async fn rest(&mut self, run: &mut Run, printer: &mut dyn Printer) -> Result<(), Failure> {
+        while let Some(event) = self.alongside(printer.ready(None)).await? {
+            self.heed(run, printer, event).await?;
+        }
         self.alongside(printer.drain()).await?;
         self.attest_layers(run, printer.stats().last_acknowledged).await
     }

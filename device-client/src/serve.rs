@@ -25,14 +25,14 @@ pub use report::{DeviceError, Notice, PrintReport};
 
 use crate::Device;
 use crate::check::{Cleared, Examination, Offer};
-use crate::journal::Entry;
+use crate::journal::{Entry, Motion};
 use crate::ledger;
 use crate::link::{Link, LinkError};
 use crate::preflight::{Bed, OwnersWord, Unready};
 use crate::print::Failure;
 use crate::printer::simulated::Record;
 use crate::printer::tap::Tap;
-use crate::printer::{LinkStats, Printer, PrinterError, PrinterTarget, Temperatures};
+use crate::printer::{LinkStats, Printer, PrinterError, PrinterTarget, Stop, Temperatures};
 use crate::receipt;
 use crate::session::{Effect, Event, Session, Step};
 use crate::spool::{self, Spool};
@@ -219,6 +219,10 @@ impl<'a> Shift<'a> {
     /// Takes up what an earlier run left: its owed effects, then the stored segments, checked again.
     async fn take_up(&mut self, owed: Vec<Effect>) -> Result<(), DeviceError> {
         let down = !owed.is_empty();
+        let active = self.device.journal.memory().active();
+        if active.is_some_and(|active| active.motion == Motion::Begun && active.ended.is_none()) {
+            self.cool_what_was_left().await;
+        }
         for effect in owed {
             self.perform(effect).await?;
         }
@@ -247,6 +251,20 @@ impl<'a> Shift<'a> {
         match found.manifest {
             Some(manifest) => self.on_manifest_bytes(&manifest).await,
             None => Ok(()),
+        }
+    }
+
+    /// Brings a real machine that an earlier run left in mid-print into its safe state: it may be hot still.
+    async fn cool_what_was_left(&mut self) {
+        if !self.berth.keeps_what_it_printed() {
+            return;
+        }
+        let stopped = match self.berth.dock(self.device.identity.machine()).await {
+            Ok(mut printer) => printer.stop(Stop::Safe).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = stopped {
+            tracing::warn!(%error, "the machine was left in mid-print and can't be turned off from here: look at it");
         }
     }
 

@@ -1,9 +1,9 @@
 //! The shell around [`Wire`]: owns the port and the clock, moves bytes, and is otherwise without opinions.
 //!
 //! Serial machines and the simulated one run through this same code; they differ in their [`Port`] alone.
-//! Nothing is reopened here: an error from the port is the end of the connection (rule 30).
+//! An error from the port is the end of the job. A serial port is opened once more, to turn off what may be hot (rule 30).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,12 +26,19 @@ const NEXT_SPEED: Duration = Duration::from_secs(3);
 const WRITE: Duration = Duration::from_secs(5);
 /// How long the safe state may take.
 const SAFE: Duration = Duration::from_secs(60);
+/// How long a port that went away is waited for, and between two looks (rule 30).
+const BACK: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A machine that speaks Marlin's serial protocol.
 #[derive(Debug)]
 pub struct MarlinPrinter {
     /// `None` once the job is over and the port closed.
     port: Option<Port>,
+    /// Where it was open, and how fast; until it is opened once more.
+    place: Option<(PathBuf, u32)>,
+    /// What had crossed the link when it was lost.
+    before: Option<LinkStats>,
     wire: Wire,
     opened: Instant,
     buffer: Box<[u8; 4096]>,
@@ -70,7 +77,10 @@ impl MarlinPrinter {
             match printer.greet().await {
                 Err(PrinterError::NoAnswer { .. }) => {}
                 Err(error) => return Err(error),
-                Ok(greeting) => return Ok((printer, Greeting { baud: Some(speed), ..greeting })),
+                Ok(greeting) => {
+                    printer.place = Some((path.to_owned(), speed));
+                    return Ok((printer, Greeting { baud: Some(speed), ..greeting }));
+                }
             }
         }
         let tried = tried.iter().map(|speed| format!("{speed} baud")).collect::<Vec<_>>().join(", ");
@@ -110,7 +120,8 @@ impl MarlinPrinter {
         let wire = Wire::open(Duration::ZERO, patience);
         let (opened, buffer, unwritten) = (Instant::now(), Box::new([0; 4096]), Vec::new());
         let tapped = Tapped::new(tap);
-        Self { port: Some(port), wire, opened, buffer, unwritten, tapped, bench: None }
+        let (port, place, before) = (Some(port), None, None);
+        Self { port, place, before, wire, opened, buffer, unwritten, tapped, bench: None }
     }
 
     fn at_speed(&mut self, speed: u32) -> bool {
@@ -203,6 +214,7 @@ impl MarlinPrinter {
 
     fn lost(&mut self, cause: &str) -> PrinterError {
         self.port = None;
+        self.before.get_or_insert(self.wire.heard().stats);
         PrinterError::LinkLost { last: self.wire.heard().stats.last_acknowledged, cause: cause.into() }
     }
 
@@ -211,11 +223,40 @@ impl MarlinPrinter {
             None | Some(Afterwards::SafeState) => {
                 self.wire.make_safe(self.now());
                 let done = tokio::time::timeout(SAFE, self.until_idle()).await;
-                done.unwrap_or(Err(PrinterError::Silent { last: self.stats().last_acknowledged, probes: 0 }))
+                let silent = PrinterError::Silent { last: self.stats().last_acknowledged, probes: 0 };
+                let done = done.unwrap_or(Err(silent));
+                // Whatever it hears yet: nothing is left hot for want of an answer.
+                if done.is_err() && self.wire.ending().map(Ending::afterwards) != Some(Afterwards::Nothing) {
+                    self.halt().await?;
+                }
+                done
             }
             Some(Afterwards::HeatersOff) => self.halt().await,
             Some(Afterwards::Nothing) => Ok(()),
         }
+    }
+
+    /// Opens the port that went away once more, for heaters, fan and motors off alone. What comes back may be another machine,
+    /// or have started afresh, so nothing moves.
+    async fn cool_what_is_back(&mut self) -> Result<(), PrinterError> {
+        let (path, baud) = self.place.take().ok_or(PrinterError::Over)?;
+        let late = Instant::now() + BACK;
+        let port = loop {
+            match Port::open(&path, baud) {
+                Ok(port) => break port,
+                Err(error) if Instant::now() >= late => return Err(error),
+                Err(_) => tokio::time::sleep(LOOK).await,
+            }
+        };
+        self.port = Some(port);
+        self.wire = Wire::open(self.now(), START);
+        self.unwritten.clear();
+        while self.wire.is_greeting() {
+            self.serve().await?;
+        }
+        self.wire.cool(self.now());
+        let done = tokio::time::timeout(SAFE, self.until_idle()).await;
+        done.unwrap_or(Err(PrinterError::Silent { last: self.stats().last_acknowledged, probes: 0 }))
     }
 
     async fn halt(&mut self) -> Result<(), PrinterError> {
@@ -230,6 +271,19 @@ impl MarlinPrinter {
 
 #[async_trait]
 impl Printer for MarlinPrinter {
+    async fn ready(&mut self, next: Option<&Command>) -> Result<Option<PrinterEvent>, PrinterError> {
+        self.check()?;
+        loop {
+            if next.map_or_else(|| self.wire.is_idle(), |command| self.wire.has_room_for(command)) {
+                return Ok(None);
+            }
+            if let Some(event) = self.wire.take_event() {
+                return Ok(Some(event));
+            }
+            self.serve().await?;
+        }
+    }
+
     async fn send(&mut self, command: &Command) -> Result<(), PrinterError> {
         self.check()?;
         while !self.wire.has_room_for(command) {
@@ -258,19 +312,17 @@ impl Printer for MarlinPrinter {
     }
 
     async fn stop(&mut self, how: Stop) -> Result<(), PrinterError> {
-        if self.port.is_none() {
-            return Err(PrinterError::Over);
-        }
         let stopped = match how {
+            _ if self.port.is_none() => self.cool_what_is_back().await,
             Stop::Safe => self.make_safe().await,
             Stop::Emergency => self.halt().await,
         };
-        self.port = None;
+        (self.port, self.place) = (None, None);
         stopped
     }
 
     fn stats(&self) -> LinkStats {
-        self.wire.heard().stats
+        self.before.unwrap_or(self.wire.heard().stats)
     }
 
     fn temperatures(&self) -> Option<Temperatures> {

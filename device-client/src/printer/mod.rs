@@ -32,6 +32,13 @@ use crate::printer::tap::Tap;
 /// A machine that moves. Every call serves the link; between calls nothing is read.
 #[async_trait]
 pub trait Printer: Send {
+    /// Waits until there is room for this command, or without one until all that was sent is acknowledged; then `None`. What the
+    /// machine asks for meanwhile comes first: it may be what there is no room for.
+    ///
+    /// # Errors
+    /// As [`Printer::send`].
+    async fn ready(&mut self, next: Option<&Command>) -> Result<Option<PrinterEvent>, PrinterError>;
+
     /// Hands over one command. Returns once it is written, which waits for room in the window: this is the
     /// back-pressure of the whole road.
     ///

@@ -61,6 +61,8 @@ pub struct Wire {
     uncounted: u64,
     rewind: Rewind,
     life: life::Life,
+    /// The safe state is under way: nothing the machine murmurs ends it.
+    stopping: bool,
     reports: Reports,
     /// The last error not followed by an ok yet.
     last_error: Option<String>,
@@ -169,6 +171,7 @@ impl Wire {
             uncounted: 0,
             rewind: Rewind::default(),
             life: life::Life::new(now),
+            stopping: false,
             reports: Reports::Unknown,
             last_error: None,
             input: Vec::new(),
@@ -245,6 +248,8 @@ impl Wire {
             Reply::Start => self.restarted(now),
             Reply::Fault(message) => self.dying(message, now),
             Reply::Error(words) => self.last_error = Some(words),
+            // Lines that were under way bring more such murmurs: they must not keep the heaters on.
+            Reply::ColdExtrusion if self.stopping => {}
             Reply::ColdExtrusion => self.end(Ending::ColdExtrusion),
             Reply::Action(event) => self.events.push_back(event),
             Reply::Temperatures(read) => self.report_alone(read),
@@ -264,8 +269,10 @@ impl Wire {
         }
     }
 
+    /// Nothing of the job is queued behind what takes minutes: no stop could take it back, and it would be done after it (rule 23).
     fn may_write(&self) -> bool {
-        self.phase == Phase::Running && self.rewind.swallow == 0
+        let is_open = self.phase == Phase::Running && self.rewind.swallow == 0;
+        is_open && (self.stopping || !self.has_long_runner())
     }
 
     fn fits(&self, length: usize) -> bool {
@@ -349,21 +356,35 @@ impl Wire {
 
     /// Drops what is not written, breaks off a heat-up and queues the safe state (rules 5, 23 and 31).
     ///
-    /// The two unnumbered commands are the emergencies rule 5 allows; the `ok` each may or may not bring can
-    /// widen the window by two short lines until the closing M105 puts the count right.
+    /// The unnumbered commands are the emergencies rule 5 allows; the `ok` each may or may not bring can
+    /// widen the window by as many short lines until the closing M105 puts the count right.
     pub fn make_safe(&mut self, now: Duration) {
+        self.break_off(now);
+        for line in SAFE_STATE {
+            self.push_own(line, now);
+        }
+    }
+
+    /// The same without a movement: for a machine that was away, and may have started afresh or be another one.
+    pub fn cool(&mut self, now: Duration) {
+        self.break_off(now);
+        for line in COLD_STATE {
+            self.push_own(line, now);
+        }
+    }
+
+    /// Drops what is not written, and breaks off what the machine waits for and how it moves.
+    fn break_off(&mut self, now: Duration) {
+        self.stopping = true;
         self.history.forget_from(self.cursor);
         self.fresh = self.fresh.min(self.cursor);
         self.phase = Phase::Running;
         self.rewind = Rewind::default();
+        if self.has_long_runner() || self.life.waits_with_user() {
+            self.output.extend_from_slice(GO_ON);
+        }
         self.life.alive(now);
-        if self.has_long_runner() {
-            self.output.extend_from_slice(b"M108\n");
-        }
         self.output.extend_from_slice(b"M410\n");
-        for line in SAFE_STATE {
-            self.push_own(line, now);
-        }
     }
 
     /// Stops everything at once; nothing is written after this (rule 22).
@@ -387,6 +408,12 @@ impl Wire {
 /// Ask where the head is, everything off, lift, motors off; the last two lines say that it is done (rule 23).
 const SAFE_STATE: [&str; 10] =
     ["M114", "M104 S0", "M140 S0", "M107", "G91", "G1 Z10 F600", "G90", "M400", "M84", "M105"];
+
+/// Everything off where it stands; the last line says that it is done (rule 30).
+const COLD_STATE: [&str; 5] = ["M104 S0", "M140 S0", "M107", "M84", "M105"];
+
+/// Unnumbered: whatever the machine waits for, a temperature or its user, it waits no more (rule 23).
+const GO_ON: &[u8] = b"M108\n";
 
 /// Unnumbered: the last thing said to a machine that does not listen.
 const HEATERS_OFF: &[u8] = b"M104 S0\nM140 S0\n";

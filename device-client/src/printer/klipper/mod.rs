@@ -325,6 +325,19 @@ impl KlipperPrinter {
 
 #[async_trait]
 impl Printer for KlipperPrinter {
+    async fn ready(&mut self, next: Option<&Command>) -> Result<Option<PrinterEvent>, PrinterError> {
+        loop {
+            self.check()?;
+            if next.map_or_else(|| self.wire.is_idle(), |_| self.wire.has_room()) {
+                return Ok(None);
+            }
+            if let Some(event) = self.wire.take_event() {
+                return Ok(Some(event));
+            }
+            self.serve().await?;
+        }
+    }
+
     async fn send(&mut self, command: &Command) -> Result<(), PrinterError> {
         self.check()?;
         while !self.wire.has_room() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::printer::PrinterEvent;
 use crate::printer::reply::Reply;
-use crate::printer::wire::{Ending, Phase, RESEND_OK, Rewind, Wire};
+use crate::printer::wire::{Ending, GO_ON, Phase, RESEND_OK, Rewind, Wire};
 
 /// How long an answer may take where the machine never tells that it is busy (rule 11).
 pub const ANSWER: Duration = Duration::from_secs(30);
@@ -56,6 +56,10 @@ impl Life {
     pub(super) fn alive(&mut self, now: Duration) -> u32 {
         (self.last_sign, self.was_busy, self.with_user) = (now, false, false);
         std::mem::take(&mut self.probes)
+    }
+
+    pub(super) fn waits_with_user(&self) -> bool {
+        self.with_user
     }
 
     fn patience(&self, long_runner: bool) -> Duration {
@@ -159,6 +163,10 @@ impl Wire {
         self.life.last_sign = now;
         self.life.probes = 0;
         (self.life.tells_busy, self.life.was_busy) = (true, true);
+        // Each wait of its own needs a word of its own: after a heat-up the machine's user, then the next heat-up.
+        if self.stopping && self.phase == Phase::Running {
+            self.output.extend_from_slice(GO_ON);
+        }
     }
 
     pub(super) fn busy_with_user(&mut self, now: Duration) {

@@ -83,10 +83,55 @@ fn rule_22_an_emergency_is_m112_raw_then_numbered_then_heaters_off_then_nothing(
 fn rule_23_a_heat_up_is_broken_off_by_m108_not_by_a_queued_line() {
     let mut play = Play::greeted();
     play.writes("M109 S200");
-    play.writes("G1 X1");
+    assert!(!play.wire.has_room_for(&command("G28")), "after a stop it would be done all the same");
     play.said();
     play.wire.make_safe(play.now);
-    assert!(play.said().starts_with("M108\nM410\nN4 M114*"));
+    assert!(play.said().starts_with("M108\nM410\nN3 M114*"));
+    play.hears("echo:busy: processing");
+    assert_eq!(play.said(), "M108\n", "the next wait needs a word of its own");
+}
+
+#[test]
+fn rule_23_a_machine_that_waits_for_its_user_is_told_to_go_on_before_it_is_made_safe() {
+    let mut play = Play::printing(1);
+    play.hears("echo:busy: paused for user");
+    play.said();
+    play.wire.make_safe(play.now);
+    assert!(play.said().starts_with("M108\nM410\n"));
+    play.hears("echo:busy: paused for user");
+    assert_eq!(play.said(), "M108\n");
+    play.hears("ok\necho:busy: processing");
+    assert!(play.said().contains("M108\n"));
+}
+
+#[test]
+fn rule_24_further_murmurs_of_cold_extrusion_do_not_keep_the_heaters_on() {
+    let mut play = Play::printing(3);
+    play.hears("echo: cold extrusion prevented\nok");
+    play.said();
+    play.wire.make_safe(play.now);
+    play.hears("echo: cold extrusion prevented\nok\necho: cold extrusion prevented\nok");
+    for _ in 0..12 {
+        play.hears("ok");
+    }
+    let said = play.said();
+    assert!(["M104 S0", "M140 S0", "G1 Z10", "M84"].iter().all(|word| said.contains(word)), "{said}");
+    play.hears("ok T:20 /0");
+    assert!(play.wire.is_idle() && play.wire.ending().is_none());
+}
+
+#[test]
+fn rule_30_a_machine_that_was_away_is_cooled_and_not_moved() {
+    let mut play = Play::greeted();
+    play.wire.cool(play.now);
+    for _ in 0..6 {
+        play.hears("ok");
+    }
+    let said = play.said();
+    assert!(["M410", "M104 S0", "M140 S0", "M107", "M84"].iter().all(|word| said.contains(word)), "{said}");
+    assert!(!said.contains("G1") && !said.contains("G28"), "{said}");
+    play.hears("ok T:20 /0");
+    assert!(play.wire.is_idle());
 }
 
 #[test]
@@ -171,9 +216,11 @@ fn rule_31_finished_means_that_all_moves_are_made() {
     play.hears("ok\nok");
     play.wire.push_own("M400", play.now);
     play.wire.push_own("M105", play.now);
-    assert!(play.said().ends_with("N4 M400*35\nN5 M105*34\n"));
+    assert!(play.said().ends_with("N4 M400*35\n"));
     play.passes(600.0);
     assert!(!play.wire.is_idle(), "16 moves may be planned after the last ok");
-    play.hears("ok\nok T:20 /0");
+    play.hears("ok");
+    assert_eq!(play.said(), "N5 M105*34\n");
+    play.hears("ok T:20 /0");
     assert!(play.wire.is_idle());
 }
