@@ -119,7 +119,7 @@ async fn write_all(port: &AsyncFd<OwnedFd>, mut bytes: &[u8]) -> io::Result<()> 
 mod tests {
     use layerlock_device::guard::{Command, Guard};
     use layerlock_device::printer::simulated::{Fault, Faults};
-    use layerlock_device::printer::{Printer, PrinterError, PrinterTarget};
+    use layerlock_device::printer::{Printer, PrinterError, PrinterTarget, Stop};
     use layerlock_terms::machine::MACHINES;
 
     use super::*;
@@ -179,6 +179,36 @@ mod tests {
             panic!("the link is not lost");
         };
         assert!((200..300).contains(&last), "{last}");
+    }
+
+    #[tokio::test]
+    async fn rule_30_a_machine_that_is_back_on_its_port_is_cooled_and_not_moved() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("by-id");
+        let printer = PtyMarlin::plug_in(with(Faults::at([(300, Fault::HangUp)]))).unwrap();
+        std::os::unix::fs::symlink(printer.path(), &place).unwrap();
+        let target = PrinterTarget::Serial { path: place.clone(), baud: None };
+        let (mut link, _) = target.connect(&MACHINES[0]).await.unwrap();
+        let lost = print(link.as_mut(), &job(1_000)).await.expect_err("the cable was pulled");
+        drop(printer);
+        std::fs::remove_file(&place).unwrap();
+
+        // It comes back a moment later, as another number of port, as USB does.
+        let again = tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+            let printer = PtyMarlin::plug_in(with(Faults::none())).unwrap();
+            std::os::unix::fs::symlink(printer.path(), &place).unwrap();
+            printer
+        });
+        link.stop(Stop::Safe).await.unwrap();
+        let printer = again.await.unwrap();
+        let record = printer.record();
+        let done: Vec<_> = record.executed().collect();
+        assert!(["M104 S0", "M140 S0", "M107", "M84"].iter().all(|word| done.contains(word)), "{done:?}");
+        assert!(!done.iter().any(|line| line.starts_with('G')), "{done:?}");
+        let PrinterError::LinkLost { last, .. } = lost else { panic!("{lost}") };
+        assert_eq!(link.stats().last_acknowledged, last, "what was done before is not forgotten");
+        assert!(matches!(link.stop(Stop::Safe).await, Err(PrinterError::Over)), "once");
     }
 
     #[tokio::test]

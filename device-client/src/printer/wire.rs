@@ -61,6 +61,8 @@ pub struct Wire {
     uncounted: u64,
     rewind: Rewind,
     life: life::Life,
+    /// The first line whose answer has not been late yet: one before it may be done, its `ok` lost, and holds nothing back.
+    doubted: LineNumber,
     /// The safe state is under way: nothing the machine murmurs ends it.
     stopping: bool,
     reports: Reports,
@@ -171,6 +173,7 @@ impl Wire {
             uncounted: 0,
             rewind: Rewind::default(),
             life: life::Life::new(now),
+            doubted: LineNumber(1),
             stopping: false,
             reports: Reports::Unknown,
             last_error: None,
@@ -272,7 +275,7 @@ impl Wire {
     /// Nothing of the job is queued behind what takes minutes: no stop could take it back, and it would be done after it (rule 23).
     fn may_write(&self) -> bool {
         let is_open = self.phase == Phase::Running && self.rewind.swallow == 0;
-        is_open && (self.stopping || !self.has_long_runner())
+        is_open && (self.stopping || !self.has_long_runner_among(self.acked.max(self.doubted)..self.cursor))
     }
 
     fn fits(&self, length: usize) -> bool {
@@ -396,11 +399,11 @@ impl Wire {
     }
 
     fn has_long_runner(&self) -> bool {
-        self.has_long_runner_before(self.cursor)
+        self.has_long_runner_among(self.acked..self.cursor)
     }
 
-    fn has_long_runner_before(&self, end: LineNumber) -> bool {
-        let mut lines = (self.acked.0..end.0).filter_map(|n| self.history.line(LineNumber(n)));
+    fn has_long_runner_among(&self, lines: Range<LineNumber>) -> bool {
+        let mut lines = (lines.start.0..lines.end.0).filter_map(|n| self.history.line(LineNumber(n)));
         lines.any(|line| line.pace == Pace::Long)
     }
 }
@@ -414,6 +417,9 @@ const COLD_STATE: [&str; 5] = ["M104 S0", "M140 S0", "M107", "M84", "M105"];
 
 /// Unnumbered: whatever the machine waits for, a temperature or its user, it waits no more (rule 23).
 const GO_ON: &[u8] = b"M108\n";
+
+/// Unnumbered: the answer "continue" to a question the machine asks its user, which `GO_ON` does not answer.
+const CONTINUE: &[u8] = b"M876 S1\n";
 
 /// Unnumbered: the last thing said to a machine that does not listen.
 const HEATERS_OFF: &[u8] = b"M104 S0\nM140 S0\n";

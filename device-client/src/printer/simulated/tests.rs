@@ -113,6 +113,24 @@ async fn a_pause_asked_for_at_the_machine_reaches_whoever_attends() {
     assert_eq!(printer.take_event(), None);
 }
 
+#[tokio::test]
+async fn what_a_machine_asks_for_is_told_while_there_is_no_room_for_the_next_line() {
+    let bench = Bench::instant(&MACHINES[0]);
+    let (mut printer, _greeting) = MarlinPrinter::simulated(bench).await.unwrap();
+    printer.interject("//action:cancel");
+    let job = job(60);
+    let mut told = None;
+    for command in &job {
+        told = printer.ready(Some(command)).await.unwrap();
+        if told.is_some() {
+            break;
+        }
+        printer.send(command).await.unwrap();
+    }
+    assert_eq!(told, Some(PrinterEvent::Cancel));
+    assert_eq!(printer.ready(None).await.unwrap(), None, "and it goes on where it was");
+}
+
 #[test]
 fn a_cold_machine_feeds_nothing_and_says_so() {
     let mut record = Record::default();

@@ -114,7 +114,10 @@ impl Wire {
     pub(super) fn report_alone(&mut self, read: Temperatures) {
         self.heard.temperatures = Some(read);
         if self.reports != Reports::Glued {
-            let asked = self.report_in_flight().is_some_and(|report| !self.has_long_runner_before(report));
+            // A machine that heats tells temperatures unasked; one whose answer was late may have done so long ago.
+            let since = self.acked.max(self.doubted);
+            let asked =
+                self.report_in_flight().is_some_and(|report| !self.has_long_runner_among(since..report));
             self.reports = Reports::Before { told: asked };
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::printer::PrinterEvent;
 use crate::printer::reply::Reply;
-use crate::printer::wire::{Ending, GO_ON, Phase, RESEND_OK, Rewind, Wire};
+use crate::printer::wire::{CONTINUE, Ending, GO_ON, Phase, RESEND_OK, Rewind, Wire};
 
 /// How long an answer may take where the machine never tells that it is busy (rule 11).
 pub const ANSWER: Duration = Duration::from_secs(30);
@@ -142,6 +142,7 @@ impl Wire {
         self.life.probes += 1;
         self.life.last_sign = now;
         self.life.was_busy = false;
+        self.doubted = self.cursor;
         self.heard.stats.timeouts += 1;
         self.rewind.echoes.clear();
         self.probe(now);
@@ -172,6 +173,9 @@ impl Wire {
     pub(super) fn busy_with_user(&mut self, now: Duration) {
         let told = self.life.with_user;
         self.busy(now);
+        if self.stopping && self.phase == Phase::Running {
+            self.output.extend_from_slice(CONTINUE);
+        }
         self.life.with_user = true;
         if !told {
             self.events.push_back(PrinterEvent::WaitsForUser);

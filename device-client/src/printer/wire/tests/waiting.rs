@@ -99,9 +99,19 @@ fn rule_23_a_machine_that_waits_for_its_user_is_told_to_go_on_before_it_is_made_
     play.wire.make_safe(play.now);
     assert!(play.said().starts_with("M108\nM410\n"));
     play.hears("echo:busy: paused for user");
-    assert_eq!(play.said(), "M108\n");
+    assert_eq!(play.said(), "M108\nM876 S1\n");
     play.hears("ok\necho:busy: processing");
     assert!(play.said().contains("M108\n"));
+}
+
+#[test]
+fn rule_19_a_long_runner_whose_ok_was_lost_holds_back_nothing_once_its_answer_was_late() {
+    let mut play = Play::greeted();
+    play.hears("T:20 /0"); // Reports stand on a line of their own from here on.
+    play.writes("G28");
+    assert!(!play.wire.has_room_for(&command("G1 X1")));
+    play.hears("wait");
+    assert!(play.wire.has_room_for(&command("G1 X1")), "the machine has nothing to do");
 }
 
 #[test]
