@@ -76,9 +76,9 @@ pub(super) fn of_all(machines: &BTreeMap<String, Status>) -> String {
     let mut page = HEAD.to_owned();
     let _ = writeln!(page, "<header><h1>{} machines</h1></header>", machines.len());
     for (name, status) in machines {
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "<section><h1><a href=\"/{0}/\">{0}</a></h1><small>{1}</small><b>{2}</b>\n",
+            "<section><h1><a href=\"/{0}/\">{0}</a></h1><small>{1}</small><b>{2}</b>",
             escaped(name),
             escaped(status.machine),
             words(status.state),
