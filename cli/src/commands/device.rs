@@ -112,15 +112,15 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
             writeln!(out, "{}", device.id())?;
         }
         Args::Run { printer, machines, once, picture, status, party } => {
-            let connection = party.connection()?;
             if !machines.is_empty() {
-                return run::several(machines, (once, status), &connection, out).await;
+                return run::several(machines, (once, status), &party.connection()?, out).await;
             }
             let printer: PrinterTarget =
                 printer.parse().map_err(|error| DeviceCommandError::Printer(format!("{error}")))?;
             if picture.is_some() && !printer.is_simulated() {
                 return Err(DeviceCommandError::NotDrawn);
             }
+            let connection = party.connection()?;
             let home = party.home("device")?;
             run::one(home.path(), printer, (once, picture.as_deref(), status), &connection, out).await?;
         }
