@@ -74,6 +74,12 @@ pub const METRICS: &[(&str, Kind, Unit, &str)] = &[
         Unit::Count,
         "Uploads that look like a design of another seller; the log names both.",
     ),
+    (
+        "layerlock_devices_forked_total",
+        Kind::Counter,
+        Unit::Count,
+        "Devices found to have signed two receipts that contradict each other; the log names device and job. Revoke them.",
+    ),
     ("layerlock_jobs_total", Kind::Counter, Unit::Count, "Steps of jobs, by the state they led to."),
     (
         "layerlock_jobs_open",

@@ -47,6 +47,7 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 async fn open(place: &str, token: &str) -> Result<hyper::body::Incoming, Failed> {
     // One of several machines has its name behind the place.
     let (place, below) = place.split_at(place.find('/').unwrap_or(place.len()));
+    let below = below.trim_end_matches('/');
     let socket = TcpStream::connect(place).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await?;
     tokio::spawn(connection);

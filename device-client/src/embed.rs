@@ -235,6 +235,8 @@ pub struct Embedded<H> {
     stream: Stream,
     work: Work,
     waiting: Waiting,
+    /// How many numbers the next receipt passes over.
+    passed_over: u32,
     /// Motion ended otherwise than by its last line: the machine has to be made safe.
     must_stop: bool,
     /// Why the last thing that was refused or failed was.
@@ -278,6 +280,7 @@ impl<H: Host> Embedded<H> {
         let identity = Identity::parse(&store::whole(&mut host, Item::Identity)?, keys, time.now())?;
         let anchors = identity.anchors().clone();
         let Step { next, effects } = Session::recover(&memory, time.now());
+        let passed_over = if memory.active().is_some() { receipt::PASSED_OVER } else { 0 };
         let mut device = Self {
             host,
             hand,
@@ -289,6 +292,7 @@ impl<H: Host> Embedded<H> {
             stream: Stream::Down,
             work: Work::default(),
             waiting: Waiting::default(),
+            passed_over,
             must_stop: false,
             trouble: None,
             ending: None,
@@ -414,7 +418,9 @@ impl<H: Host> Embedded<H> {
             Effect::Attest { event, at } => {
                 let active = self.memory.active();
                 let active = active.expect("a receipt is about the running job, which the journal holds");
-                let receipt = receipt::attest(self.identity.keys(), self.id(), active, event, at);
+                let passed_over = std::mem::take(&mut self.passed_over);
+                let receipt =
+                    receipt::attest(self.identity.keys(), self.id(), (active, passed_over), event, at);
                 self.record(Entry::Attested(receipt.clone()))?;
                 self.say(Outgoing::Receipt(receipt.emit()));
                 Ok(())

@@ -81,7 +81,7 @@ pub enum LinkError {
     Behind,
     /// Two receipts of this device contradict each other.
     #[error(
-        "the vault holds two receipts of this device that contradict each other: its key is in other hands too; enrol anew, and have this one revoked"
+        "the vault holds two receipts of this device that contradict each other: its key or its journal was copied; enrol anew, and have this one revoked"
     )]
     Cloned,
     /// The device is revoked.

@@ -11,14 +11,19 @@ use layerlock_terms::units::Timestamp;
 use crate::journal::Active;
 use crate::keys::DeviceKeys;
 
-/// States `event` about the running job, as its next receipt.
+/// Numbers passed over by a run that finds a job under way: its disk may have lost what it had confirmed, and no number may be
+/// used twice (RC-14, RC-26).
+pub(crate) const PASSED_OVER: u32 = 64;
+
+/// States `event` about the running job, as its next receipt but so many.
 pub(crate) fn attest(
     keys: &DeviceKeys,
     device: DeviceId,
-    active: &Active,
+    (active, passed_over): (&Active, u32),
     event: Event,
     at: Timestamp,
 ) -> Statement {
     let Active { job, hold, sequence, .. } = *active;
+    let sequence = sequence.saturating_add(passed_over);
     Statement::sign(&Receipt { device, job, hold, sequence, at, event }, &keys.sign)
 }

@@ -32,7 +32,7 @@ use crate::preflight::{Bed, OwnersWord, Unready};
 use crate::print::Failure;
 use crate::printer::simulated::Record;
 use crate::printer::tap::Tap;
-use crate::printer::{LinkStats, Printer, PrinterError, PrinterTarget, Stop, Temperatures};
+use crate::printer::{LinkStats, Printer, PrinterError, PrinterTarget, Temperatures};
 use crate::receipt;
 use crate::session::{Effect, Event, Session, Step};
 use crate::spool::{self, Spool};
@@ -59,6 +59,11 @@ pub(crate) trait Berth: Send + Sync {
     /// A machine that answers.
     async fn dock(&self, machine: &Machine) -> Result<Box<dyn Printer>, PrinterError>;
 
+    /// Turns off what an earlier run left in mid-print, where there is something to turn off.
+    async fn cool(&self, _machine: &Machine) -> Result<(), PrinterError> {
+        Ok(())
+    }
+
     /// Whether what was printed stays on the bed until somebody takes it off.
     fn keeps_what_it_printed(&self) -> bool {
         false
@@ -75,6 +80,10 @@ pub(crate) struct Moored {
 impl Berth for Moored {
     async fn dock(&self, machine: &Machine) -> Result<Box<dyn Printer>, PrinterError> {
         self.printer.connect_tapped(machine, self.tap.clone()).await.map(|(printer, _)| printer)
+    }
+
+    async fn cool(&self, machine: &Machine) -> Result<(), PrinterError> {
+        self.printer.cool(machine, self.tap.clone()).await
     }
 
     fn keeps_what_it_printed(&self) -> bool {
@@ -132,6 +141,8 @@ pub(crate) struct Shift<'a> {
     heat: Option<Temperatures>,
     /// What the machine's owner was told last to mend.
     unready: Option<Unready>,
+    /// How many numbers the next receipt passes over.
+    passed_over: u32,
     /// What ends a print in motion.
     pub(crate) interrupt: Option<Failure>,
     fatal: Option<LinkError>,
@@ -186,6 +197,7 @@ impl<'a> Shift<'a> {
             heat: None,
             unready: None,
             interrupt: None,
+            passed_over: 0,
             fatal: None,
             inherited: None,
             report: None,
@@ -220,6 +232,9 @@ impl<'a> Shift<'a> {
     async fn take_up(&mut self, owed: Vec<Effect>) -> Result<(), DeviceError> {
         let down = !owed.is_empty();
         let active = self.device.journal.memory().active();
+        if active.is_some() {
+            self.passed_over = receipt::PASSED_OVER;
+        }
         if active.is_some_and(|active| active.motion == Motion::Begun && active.ended.is_none()) {
             self.cool_what_was_left().await;
         }
@@ -254,16 +269,16 @@ impl<'a> Shift<'a> {
         }
     }
 
-    /// Brings a real machine that an earlier run left in mid-print into its safe state: it may be hot still.
+    /// Turns off a machine that an earlier run left in mid-print: it may be hot still. Whoever wants this program to end
+    /// meanwhile is heard.
     async fn cool_what_was_left(&mut self) {
-        if !self.berth.keeps_what_it_printed() {
-            return;
-        }
-        let stopped = match self.berth.dock(self.device.identity.machine()).await {
-            Ok(mut printer) => printer.stop(Stop::Safe).await,
-            Err(error) => Err(error),
+        let cooled = self.berth.cool(self.device.identity.machine());
+        let cooled = tokio::select! {
+            biased;
+            () = self.stop.asked() => return,
+            cooled = cooled => cooled,
         };
-        if let Err(error) = stopped {
+        if let Err(error) = cooled {
             tracing::warn!(%error, "the machine was left in mid-print and can't be turned off from here: look at it");
         }
     }
@@ -294,7 +309,9 @@ impl<'a> Shift<'a> {
                 let active = self.device.journal.memory().active();
                 let active = active.expect("a receipt is about the running job, which the journal holds");
                 let identity = &self.device.identity;
-                let receipt = receipt::attest(identity.keys(), identity.device(), active, event, at);
+                let passed_over = std::mem::take(&mut self.passed_over);
+                let receipt =
+                    receipt::attest(identity.keys(), identity.device(), (active, passed_over), event, at);
                 self.record(Entry::Attested(receipt.clone()))?;
                 self.link.send(Outgoing::Receipt(receipt.emit())).await;
             }

@@ -257,8 +257,7 @@ impl Job {
     fn hear(self, receipt: Verified<Receipt>) -> Result<Step, Refusal> {
         check_speaker(self.order(), &receipt)?;
         if self.forked_by(&receipt).is_some() {
-            let words =
-                "this device signed two receipts of one number: its key is in other hands too, enrol it anew";
+            let words = "this device signed two receipts of one number: its key or its journal was copied, enrol it anew";
             return Err(Refusal::new(Reason::DeviceCloned, words));
         }
         match receipt.event {
@@ -370,12 +369,11 @@ impl Job {
         self.last_word().is_some_and(|last| sequence < last.sequence)
     }
 
-    /// The kept receipt that this one can't stand beside, if its device signed both: one number was used for two (RC-26), or
-    /// something was said after the last word (RC-9). One device does neither.
+    /// The kept receipt that this one can't stand beside, if its device signed both: one number was used for two (RC-26).
     pub fn forked_by(&self, receipt: &Verified<Receipt>) -> Option<&Verified<Receipt>> {
         let differs = |kept: &&Verified<Receipt>| kept.statement() != receipt.statement();
         if let Some(last) = self.last_word() {
-            return Some(last).filter(|last| receipt.sequence >= last.sequence).filter(differs);
+            return Some(last).filter(|last| receipt.sequence == last.sequence).filter(differs);
         }
         let Self::Printing(Printing { checked, progress, .. }) = self else { return None };
         [Some(checked), progress.as_ref()]

@@ -150,7 +150,7 @@ impl Vault {
         }
         self.with_revocations(|fresh| fresh.clear(device)).await?;
         if self.records.is_forked(device).await? {
-            let words = "two receipts signed by this device contradict each other: its key is in other hands too, enrol it anew";
+            let words = "two receipts signed by this device contradict each other: its key or its journal was copied, enrol it anew";
             return Err(Refusal::new(Reason::DeviceCloned, words));
         }
         self.count_session(device, proof.counter).await?;
@@ -173,7 +173,7 @@ impl Vault {
         let [first, second] = [kept, receipt].map(|said| said.statement().digest());
         tracing::error!(
             %device, job = %receipt.job, sequence = receipt.sequence, %first, %second,
-            "a device signed two receipts that contradict each other: its key was copied; revoke it"
+            "a device signed two receipts that contradict each other: its key or its journal was copied; revoke it"
         );
         metrics::counter!("layerlock_devices_forked_total").increment(1);
         Ok(())

@@ -52,9 +52,6 @@ pub enum DeviceCommandError {
     /// Two of `--machine` are called alike.
     #[error("--machine: two folders are called `{0}`: give them different names")]
     SameName(String),
-    /// One of several machines.
-    #[error("--machine {0}: {1}")]
-    OneOf(String, #[source] Box<DeviceCommandError>),
     /// Some of several machines.
     #[error("{failed} of {all} machines ended: the lines above say why")]
     SomeFailed {

@@ -117,10 +117,18 @@ fn a_job_is_spent_for_ever_and_a_second_one_waits_for_the_first() {
         (Entry::Offline { count: 3 }, Contradiction::GoesBack("number of an offline print")),
         (Entry::Head(TreeHead { size: 4, root: Digest([0; 32]) }), Contradiction::GoesBack("ledger head")),
         (Entry::Closed(job(1)), Contradiction::NotRunning),
-        (receipt(2, 1, Event::Progress(extent(1))), Contradiction::Receipt),
     ] {
         let refused = journal.record(entry);
         assert!(matches!(refused, Err(JournalError::Contradiction { source, .. }) if source == why), "{why}");
+    }
+    journal.record(receipt(2, 64, Event::Progress(extent(1)))).unwrap(); // Numbers may be passed over.
+    for used in [0, 63, 64] {
+        let refused = journal.record(receipt(2, used, Event::Progress(extent(2))));
+        let why = Contradiction::Receipt;
+        assert!(
+            matches!(refused, Err(JournalError::Contradiction { source, .. }) if source == why),
+            "{used}"
+        );
     }
     journal.record(Entry::Closed(job(2))).unwrap();
     for n in [1, 2, 9] {

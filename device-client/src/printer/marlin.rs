@@ -69,7 +69,7 @@ impl MarlinPrinter {
         tap: Tap,
     ) -> Result<(Self, Greeting), PrinterError> {
         let tried = speeds(baud, machine);
-        let mut printer = Self::on(Port::open(path, tried[0])?, START, tap);
+        let mut printer = Self::on(Some(Port::open(path, tried[0])?), START, tap);
         for (at, &speed) in tried.iter().enumerate() {
             if at > 0 && !printer.at_speed(speed) {
                 continue;
@@ -97,7 +97,7 @@ impl MarlinPrinter {
 
     pub(super) async fn simulated_tapped(bench: Bench, tap: Tap) -> Result<(Self, Greeting), PrinterError> {
         let (port, firmware) = bench.plug_in();
-        let mut printer = Self::on(Port::Memory(port), START, tap);
+        let mut printer = Self::on(Some(Port::Memory(port)), START, tap);
         printer.bench = Some(firmware);
         let greeting = printer.greet().await?;
         Ok((printer, greeting))
@@ -116,11 +116,11 @@ impl MarlinPrinter {
         }
     }
 
-    fn on(port: Port, patience: Duration, tap: Tap) -> Self {
+    fn on(port: Option<Port>, patience: Duration, tap: Tap) -> Self {
         let wire = Wire::open(Duration::ZERO, patience);
         let (opened, buffer, unwritten) = (Instant::now(), Box::new([0; 4096]), Vec::new());
         let tapped = Tapped::new(tap);
-        let (port, place, before) = (Some(port), None, None);
+        let (place, before) = (None, None);
         Self { port, place, before, wire, opened, buffer, unwritten, tapped, bench: None }
     }
 
@@ -222,18 +222,34 @@ impl MarlinPrinter {
         match self.wire.ending().map(Ending::afterwards) {
             None | Some(Afterwards::SafeState) => {
                 self.wire.make_safe(self.now());
-                let done = tokio::time::timeout(SAFE, self.until_idle()).await;
-                let silent = PrinterError::Silent { last: self.stats().last_acknowledged, probes: 0 };
-                let done = done.unwrap_or(Err(silent));
-                // Whatever it hears yet: nothing is left hot for want of an answer.
-                if done.is_err() && self.wire.ending().map(Ending::afterwards) != Some(Afterwards::Nothing) {
-                    self.halt().await?;
-                }
-                done
+                self.until_safe().await
             }
             Some(Afterwards::HeatersOff) => self.halt().await,
             Some(Afterwards::Nothing) => Ok(()),
         }
+    }
+
+    /// Turns off a machine that an earlier run left in mid-print, at whatever speed it answers; nothing moves.
+    ///
+    /// # Errors
+    /// [`PrinterError::Open`], [`PrinterError::NoAnswer`], or what ended the link. Heaters were told to go off all the same, at every
+    /// speed that was tried.
+    pub(super) async fn cool(
+        path: &Path,
+        baud: Option<u32>,
+        machine: u32,
+        tap: Tap,
+    ) -> Result<(), PrinterError> {
+        let mut outcome = Err(PrinterError::Over);
+        for speed in speeds(baud, machine) {
+            let mut printer = Self::on(None, START, tap.clone());
+            printer.place = Some((path.to_owned(), speed));
+            outcome = printer.cool_what_is_back().await;
+            if !matches!(outcome, Err(PrinterError::NoAnswer { .. })) {
+                break;
+            }
+        }
+        outcome
     }
 
     /// Opens the port that went away once more, for heaters, fan and motors off alone. What comes back may be another machine,
@@ -248,15 +264,27 @@ impl MarlinPrinter {
                 Err(_) => tokio::time::sleep(LOOK).await,
             }
         };
+        self.before.get_or_insert(self.wire.heard().stats);
         self.port = Some(port);
-        self.wire = Wire::open(self.now(), START);
+        self.wire = Wire::open_to_cool(self.now(), START);
         self.unwritten.clear();
         while self.wire.is_greeting() {
             self.serve().await?;
         }
         self.wire.cool(self.now());
+        self.until_safe().await
+    }
+
+    /// Waits until the machine has done what makes it safe. Nothing is left hot for want of an answer.
+    async fn until_safe(&mut self) -> Result<(), PrinterError> {
         let done = tokio::time::timeout(SAFE, self.until_idle()).await;
-        done.unwrap_or(Err(PrinterError::Silent { last: self.stats().last_acknowledged, probes: 0 }))
+        let silent = PrinterError::Silent { last: self.stats().last_acknowledged, probes: 0 };
+        let done = done.unwrap_or(Err(silent));
+        let is_over = self.wire.ending().map(Ending::afterwards) == Some(Afterwards::Nothing);
+        if done.is_err() && !is_over && self.port.is_some() {
+            self.halt().await?;
+        }
+        done
     }
 
     async fn halt(&mut self) -> Result<(), PrinterError> {
@@ -316,6 +344,11 @@ impl Printer for MarlinPrinter {
             _ if self.port.is_none() => self.cool_what_is_back().await,
             Stop::Safe => self.make_safe().await,
             Stop::Emergency => self.halt().await,
+        };
+        // Gone in the middle of it.
+        let stopped = match stopped {
+            Err(_) if self.port.is_none() && self.place.is_some() => self.cool_what_is_back().await,
+            stopped => stopped,
         };
         (self.port, self.place) = (None, None);
         stopped

@@ -311,6 +311,23 @@ impl PrinterTarget {
         self.connect_tapped(machine, Tap::default()).await
     }
 
+    /// Turns off what an earlier run left in mid-print. A serial machine is not moved: much may have happened meanwhile. Opening
+    /// its port may reset it.
+    ///
+    /// # Errors
+    /// What kept it from being turned off.
+    pub(crate) async fn cool(&self, machine: &Machine, tap: Tap) -> Result<(), PrinterError> {
+        match self {
+            // Went with the run that left it.
+            Self::Simulated | Self::Paced(_) => Ok(()),
+            Self::Serial { path, baud } => MarlinPrinter::cool(path, *baud, machine.baud, tap).await,
+            Self::Klipper(address) => {
+                let (mut printer, _) = KlipperPrinter::connect(address, tap).await?;
+                printer.stop(Stop::Safe).await
+            }
+        }
+    }
+
     /// The same with somebody who may watch what crosses the wire, from the first byte on.
     pub(crate) async fn connect_tapped(
         &self,

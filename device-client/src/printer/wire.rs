@@ -61,7 +61,7 @@ pub struct Wire {
     uncounted: u64,
     rewind: Rewind,
     life: life::Life,
-    /// The first line whose answer has not been late yet: one before it may be done, its `ok` lost, and holds nothing back.
+    /// The first line whose answer has not been late yet: one before it may be done, its `ok` lost.
     doubted: LineNumber,
     /// The safe state is under way: nothing the machine murmurs ends it.
     stopping: bool,
@@ -272,10 +272,8 @@ impl Wire {
         }
     }
 
-    /// Nothing of the job is queued behind what takes minutes: no stop could take it back, and it would be done after it (rule 23).
     fn may_write(&self) -> bool {
-        let is_open = self.phase == Phase::Running && self.rewind.swallow == 0;
-        is_open && (self.stopping || !self.has_long_runner_among(self.acked.max(self.doubted)..self.cursor))
+        self.phase == Phase::Running && self.rewind.swallow == 0
     }
 
     fn fits(&self, length: usize) -> bool {
@@ -366,6 +364,16 @@ impl Wire {
         for line in SAFE_STATE {
             self.push_own(line, now);
         }
+    }
+
+    /// A wire just opened to a machine that may be hot and be waiting for something: whatever it is, it waits no more, and heaters
+    /// are off before anything is agreed.
+    pub fn open_to_cool(now: Duration, patience: Duration) -> Self {
+        let mut wire = Self::open(now, patience);
+        wire.stopping = true;
+        let greeting = wire.take_output();
+        wire.output.extend([b"\n", GO_ON, HEATERS_OFF, &greeting].concat());
+        wire
     }
 
     /// The same without a movement: for a machine that was away, and may have started afresh or be another one.

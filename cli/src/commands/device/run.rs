@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 use layerlock_device::{
     Device, DeviceError, LinkError, Notice, OwnersWord, PrintReport, PrinterTarget, Until,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::{DeviceCommandError, in_words, open, renew};
@@ -103,12 +103,15 @@ impl Agent {
     /// Serves until told to end.
     async fn work(
         &mut self,
-        once: bool,
+        (once, stop): (bool, watch::Receiver<bool>),
         watch: &mut (dyn FnMut(Notice<'_>) + Send),
     ) -> Result<(), DeviceCommandError> {
         let until = || match once {
             true => Until::OneJob,
-            false => Until::Stopped(Box::pin(async { drop(interrupted().await) })),
+            false => {
+                let mut stop = stop.clone();
+                Until::Stopped(Box::pin(async move { drop(stop.wait_for(|stop| *stop).await) }))
+            }
         };
         let vault = self.connection.lazy(&self.connection.vault)?;
         let mut served = self.device.serve(vault.clone(), self.printer.clone(), watch, until()).await;
@@ -125,6 +128,18 @@ impl Agent {
     }
 }
 
+/// Becomes true once somebody wants this program to end; heard from here on, whatever each machine is at.
+fn interruption() -> watch::Receiver<bool> {
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        let _ = interrupted().await;
+        stop.send_replace(true);
+        // As long as anybody may still ask.
+        stop.closed().await;
+    });
+    stopped
+}
+
 /// Serves one machine, with progress for whoever looks at the terminal.
 pub(super) async fn one(
     home: &Path,
@@ -133,6 +148,7 @@ pub(super) async fn one(
     connection: &Connection,
     out: &mut (impl Write + Send),
 ) -> Result<(), DeviceCommandError> {
+    let stop = interruption();
     let mut greeting = Vec::new();
     let mut agent = Agent::open(home, printer, connection, &mut |line| greeting.push(line)).await?;
     greeting.iter().try_for_each(|line| writeln!(out, "{line}"))?;
@@ -161,7 +177,7 @@ pub(super) async fn one(
         });
         told = std::mem::replace(&mut told, Ok(())).and(told_now).and(drawn.map(drop));
     };
-    let served = agent.work(once, &mut watch).await;
+    let served = agent.work((once, stop), &mut watch).await;
     bar.finish_and_clear();
     served?;
     Ok(told?)
@@ -178,22 +194,36 @@ pub(super) async fn several(
     if let Some(twice) = machines.iter().find(|machine| !names.insert(&machine.name)) {
         return Err(DeviceCommandError::SameName(twice.name.clone()));
     }
-    let mut agents = Vec::new();
+    let (mut agents, all) = (Vec::new(), machines.len());
     for MachineAt { name, home, printer } in machines {
         let mut greeting = Vec::new();
         let opened = Agent::open(&home, printer, connection, &mut |line| greeting.push(line)).await;
-        let agent = opened.map_err(|why| DeviceCommandError::OneOf(name.clone(), Box::new(why)))?;
         greeting.iter().try_for_each(|line| writeln!(out, "{name}: {line}"))?;
-        agents.push((name, agent));
+        match opened {
+            Ok(agent) => agents.push((name, agent)),
+            // The others print all the same.
+            Err(why) => writeln!(out, "{name}: ended: {why}")?,
+        }
     }
     let pages: Vec<_> = agents.iter().map(|(name, agent)| (name.clone(), agent.page.clone())).collect();
     show_pages(status, async |address| status_page::serve_all(address, &pages).await, out).await?;
-    let all = agents.len();
+    let stop = interruption();
     let (say, mut said) = mpsc::unbounded_channel();
     let mut work = JoinSet::new();
     for (name, agent) in agents {
         let say = say.clone();
-        work.spawn(async move { work_aloud(&name, agent, once, &say).await });
+        let stop = stop.clone();
+        let aloud = say.clone();
+        let task = tokio::spawn(async move { work_aloud(&name, agent, (once, stop), &aloud).await });
+        work.spawn(async move {
+            // What panicked has left its machine as it was: a new start turns it off.
+            match task.await {
+                Ok(served) => served,
+                Err(why) => {
+                    say.send(format!("ended: {why}; start this program anew")).map_err(drop).and(Err(()))
+                }
+            }
+        });
     }
     drop(say);
     let mut told = Ok(());
@@ -201,8 +231,8 @@ pub(super) async fn several(
     while let Some(line) = said.recv().await {
         told = told.and_then(|()| writeln!(out, "{line}"));
     }
-    let ended = work.join_all().await;
-    match ended.iter().filter(|ended| ended.is_err()).count() {
+    let served = work.join_all().await.into_iter().filter(Result::is_ok).count();
+    match all - served {
         0 => Ok(told?),
         failed => Err(DeviceCommandError::SomeFailed { failed, all }),
     }
@@ -212,7 +242,7 @@ pub(super) async fn several(
 async fn work_aloud(
     name: &str,
     mut agent: Agent,
-    once: bool,
+    (once, stop): (bool, watch::Receiver<bool>),
     say: &mpsc::UnboundedSender<String>,
 ) -> Result<(), ()> {
     let page = agent.page.clone();
@@ -226,7 +256,7 @@ async fn work_aloud(
             aloud(&line);
         }
     };
-    let served = agent.work(once, &mut watch).await;
+    let served = agent.work((once, stop), &mut watch).await;
     served.map_err(|why| {
         let line = format!("ended: {why}");
         page.say(&line);

@@ -188,6 +188,7 @@ impl Wire {
             self.acked = line;
         }
         self.cursor = line;
+        self.doubted = self.doubted.min(line);
         (self.unread, self.told) = (line, Told::default());
         if times >= SAME_LINE {
             self.end(Ending::Garbled(line));

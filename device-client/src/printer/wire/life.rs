@@ -165,7 +165,7 @@ impl Wire {
         self.life.probes = 0;
         (self.life.tells_busy, self.life.was_busy) = (true, true);
         // Each wait of its own needs a word of its own: after a heat-up the machine's user, then the next heat-up.
-        if self.stopping && self.phase == Phase::Running {
+        if self.stopping && matches!(self.phase, Phase::Running | Phase::Greeting { .. }) {
             self.output.extend_from_slice(GO_ON);
         }
     }
