@@ -113,7 +113,7 @@ impl LinkError {
 /// The serving side's end of the link; the task ends when it is dropped.
 pub(crate) struct Link {
     events: mpsc::Receiver<LinkEvent>,
-    outgoing: mpsc::Sender<(u64, Outgoing)>,
+    outgoing: mpsc::UnboundedSender<(u64, Outgoing)>,
     /// The newest session that was seen up.
     session: u64,
     task: JoinHandle<()>,
@@ -123,7 +123,7 @@ impl Link {
     /// Starts the task.
     pub(crate) fn open(vault: Channel, identity: Identity, time: TrustedTime) -> Self {
         let (tell, events) = mpsc::channel(QUEUE);
-        let (outgoing, taken) = mpsc::channel(QUEUE);
+        let (outgoing, taken) = mpsc::unbounded_channel();
         let carrier = Carrier { vault, identity, time, tell, taken, session: 0 };
         Self { events, outgoing, session: 0, task: tokio::spawn(carrier.run()) }
     }
@@ -139,10 +139,12 @@ impl Link {
         event
     }
 
-    /// Sends into the newest session; lost if that is over, since everything is sent again in the next.
-    pub(crate) async fn send(&self, message: Outgoing) {
+    /// Sends into the newest session; lost if that is over, since everything is sent again in the next. Never waits: while a
+    /// session is being opened its task waits for the serving side, and two that wait for each other would stop a print for
+    /// good. What lies here meanwhile is a receipt for each layer at most.
+    pub(crate) fn send(&self, message: Outgoing) {
         // An error means the task is gone, which `next` tells.
-        let _ = self.outgoing.send((self.session, message)).await;
+        let _ = self.outgoing.send((self.session, message));
     }
 }
 
@@ -158,7 +160,7 @@ struct Carrier {
     /// What every vault that answers is held against; it hears the moments the serving side hears.
     time: TrustedTime,
     tell: mpsc::Sender<LinkEvent>,
-    taken: mpsc::Receiver<(u64, Outgoing)>,
+    taken: mpsc::UnboundedReceiver<(u64, Outgoing)>,
     session: u64,
 }
 

@@ -313,17 +313,17 @@ impl<'a> Shift<'a> {
                 let receipt =
                     receipt::attest(identity.keys(), identity.device(), (active, passed_over), event, at);
                 self.record(Entry::Attested(receipt.clone()))?;
-                self.link.send(Outgoing::Receipt(receipt.emit())).await;
+                self.link.send(Outgoing::Receipt(receipt.emit()));
             }
             Effect::Resend => {
                 let active = self.device.journal.memory().active();
                 let receipts: Vec<_> = active.iter().flat_map(|a| a.receipts()).map(|r| r.emit()).collect();
                 for receipt in receipts {
-                    self.link.send(Outgoing::Receipt(receipt)).await;
+                    self.link.send(Outgoing::Receipt(receipt));
                 }
             }
             Effect::Fetch { job, from } => {
-                self.link.send(Outgoing::Fetch(job.fetch(from))).await;
+                self.link.send(Outgoing::Fetch(job.fetch(from)));
             }
             Effect::Move(cleared) => {
                 // If we crash after this, the bed counts as taken though nothing moved: a look mends that.

@@ -56,11 +56,12 @@ impl Drawing {
 }
 
 fn draw(queue: &Receiver<Order>, shown: &Mutex<Option<Arc<[u8]>>>) {
-    let (mut body, mut due) = (None::<BodyPicture>, Instant::now());
+    let (mut body, mut due, mut is_new) = (None::<BodyPicture>, Instant::now(), false);
     loop {
         // The last layers of a part are shown once nothing follows.
         let order = queue.recv_timeout(PAUSE);
         let is_last = order.is_err();
+        is_new |= order.is_ok();
         match order {
             Ok(Order::Begin(min, max)) => body = Some(BodyPicture::new(min, max, SIZE[0], SIZE[1])),
             Ok(Order::Add(layer)) => {
@@ -72,11 +73,12 @@ fn draw(queue: &Receiver<Order>, shown: &Mutex<Option<Arc<[u8]>>>) {
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return,
         }
         if let Some(part) = &body
+            && is_new
             && (is_last || Instant::now() >= due)
         {
             let png: Arc<[u8]> = part.image().to_png().into();
             *shown.lock().expect("nothing panics while it holds a picture") = Some(png);
-            due = Instant::now() + PAUSE;
+            (due, is_new) = (Instant::now() + PAUSE, false);
         }
     }
 }
