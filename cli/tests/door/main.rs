@@ -26,9 +26,9 @@ use tonic_health::pb::health_client::HealthClient;
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
 const MIB: usize = 1 << 20;
-/// What a flood may cost while it lasts; each flood here pours several times as much.
+/// What a flood may cost while it lasts; each flood here pours twice as much.
 const BOUND: usize = 24 * MIB;
-const FLOOD: usize = 96 * MIB;
+const FLOOD: usize = 48 * MIB;
 
 /// The memory is the process's: one test at a time.
 static ONE: Mutex<()> = Mutex::const_new(());

@@ -140,6 +140,7 @@ pub async fn pour(mut to: WriteHalf<Stream>, bytes: &[u8], most: usize) -> usize
         // What is kept open ends when the other side says so, not here.
         let _ = to.flush().await;
     };
-    let _ = timeout(FOREVER, pouring).await;
+    // A slow machine pours slowly, and is no sooner done.
+    let _ = timeout(4 * FOREVER, pouring).await;
     taken
 }
