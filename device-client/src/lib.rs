@@ -10,6 +10,7 @@ pub mod clock;
 mod disk;
 pub mod embed;
 pub mod enrol;
+pub mod hand;
 mod identity;
 pub mod journal;
 pub mod keys;
@@ -41,6 +42,7 @@ use tonic::transport::Channel;
 pub use check::{Cleared, RecordedOffer, Refusal};
 pub use clock::Clock;
 pub use enrol::{EnrolError, Enrolment};
+pub use hand::{Declined, Hand, Wish};
 pub use identity::IdentityError;
 pub use layerlock_gcode::{guard, writer as gcode};
 pub use link::LinkError;
@@ -51,6 +53,7 @@ pub use serve::{DeviceError, Notice, PrintReport, Until};
 
 use crate::check::Standing;
 use crate::clock::TrustedTime;
+use crate::hand::Wishes;
 use crate::identity::Identity;
 use crate::journal::{Journal, JournalError};
 use crate::keys::{DeviceKeys, KeyFileError, Token};
@@ -89,6 +92,9 @@ pub struct Device {
     journal: Journal,
     time: TrustedTime,
     tap: Tap,
+    /// Given to whoever may pause, resume and cancel.
+    hand: Hand,
+    wishes: Wishes,
     _lock: disk::Lock,
 }
 
@@ -180,7 +186,8 @@ impl Device {
         let mut time = TrustedTime::new(clock, journal.memory().floor());
         let identity = Identity::load(&files::identity(home), keys, time.now())?;
         let anchors = identity.anchors().clone();
-        Ok(Self { home: home.into(), identity, anchors, journal, time, tap: Tap::default(), _lock: lock })
+        let (tap, (hand, wishes)) = (Tap::default(), hand::hand());
+        Ok(Self { home: home.into(), identity, anchors, journal, time, tap, hand, wishes, _lock: lock })
     }
 
     /// Which device this is.
@@ -217,6 +224,11 @@ impl Device {
     /// Where what crosses the wire to its machine can be watched, without movements.
     pub fn tap(&self) -> Tap {
         self.tap.clone()
+    }
+
+    /// What pauses a print, goes on with it, or ends it, while the device serves.
+    pub fn hand(&self) -> Hand {
+        self.hand.clone()
     }
 
     /// Runs a recorded offer and its envelope through the same check a live job runs through. Nothing moves

@@ -3,7 +3,9 @@
 //! Order of things: a segment is opened, a whole piece is read, each of its lines passes the guard, the machine
 //! acknowledges, whole layers are attested. Whatever fails, the machine is brought into its safe state and the
 //! receipt says how far it had come. Plaintext segments are wiped as soon as their piece is read; the commands
-//! themselves live until the machine has taken them, since it may ask for a line again.
+//! themselves live until the machine has taken them, since it may ask for a line again. Pauses are in [`pause`].
+
+mod pause;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use zeroize::Zeroizing;
 use crate::check::{Cleared, Refusal};
 use crate::gcode::{Comments, GcodeError, Marlin};
 use crate::guard::{self, Guard};
+use crate::hand::{Asked, Declined, Wish};
 use crate::link::LinkError;
 use crate::printer::{Printer, PrinterError, PrinterEvent, Stop};
 use crate::serve::{DeviceError, Notice, Shift};
@@ -127,6 +130,7 @@ pub(crate) struct Run {
 enum Heard {
     Link(crate::link::LinkEvent),
     Machine(PrinterEvent),
+    Owner(Asked),
 }
 
 impl Shift<'_> {
@@ -184,6 +188,9 @@ impl Shift<'_> {
             while let Some(event) = printer.take_event() {
                 self.heed(run, printer, event).await?;
             }
+            if self.wished.take() == Some(Wish::Pause) {
+                self.pause_aside(run, printer).await?;
+            }
         }
         if let Piece::Layer(layer) = piece {
             run.acks.end_layer(layer);
@@ -222,34 +229,14 @@ impl Shift<'_> {
     ) -> Result<(), Failure> {
         self.tell(Notice::Machine(&event));
         match event {
-            PrinterEvent::Pause | PrinterEvent::Paused | PrinterEvent::FilamentOut => {
-                self.pause(run, printer).await
-            }
+            PrinterEvent::Pause => self.pause_aside(run, printer).await,
+            PrinterEvent::Paused | PrinterEvent::FilamentOut => self.pause(run, printer).await,
             PrinterEvent::Cancel => Err(Failure::StoppedAtMachine),
             PrinterEvent::Resume
             | PrinterEvent::Resumed
             | PrinterEvent::WaitsForUser
             | PrinterEvent::Prompt(_)
             | PrinterEvent::ManyResends { .. } => Ok(()),
-        }
-    }
-
-    async fn pause(&mut self, run: &mut Run, printer: &mut dyn Printer) -> Result<(), Failure> {
-        self.step(Event::Pause).await?;
-        loop {
-            let event = self.alongside(printer.attend()).await?;
-            self.attest_layers(run, printer.stats().last_acknowledged).await?;
-            self.tell(Notice::Machine(&event));
-            match event {
-                PrinterEvent::Resume | PrinterEvent::Resumed => return Ok(self.step(Event::Resume).await?),
-                PrinterEvent::Cancel => return Err(Failure::StoppedAtMachine),
-                PrinterEvent::Pause
-                | PrinterEvent::Paused
-                | PrinterEvent::FilamentOut
-                | PrinterEvent::WaitsForUser
-                | PrinterEvent::Prompt(_)
-                | PrinterEvent::ManyResends { .. } => {}
-            }
         }
     }
 
@@ -297,6 +284,7 @@ impl Shift<'_> {
             match heard.map_err(|_| Failure::NoKey { epoch })?? {
                 Heard::Link(event) => self.on_link_in_motion(event).await?,
                 Heard::Machine(event) => self.heed(run, printer, event).await?,
+                Heard::Owner(asked) => self.on_wish(asked)?,
             }
         }
         Ok(())
@@ -306,6 +294,7 @@ impl Shift<'_> {
         tokio::select! {
             biased;
             () = self.stop.asked() => Err(Failure::Stopped),
+            asked = self.device.wishes.next() => Ok(Heard::Owner(asked)),
             event = self.link.next() => Ok(Heard::Link(event)),
             event = printer.attend() => Ok(Heard::Machine(event?)),
         }
@@ -332,14 +321,35 @@ impl Shift<'_> {
     ) -> Result<T, Failure> {
         tokio::pin!(work);
         loop {
-            let event = tokio::select! {
+            tokio::select! {
                 biased;
                 () = self.stop.asked() => return Err(Failure::Stopped),
-                event = self.link.next() => event,
+                asked = self.device.wishes.next() => self.on_wish(asked)?,
+                event = self.link.next() => self.on_link_in_motion(event).await?,
                 done = &mut work => return Ok(done?),
-            };
-            self.on_link_in_motion(event).await?;
+            }
         }
+    }
+
+    /// What the owner asks for in motion. A pause is made where lines are sent.
+    fn on_wish(&mut self, asked: Asked) -> Result<(), Failure> {
+        let is_paused = self.wished.map_or_else(|| self.is_paused(), |wished| wished == Wish::Pause);
+        let (answer, done) = match asked.wish {
+            Wish::Cancel => (Ok(()), Err(Failure::Stopped)),
+            Wish::Pause if is_paused => (Err(Declined::PausedAlready), Ok(())),
+            Wish::Resume if !is_paused => (Err(Declined::NotPaused), Ok(())),
+            Wish::Pause => {
+                self.wished = Some(Wish::Pause);
+                (Ok(()), Ok(()))
+            }
+            Wish::Resume => {
+                // A pause that has not begun yet needs no end.
+                self.wished = Some(Wish::Resume).filter(|_| self.is_paused());
+                (Ok(()), Ok(()))
+            }
+        };
+        asked.answer(answer);
+        done
     }
 
     async fn on_link_in_motion(&mut self, event: crate::link::LinkEvent) -> Result<(), Failure> {
@@ -461,6 +471,8 @@ impl Order {
 #[derive(Debug)]
 pub(crate) struct Acks {
     pub sent: u64,
+    /// Lines sent beside the toolpath, to take the head aside and back.
+    pub aside: u64,
     /// Filament of the layers ended so far, in 10⁻⁵ mm.
     fed: u64,
     /// Layers sent whole and not yet acknowledged: lines up to their end, layers, filament in micrometres.
@@ -472,7 +484,7 @@ impl Acks {
     /// Nothing sent yet of a toolpath of so many layers.
     fn of(total_layers: u32) -> Self {
         let extent = Extent { total_layers, ..Extent::default() };
-        Self { sent: 0, fed: 0, marks: VecDeque::new(), extent }
+        Self { sent: 0, aside: 0, fed: 0, marks: VecDeque::new(), extent }
     }
 
     pub(crate) fn end_layer(&mut self, layer: &Layer) {
@@ -480,8 +492,10 @@ impl Acks {
         self.marks.push_back((self.sent, layer.index + 1, self.fed / 100));
     }
 
-    /// How far the machine has come, now that it has acknowledged so many lines.
-    pub(crate) fn reach(&mut self, lines: u64) -> Extent {
+    /// How far the machine has come, now that it has acknowledged so many lines. Those beside the toolpath go out while none of it
+    /// is under way.
+    pub(crate) fn reach(&mut self, acknowledged: u64) -> Extent {
+        let lines = acknowledged.saturating_sub(self.aside).max(self.extent.lines);
         self.extent.lines = lines;
         while let Some((end, layers, filament_um)) = self.marks.front().copied().filter(|m| m.0 <= lines) {
             debug_assert!(end <= self.sent, "a layer ends within what was sent");

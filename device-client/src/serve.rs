@@ -25,6 +25,7 @@ pub use report::{DeviceError, Notice, PrintReport};
 
 use crate::Device;
 use crate::check::{Cleared, Examination, Offer};
+use crate::hand::Wish;
 use crate::journal::{Entry, Motion};
 use crate::ledger;
 use crate::link::{Link, LinkError};
@@ -50,8 +51,13 @@ pub enum Until {
     /// Until one job is over and in the ledger.
     OneJob,
     /// Until this is ready; a print in motion is then stopped and reported as cancelled.
-    Stopped(Pin<Box<dyn Future<Output = ()> + Send>>),
+    Stopped(Sign),
+    /// Until either.
+    OneJobOrStopped(Sign),
 }
+
+/// Ready once somebody wants serving to end.
+pub type Sign = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Opens the machine for one job.
 #[async_trait]
@@ -93,7 +99,7 @@ impl Berth for Moored {
 
 /// When to stop, asked as often as anyone likes.
 pub(crate) struct StopSign {
-    sign: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    sign: Option<Sign>,
     scope: Scope,
     asked: bool,
 }
@@ -106,10 +112,12 @@ enum Scope {
 
 impl StopSign {
     fn of(until: Until) -> Self {
-        match until {
-            Until::OneJob => Self { sign: None, scope: Scope::OneJob, asked: false },
-            Until::Stopped(sign) => Self { sign: Some(sign), scope: Scope::ForGood, asked: false },
-        }
+        let (sign, scope) = match until {
+            Until::OneJob => (None, Scope::OneJob),
+            Until::Stopped(sign) => (Some(sign), Scope::ForGood),
+            Until::OneJobOrStopped(sign) => (Some(sign), Scope::OneJob),
+        };
+        Self { sign, scope, asked: false }
     }
 
     /// Ready once somebody wants to stop. Cancel-safe.
@@ -127,7 +135,7 @@ impl StopSign {
 
 /// One run of serving.
 pub(crate) struct Shift<'a> {
-    device: &'a mut Device,
+    pub(crate) device: &'a mut Device,
     pub(crate) link: Link,
     berth: &'a dyn Berth,
     watch: &'a mut (dyn FnMut(Notice<'_>) + Send),
@@ -145,6 +153,8 @@ pub(crate) struct Shift<'a> {
     passed_over: u32,
     /// What ends a print in motion.
     pub(crate) interrupt: Option<Failure>,
+    /// What the owner wants of the running print, as soon as the machine has taken the line under way.
+    pub(crate) wished: Option<Wish>,
     fatal: Option<LinkError>,
     /// Why a job that an earlier run left failed.
     inherited: Option<Failure>,
@@ -197,6 +207,7 @@ impl<'a> Shift<'a> {
             heat: None,
             unready: None,
             interrupt: None,
+            wished: None,
             passed_over: 0,
             fatal: None,
             inherited: None,
@@ -221,6 +232,10 @@ impl<'a> Shift<'a> {
             let event = tokio::select! {
                 biased;
                 () = self.stop.asked() => return Ok(self.report.take()),
+                asked = self.device.wishes.next() => {
+                    self.on_wish_at_rest(asked).await?;
+                    continue;
+                }
                 event = self.link.next() => event,
                 () = tokio::time::sleep(LOOK_AGAIN), if !self.waiting.is_empty() => continue,
             };
@@ -365,6 +380,10 @@ impl<'a> Shift<'a> {
             self.heat = Some(reported);
             self.tell(Notice::Temperatures(reported));
         }
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        matches!(self.session, Session::Paused(_))
     }
 
     pub(crate) fn machine(&self) -> &'static Machine {

@@ -8,11 +8,14 @@
 //! Deliberately absent: repair. A line is let through as it stands or refused by number and reason.
 
 mod arc;
+mod aside;
 mod rules;
 mod words;
 
 use layerlock_terms::machine::Machine;
 use layerlock_terms::toolpath::Turn;
+
+pub use crate::guard::aside::Aside;
 
 use crate::guard::rules::{Bound, Duty, Rule};
 use crate::guard::words::{Fixed, Word, words};
@@ -168,14 +171,18 @@ pub struct Guard {
 }
 
 /// What earlier lines have made of the machine.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct State {
     axes: Coordinates,
     extruder: Coordinates,
     /// `None` until homed.
     position: [Option<Fixed>; 3],
+    /// Whether a move has said where the axis is. Homing leaves it where the machine knows.
+    told: [bool; 3],
     filament: Fixed,
     nozzle: Fixed,
+    /// Of the moves that name none; `None` until one has.
+    feed: Option<Fixed>,
 }
 
 /// What a coordinate word counts from.
@@ -208,8 +215,10 @@ impl Guard {
                 axes: Coordinates::Absolute,
                 extruder: Coordinates::Absolute,
                 position: [None; 3],
+                told: [false; 3],
                 filament: Fixed::ZERO,
                 nozzle: Fixed::ZERO,
+                feed: None,
             },
         }
     }
@@ -269,13 +278,17 @@ impl Guard {
             Duty::Arc(turn) => self.follow_arc(rule, turn, words, state)?,
             Duty::Prime if state.nozzle < MELTS => return Err(Reason::ColdExtrusion(state.nozzle)),
             Duty::Prime => {}
-            Duty::Home => for_axes(words, |axis| state.position[axis] = Some(Fixed::ZERO)),
+            Duty::Home => for_axes(words, |axis| {
+                (state.position[axis], state.told[axis]) = (Some(Fixed::ZERO), false);
+            }),
             Duty::Absolute => (state.axes, state.extruder) = (Coordinates::Absolute, Coordinates::Absolute),
             Duty::Relative => (state.axes, state.extruder) = (Coordinates::Relative, Coordinates::Relative),
             Duty::AbsoluteFeed => state.extruder = Coordinates::Absolute,
             Duty::RelativeFeed => state.extruder = Coordinates::Relative,
             Duty::CountFrom => state.filament = value(words, 'E').ok_or(Reason::MissingParameter('E'))?,
-            Duty::Motors => for_axes(words, |axis| state.position[axis] = None),
+            Duty::Motors => for_axes(words, |axis| {
+                (state.position[axis], state.told[axis]) = (None, false);
+            }),
             Duty::Nozzle => {
                 state.nozzle = value(words, 'S').or_else(|| value(words, 'R')).unwrap_or(state.nozzle);
             }
@@ -291,7 +304,9 @@ impl Guard {
             let to = state.axes.target(from, word);
             within(rule.code, letter, to, self.reach(axis))?;
             state.position[axis] = Some(to);
+            state.told[axis] |= state.axes == Coordinates::Absolute;
         }
+        state.feed = value(words, 'F').or(state.feed);
         let Some(word) = value(words, 'E') else { return Ok(()) };
         let to = state.extruder.target(state.filament, word);
         let fed = to.minus(state.filament);

@@ -17,6 +17,7 @@ use layerlock_terms::units::Millis;
 
 use super::{ATTEMPTS, DeviceError, KEYS, Notice, Scope, Shift, Work};
 use crate::check::{self, Examination, Offer, Refusal};
+use crate::hand::{Asked, Declined, Wish};
 use crate::journal::{Active, Entry};
 use crate::ledger;
 use crate::link::LinkEvent;
@@ -374,6 +375,20 @@ impl Shift<'_> {
         self.note_failure(Some(Failure::Withdrawn(ended.reason)));
         self.close(None);
         self.step(Event::Withdrawn).await
+    }
+
+    /// What the owner asks for while nothing moves: a job that comes can be refused, and that is all.
+    pub(super) async fn on_wish_at_rest(&mut self, asked: Asked) -> Result<(), DeviceError> {
+        match (asked.wish, &self.session) {
+            (Wish::Cancel, Session::Fetching(_) | Session::Checked(_)) => {
+                asked.answer(Ok(()));
+                self.refuse(Failure::Stopped).await
+            }
+            (Wish::Pause | Wish::Resume | Wish::Cancel, _) => {
+                asked.answer(Err(Declined::NothingPrints));
+                Ok(())
+            }
+        }
     }
 
     /// Refuses the running job before any motion.

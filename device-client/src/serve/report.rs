@@ -50,6 +50,10 @@ pub enum Notice<'a> {
     Checked(&'a Cleared),
     /// The first commands go out: the machine heats.
     Heating,
+    /// The print rests: its owner or the machine asked for it.
+    Paused,
+    /// It goes on.
+    Resumed,
     /// This layer's commands go out next.
     Layer(&'a Layer),
     /// The machine acknowledged whole layers.

@@ -18,6 +18,7 @@ use crate::printer::simulated::Bench;
 use crate::testbed::vault::{Cut, Desk, FakeVault, Withholds, one_job};
 use crate::testbed::{FAR, NOW, Nouns, Pressed, World, commands, enrol, enrol_at, press};
 
+mod pause;
 mod preflight;
 
 /// A device, and a vault with one job for it.

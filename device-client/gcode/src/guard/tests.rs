@@ -295,3 +295,64 @@ fn every_catalogue_machines_own_start_and_end_pass() {
         }
     }
 }
+
+/// Goes aside and back; gives the lines away.
+fn there_and_back(guard: &mut Guard) -> Vec<String> {
+    let before = guard.state.clone();
+    let aside = guard.aside().expect("it is known where the head is");
+    let there = aside.away.iter().chain(&aside.stir).chain(&aside.stir).chain(&aside.cool);
+    for line in there.chain(&aside.heat).chain(&aside.back) {
+        guard.admit(line).unwrap_or_else(|refusal| panic!("{line}: {refusal}"));
+    }
+    assert_eq!(guard.state, before, "as if nothing had been");
+    aside.away
+}
+
+#[test]
+fn a_head_that_went_aside_is_where_it_was_in_every_mode_and_corner() {
+    for modes in [["G90", "M82"], ["G90", "M83"], ["G91", "M82"], ["G91", "M83"]] {
+        for place in
+            ["G1 X0 Y0 Z0", "G1 X250 Y210 Z210", "G1 X-10 Y-10 Z0.2", "G1 X12.345 Y67.891 Z195 F4321"]
+        {
+            let mut guard = printing();
+            for line in ["G92 E7.5", "G1 Z1 E1 F900", place].into_iter().chain(modes) {
+                guard.admit(line).unwrap();
+            }
+            let away = there_and_back(&mut guard);
+            assert!(away.contains(&"G1 X10 Y200 F6000".to_owned()), "{away:?}");
+            assert!(away.contains(&"G1 E-2 F1800".to_owned()), "{away:?}");
+        }
+    }
+}
+
+#[test]
+fn a_head_goes_aside_only_from_where_a_move_has_put_it() {
+    let mut guard = Guard::new(&machine());
+    assert_eq!(guard.aside(), None);
+    for line in ["M109 S210", "G28", "G1 X5 Y5 F3000"] {
+        guard.admit(line).unwrap();
+        assert_eq!(guard.aside(), None, "{line}: nothing has said how high it is");
+    }
+    guard.admit("G91").unwrap();
+    guard.admit("G1 Z5").unwrap();
+    assert_eq!(guard.aside(), None, "so much above a place only the machine knows");
+    guard.admit("G90").unwrap();
+    guard.admit("G1 Z5").unwrap();
+    there_and_back(&mut guard);
+    for line in ["M84", "G28 Z"] {
+        let mut guard = guard.clone();
+        guard.admit(line).unwrap();
+        assert_eq!(guard.aside(), None, "{line}");
+    }
+}
+
+#[test]
+fn a_cold_nozzle_feeds_nothing_on_its_way_aside() {
+    let mut guard = printing();
+    for line in ["G1 X5 Y5 Z5 F3000", "M104 S0"] {
+        guard.admit(line).unwrap();
+    }
+    let aside = guard.aside().unwrap();
+    assert_eq!((aside.cool, aside.heat), (None, None));
+    assert!(!aside.away.iter().chain(&aside.back).any(|line| line.contains('E')));
+}

@@ -23,6 +23,8 @@ pub enum Fault {
     Restart,
     /// The cable is pulled.
     HangUp,
+    /// Somebody presses a button, or a sensor speaks: the machine says this out of turn.
+    Says(&'static str),
 }
 
 /// A cable and its mishaps.

@@ -159,6 +159,10 @@ impl Firmware {
             }
             Some(Fault::Restart) => self.restart(),
             Some(Fault::HangUp) => self.condition = Condition::Unplugged,
+            Some(Fault::Says(text)) => {
+                self.interject(text);
+                self.arrive(&line, now);
+            }
             _ => self.arrive(&line, now),
         }
     }
