@@ -436,6 +436,24 @@ pub enum Device {
         #[command(flatten)]
         party: Party,
     },
+    /// Pause the print while `run` runs: the head goes aside once the machine has made what it holds
+    Pause {
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// Go on with a print that is paused
+    Resume {
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
+    /// End the print while `run` runs: the machine is made safe, and the copy settled by what was printed
+    Cancel {
+        /// Whose keys, and which server.
+        #[command(flatten)]
+        party: Party,
+    },
     /// Let somebody watch this device while `run` runs: states, temperatures and the machine's wire without movements, at
     /// its status page, by a token; without an option, say until when tokens are good
     Support {

@@ -11,6 +11,7 @@ pub mod connect;
 pub mod door;
 pub mod embedded;
 pub mod files;
+pub mod hand;
 pub mod kek;
 pub mod keyring;
 pub mod ledger;

@@ -54,6 +54,8 @@ enum State {
     Heating,
     /// Layers are printed.
     Printing,
+    /// The print rests until somebody wants to go on.
+    Paused,
 }
 
 /// What the page shows, and `/status.json` says.
@@ -185,7 +187,8 @@ impl Status {
                 self.state = State::Checked;
             }
             Notice::Heating => self.state = State::Heating,
-            Notice::Layer(_) => self.state = State::Printing,
+            Notice::Layer(_) | Notice::Resumed => self.state = State::Printing,
+            Notice::Paused => self.state = State::Paused,
             Notice::Temperatures(reported) => self.celsius = Some((*reported).into()),
             Notice::Progress { layers, of } => (self.layers_printed, self.layers) = (*layers, *of),
             Notice::Over(_) => {

@@ -7,7 +7,7 @@ use layerlock_conformance::Against;
 use layerlock_device::enrol::{self, Enrolment};
 use layerlock_device::keys::KeyPlace;
 use layerlock_device::{
-    Bed, Clock, Device, DeviceError, EnrolError, OpenError, OwnersWord, PrinterTarget, RenewError,
+    Bed, Clock, Device, DeviceError, EnrolError, OpenError, OwnersWord, PrinterTarget, RenewError, Wish,
 };
 use layerlock_seal::statement::Statement;
 use layerlock_terms::machine::{Material, UnknownName};
@@ -16,6 +16,7 @@ use layerlock_terms::units::{Micrometres, Millis};
 use crate::args::Device as Args;
 use crate::connect::{ConnectError, Connection};
 use crate::files;
+use crate::hand::{self, NotDone};
 use crate::parties::PartyError;
 use crate::people;
 use crate::pkcs11::{TokenError, TokenKey, Tokens};
@@ -52,6 +53,9 @@ pub enum DeviceCommandError {
     /// Two of `--machine` are called alike.
     #[error("--machine: two folders are called `{0}`: give them different names")]
     SameName(String),
+    /// What was asked of a running agent.
+    #[error(transparent)]
+    NotDone(#[from] NotDone),
     /// Some of several machines.
     #[error("{failed} of {all} machines ended: the lines above say why")]
     SomeFailed {
@@ -126,6 +130,18 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
             let word = said(OwnersWord::read(home.path())?, material.as_deref(), nozzle.as_deref(), bed)?;
             word.write(home.path())?;
             writeln!(out, "{}", in_words(&word))?;
+        }
+        Args::Pause { party } => {
+            hand::ask(party.home("device")?.path(), Wish::Pause).await?;
+            writeln!(out, "the print pauses once the machine has made what it holds")?;
+        }
+        Args::Resume { party } => {
+            hand::ask(party.home("device")?.path(), Wish::Resume).await?;
+            writeln!(out, "the print goes on")?;
+        }
+        Args::Cancel { party } => {
+            hand::ask(party.home("device")?.path(), Wish::Cancel).await?;
+            writeln!(out, "the print is cancelled, and the machine made safe")?;
         }
         Args::Support { minutes, revoke, party } => {
             let support = Support::of(party.home("device")?.path());

@@ -113,6 +113,7 @@ const fn words(state: State) -> &'static str {
         State::Checked => "checked",
         State::Heating => "heating",
         State::Printing => "printing",
+        State::Paused => "paused",
     }
 }
 

@@ -9,6 +9,10 @@ use crate::rotation::token;
 pub fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).expect("writable");
     for file in fs::read_dir(from).expect("a folder").map(|file| file.expect("readable")) {
+        // A running agent has a socket there.
+        if !file.file_type().expect("readable").is_file() {
+            continue;
+        }
         fs::copy(file.path(), to.join(file.file_name())).expect("readable");
     }
 }

@@ -9,7 +9,7 @@ use crate::device_keys::copy;
 use crate::road::{DESIGN, Ended, Server, attempt, model, program, word};
 
 /// What the agent's page answers there.
-fn page(address: &str, path: &str) -> String {
+pub fn page(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("the page is served");
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("it takes a question");
     let mut answer = Vec::new();

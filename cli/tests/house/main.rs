@@ -10,6 +10,7 @@ mod database;
 mod device_keys;
 mod faults;
 mod full;
+mod hand;
 mod killed;
 mod killing;
 mod machines;

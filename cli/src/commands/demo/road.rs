@@ -214,6 +214,8 @@ async fn print<W: Write + Send>(
         | Notice::Offered { .. }
         | Notice::Segments { .. }
         | Notice::Heating
+        | Notice::Paused
+        | Notice::Resumed
         | Notice::Temperatures(_)
         | Notice::Settled(_)
         | Notice::Refused(_)

@@ -21,6 +21,7 @@ use crate::commands::serve::interrupted;
 use crate::commands::show;
 use crate::connect::Connection;
 use crate::files;
+use crate::hand::Ear;
 use crate::picture::BodyPicture;
 use crate::sight::PageAt;
 use crate::status_page::{self, StatusPage};
@@ -78,6 +79,8 @@ struct Agent {
     printer: PrinterTarget,
     page: StatusPage,
     connection: Connection,
+    /// Hears its owner as long as it is here.
+    _ear: Ear,
 }
 
 impl Agent {
@@ -97,7 +100,8 @@ impl Agent {
         say(format!("{} waits for jobs: {}", device.id(), in_words(&OwnersWord::read(home)?)));
         let page = StatusPage::new(device.id().to_string(), device.machine().title, printer.to_string())?
             .watched_by(Support::of(home), device.tap());
-        Ok(Self { device, printer, page, connection: connection.clone() })
+        let _ear = Ear::of(home, device.hand())?;
+        Ok(Self { device, printer, page, connection: connection.clone(), _ear })
     }
 
     /// Serves until told to end.
@@ -106,12 +110,10 @@ impl Agent {
         (once, stop): (bool, watch::Receiver<bool>),
         watch: &mut (dyn FnMut(Notice<'_>) + Send),
     ) -> Result<(), DeviceCommandError> {
-        let until = || match once {
-            true => Until::OneJob,
-            false => {
-                let mut stop = stop.clone();
-                Until::Stopped(Box::pin(async move { drop(stop.wait_for(|stop| *stop).await) }))
-            }
+        let until = || {
+            let mut stop = stop.clone();
+            let sign = Box::pin(async move { drop(stop.wait_for(|stop| *stop).await) });
+            if once { Until::OneJobOrStopped(sign) } else { Until::Stopped(sign) }
         };
         let vault = self.connection.lazy(&self.connection.vault)?;
         let mut served = self.device.serve(vault.clone(), self.printer.clone(), watch, until()).await;
@@ -314,6 +316,8 @@ fn tell(notice: &Notice<'_>, bar: &ProgressBar) -> Option<String> {
             Some("envelope authenticated, whole".into())
         }
         Notice::Heating => Some("heating".into()),
+        Notice::Paused => Some("paused".into()),
+        Notice::Resumed => Some("going on".into()),
         Notice::Layer(_) | Notice::Temperatures(_) => None,
         Notice::Progress { layers, .. } => {
             bar.set_position((*layers).into());
