@@ -92,3 +92,22 @@ pub(crate) fn commands(pieces: &[Piece]) -> Vec<String> {
     let lines = pieces.iter().flat_map(|piece| gcode.lines(piece).unwrap());
     lines.filter_map(|line| crate::guard::stripped(&line).map(str::to_owned)).collect()
 }
+
+/// Draws from a seed: the n-th draw is always the same (splitmix64).
+#[derive(Debug, Clone)]
+pub(crate) struct Dice(pub u64);
+
+impl Dice {
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut drawn = self.0;
+        drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        drawn = (drawn ^ (drawn >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (drawn ^ (drawn >> 31)) % end
+    }
+
+    pub(crate) fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len() as u64) as usize]
+    }
+}

@@ -116,6 +116,12 @@ impl MarlinPrinter {
         }
     }
 
+    /// The machine behind the port, where it is a simulated one.
+    #[cfg(test)]
+    pub(crate) fn bench(&self) -> Option<Arc<Mutex<Firmware>>> {
+        self.bench.clone()
+    }
+
     fn on(port: Option<Port>, patience: Duration, tap: Tap) -> Self {
         let wire = Wire::open(Duration::ZERO, patience);
         let (opened, buffer, unwritten) = (Instant::now(), Box::new([0; 4096]), Vec::new());

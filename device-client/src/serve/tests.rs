@@ -16,10 +16,11 @@ use crate::check::Refusal;
 use crate::printer::marlin::MarlinPrinter;
 use crate::printer::simulated::Bench;
 use crate::testbed::vault::{Cut, Desk, FakeVault, Withholds, one_job};
-use crate::testbed::{FAR, NOW, Nouns, Pressed, World, commands, enrol, enrol_at, press};
+use crate::testbed::{Dice, FAR, NOW, Nouns, Pressed, World, commands, enrol, enrol_at, press};
 
 mod pause;
 mod preflight;
+mod storm;
 
 /// A device, and a vault with one job for it.
 struct Scene {

@@ -3,7 +3,7 @@ use layerlock_terms::receipt::Event as Said;
 
 use super::*;
 use crate::check::examine;
-use crate::testbed::{NOW, Nouns, World, enrol, press};
+use crate::testbed::{Dice, NOW, Nouns, World, enrol, press};
 
 fn job() -> Job {
     Job { id: JobId::from_bytes([5; 16]), hold: HoldId::from_bytes([5; 16]), header: Digest([5; 32]) }
@@ -165,4 +165,77 @@ fn a_settled_job_is_forgotten_only_after_the_ledgers_head_is_remembered() {
         step.effects[..],
         [Effect::Record(Entry::Head(_)), Effect::Record(Entry::Closed(_)), Effect::Clear]
     ));
+}
+
+/// What must hold of one life of a device, whatever happens to it.
+#[derive(Default)]
+struct Life {
+    /// Of the running job.
+    accepted: bool,
+    moving: bool,
+    ended: bool,
+}
+
+impl Life {
+    fn follow(&mut self, step: &Step, named: &str) {
+        for effect in &step.effects {
+            match effect {
+                Effect::Record(Entry::Accepted { .. }) => {
+                    assert!(!self.moving, "{named}: another job while the machine moves");
+                    *self = Self { accepted: true, ..Self::default() };
+                }
+                Effect::Record(Entry::Moving(_)) => {
+                    assert!(self.accepted && !self.moving && !self.ended, "{named}: it moves once");
+                    self.moving = true;
+                }
+                Effect::Move(_) => assert!(self.moving, "{named}: it moves unrecorded"),
+                Effect::Attest { event: Said::Ended(..), .. } => {
+                    assert!(self.accepted && !self.ended, "{named}: it ends once");
+                    self.ended = true;
+                }
+                Effect::Attest { event: Said::Progress(_), .. } => {
+                    assert!(self.moving && !self.ended, "{named}: progress of what doesn't move");
+                }
+                Effect::Record(Entry::Closed(_)) => {
+                    // A job that never moved may be over without a word of ours: the vault withdrew it.
+                    assert!(self.ended || !self.moving, "{named}: closed with no receipt for what moved");
+                    *self = Self::default();
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn a_million_events_in_any_order_move_each_job_once_and_end_it_once() {
+    let (events, halts) = (events(), |event: &Event| matches!(event, Event::Broken(_)));
+    let mut dice = Dice(1);
+    let mut reached = std::collections::BTreeMap::new();
+    let (mut session, mut life) = (Session::Idle(Idle), Life::default());
+    for number in 0..1_000_000 {
+        let event = dice.one_of(&events).clone();
+        // A halted device stays so; without this there would be little else.
+        if halts(&event) && dice.below(100) > 0 {
+            continue;
+        }
+        let named = format!("step {number}, {} while {}", event.name(), session.name());
+        session = match session.step(event, NOW) {
+            Ok(step) => {
+                life.follow(&step, &named);
+                step.next
+            }
+            Err(misplaced) => misplaced.session,
+        };
+        *reached.entry(session.name()).or_insert(0_u32) += 1;
+        if matches!(session, Session::Halted(_)) {
+            (session, life) = (Session::Idle(Idle), Life::default());
+        }
+    }
+    for state in ["idle", "fetching", "checked", "printing", "paused", "reporting", "halted"] {
+        assert!(
+            reached.get(state).is_some_and(|times| *times > 300),
+            "{state} is hardly reached: {reached:?}"
+        );
+    }
 }

@@ -25,7 +25,7 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{NOW, Nouns, Pressed, World, enrol, press};
+use super::{Dice, NOW, Nouns, Pressed, World, enrol, press};
 use crate::Device;
 
 /// Where a stream breaks; each is used once, in order.
@@ -64,6 +64,8 @@ pub(crate) struct Desk {
     pub profile: Vec<u8>,
     /// Pours what it offers in later sessions unasked.
     pub pours: bool,
+    /// Says what no vault says between its words, drawn from this.
+    pub raves: Option<Dice>,
     pub heard: Vec<Statement>,
     pub counters: Vec<u64>,
     pub fetches: Vec<u32>,
@@ -93,10 +95,69 @@ impl Desk {
             pressed_anew: None,
             profile: Vec::new(),
             pours: false,
+            raves: None,
             heard: Vec::new(),
             counters: Vec::new(),
             fetches: Vec::new(),
             segments_sent: 0,
+        }
+    }
+
+    /// What is said out of order before the next message, if anything: every kind of message, about this job and others, true,
+    /// stale, bent and made up.
+    fn rave(&mut self) -> Vec<ToDevice> {
+        let Some(mut dice) = self.raves.take() else { return Vec::new() };
+        let said = (0..dice.below(3).saturating_sub(1)).map(|_| self.raving(&mut dice)).collect();
+        self.raves = Some(dice);
+        said
+    }
+
+    fn raving(&self, dice: &mut Dice) -> ToDevice {
+        let ours = &self.jobs[0];
+        let recorded = &ours.recorded;
+        let other = "job-00000000000000000000000000000000".to_owned();
+        let job = if dice.below(4) > 0 { ours.nouns.header.job.to_string() } else { other };
+        let mut bent = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            match dice.below(4) {
+                0 => bytes.truncate(dice.below(bytes.len() as u64) as usize),
+                1 => {
+                    let at = dice.below(bytes.len() as u64) as usize;
+                    bytes[at] ^= 1 << dice.below(8);
+                }
+                2 => bytes = (0..dice.below(300)).map(|_| dice.below(256) as u8).collect(),
+                _ => {}
+            }
+            bytes
+        };
+        let (header, license, hold) = (bent(&recorded.header), bent(&recorded.license), bent(&recorded.hold));
+        let (manifest, welcome) = (bent(&recorded.manifest), bent(&recorded.license));
+        let index = dice.below(recorded.segments.len() as u64 + 3);
+        let segment = recorded.segments.get(index as usize).cloned().unwrap_or_default();
+        match dice.below(12) {
+            0 => ToDevice::Challenge(manifest),
+            1 => ToDevice::Welcome(Welcome { welcome, vault_certificate: license }),
+            2 | 3 => ToDevice::Offer(JobOffer { job, header, license, hold, profile: self.profile.clone() }),
+            // Whole and true ones among them: what is stored already, or not due yet.
+            4 | 5 => {
+                let bent = dice.below(4) == 0;
+                let segment = segment.into_iter().skip(usize::from(bent)).collect::<Vec<u8>>();
+                ToDevice::Segment(SealedSegment { job, index: index as u32, segment: segment.into() })
+            }
+            6 => ToDevice::Manifest(JobManifest { job, manifest }),
+            7 | 8 => {
+                let release = dice.one_of(&ours.keys).emit();
+                let release = if dice.below(3) > 0 { release } else { header };
+                ToDevice::Keys(JobKeys { job, release })
+            }
+            9 => ToDevice::Settled(Settled { job, entry: None }),
+            10 => {
+                let mut entry = self.world.settle(&ours.nouns, self.leaves);
+                entry.index += dice.below(2);
+                let entry = Some(entry).filter(|_| dice.below(2) > 0);
+                ToDevice::Settled(Settled { job, entry })
+            }
+            _ => ToDevice::Ended(JobEnded { job, reason: "raving".into() }),
         }
     }
 
@@ -198,6 +259,10 @@ impl Talk {
     }
 
     async fn say(&self, message: ToDevice) -> Option<()> {
+        let raving = self.vault.desk().rave();
+        for message in raving {
+            self.to.send(Ok(VaultMessage { message: Some(message) })).await.ok()?;
+        }
         self.to.send(Ok(VaultMessage { message: Some(message) })).await.ok()
     }
 

@@ -241,6 +241,12 @@ impl Body {
         format!("T:{} B:{} @:0 B@:0", shown(&self.nozzle), shown(&self.bed))
     }
 
+    /// Whether no heater has a target.
+    #[cfg(test)]
+    pub(crate) fn is_off(&self) -> bool {
+        [&self.nozzle, &self.bed].iter().all(|heater| heater.target <= AMBIENT)
+    }
+
     fn whereabouts(&self) -> String {
         let [x, y, z] = self.position;
         format!("X:{x:.2} Y:{y:.2} Z:{z:.2} E:{:.2} Count X:0 Y:0 Z:0", self.filament)

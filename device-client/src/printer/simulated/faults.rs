@@ -23,6 +23,8 @@ pub enum Fault {
     Restart,
     /// The cable is pulled.
     HangUp,
+    /// The machine finds that it heats as it should not, and stops itself.
+    Halt,
     /// Somebody presses a button, or a sensor speaks: the machine says this out of turn.
     Says(&'static str),
 }

@@ -136,6 +136,18 @@ impl Firmware {
         &self.record
     }
 
+    /// Whether nothing is heated: told so, or stopped for good.
+    #[cfg(test)]
+    pub(crate) fn is_off(&self) -> bool {
+        self.condition == Condition::Killed || self.body.is_off()
+    }
+
+    /// Whether its cable is out.
+    #[cfg(test)]
+    pub(crate) fn is_unplugged(&self) -> bool {
+        self.condition == Condition::Unplugged
+    }
+
     /// Takes what the host has written, in any pieces, and works until `now`.
     pub fn receive(&mut self, bytes: &[u8], now: Duration) {
         self.work(now);
@@ -159,6 +171,7 @@ impl Firmware {
             }
             Some(Fault::Restart) => self.restart(),
             Some(Fault::HangUp) => self.condition = Condition::Unplugged,
+            Some(Fault::Halt) => self.kill("Thermal Runaway, system stopped! Heater_ID: 0"),
             Some(Fault::Says(text)) => {
                 self.interject(text);
                 self.arrive(&line, now);
