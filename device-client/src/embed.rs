@@ -41,6 +41,7 @@ use crate::journal::{self, Entry, JournalError, Memory};
 use crate::keys::DeviceKeys;
 use crate::ledger::LedgerError;
 use crate::link::LinkError;
+use crate::preflight::{Bed, OwnersWord};
 use crate::print::{Failure, Run};
 use crate::session::{Effect, Event, Halted, Idle, Session, Step, Why};
 use crate::trust::{Anchors, TrustError};
@@ -235,6 +236,8 @@ pub struct Embedded<H> {
     stream: Stream,
     work: Work,
     waiting: Waiting,
+    /// What the machine's owner said of it; nothing is asked of a machine whose owner said nothing.
+    word: Option<OwnersWord>,
     /// How many numbers the next receipt passes over.
     passed_over: u32,
     /// Motion ended otherwise than by its last line: the machine has to be made safe.
@@ -292,6 +295,7 @@ impl<H: Host> Embedded<H> {
             stream: Stream::Down,
             work: Work::default(),
             waiting: Waiting::default(),
+            word: None,
             passed_over,
             must_stop: false,
             trouble: None,
@@ -365,6 +369,18 @@ impl<H: Host> Embedded<H> {
         self.end_link(fatal)
     }
 
+    /// What is in the machine and on its bed, as its owner says. Nothing is held against a job before this is said. From then on
+    /// one the machine isn't ready for waits, [`Embedded::trouble`] says for what, and a print leaves the bed taken. Not kept: say
+    /// it after each opening.
+    ///
+    /// # Errors
+    /// [`EmbedError`].
+    pub fn loaded(&mut self, word: OwnersWord) -> Result<(), EmbedError> {
+        self.tick();
+        self.word = Some(word);
+        self.consider_waiting()
+    }
+
     /// The machine or a person pauses; what was sent is acknowledged all the same.
     ///
     /// # Errors
@@ -436,6 +452,9 @@ impl<H: Host> Embedded<H> {
                 Ok(())
             }
             Effect::Move(cleared) => {
+                if let Some(word) = self.word.as_mut().filter(|word| word.bed == Bed::Clear) {
+                    word.bed = Bed::Taken;
+                }
                 self.begin_motion(*cleared);
                 Ok(())
             }
@@ -520,3 +539,6 @@ fn journal_of(host: &mut impl Host) -> Result<Memory, EmbedError> {
     }
     Ok(memory)
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,12 +53,10 @@ pub enum Bed {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unready {
     /// The last print may still be there.
-    #[error("the last print is still on the bed: take it off, then run `layerlock-device set --bed clear`")]
+    #[error("the last print is still on the bed: take it off")]
     BedTaken,
     /// Another filament.
-    #[error(
-        "it wants {asked}, and {loaded} is in: change it, then run `layerlock-device set --material {asked}`"
-    )]
+    #[error("it wants {asked}, and {loaded} is in: change it")]
     Material {
         /// The job's.
         asked: &'static str,
@@ -66,9 +64,7 @@ pub enum Unready {
         loaded: &'static str,
     },
     /// Another nozzle.
-    #[error(
-        "it is for a nozzle of {asked}, and one of {mounted} is in: change it, then run `layerlock-device set --nozzle`"
-    )]
+    #[error("it is for a nozzle of {asked}, and one of {mounted} is in: change it")]
     Nozzle {
         /// The machine's in the catalogue.
         asked: Micrometres,
@@ -81,6 +77,18 @@ pub enum Unready {
         /// Bytes.
         free: u64,
     },
+}
+
+impl Unready {
+    /// What of the owner's word changes with the mend, as `layerlock-device set` takes it.
+    pub fn word(&self) -> Option<String> {
+        match self {
+            Self::BedTaken => Some("--bed clear".into()),
+            Self::Material { asked, .. } => Some(format!("--material {asked}")),
+            Self::Nozzle { asked, .. } => Some(format!("--nozzle {}", f64::from(asked.0) / 1000.0)),
+            Self::Disk { .. } => None,
+        }
+    }
 }
 
 /// Not a word of the file, or of the command line.

@@ -196,6 +196,35 @@ typedef int32_t ll_outcome;
 #endif // __cplusplus
 
 /*
+ What is on a machine's bed.
+ */
+enum ll_bed
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /*
+   Nothing. A print leaves it taken.
+   */
+  LL_BED_CLEAR = 0,
+  /*
+   A print, whole or begun.
+   */
+  LL_BED_TAKEN = 1,
+  /*
+   Nothing, whatever was printed: a belt, or a robot.
+   */
+  LL_BED_CLEARS_ITSELF = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum ll_bed ll_bed;
+#else
+typedef int32_t ll_bed;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/*
  A device. Opaque.
  */
 typedef struct ll_device ll_device;
@@ -378,6 +407,21 @@ ll_status ll_device_next(struct ll_device *device, ll_next *next, char *command,
  */
 ll_status ll_device_acknowledged(struct ll_device *device,
                                  uint64_t commands);
+
+/*
+ What is in the machine and on its bed, as its owner says: the filament's name (`pla`, `petg`, `abs`, `asa`, `tpu`; null for any), the
+ nozzle's diameter in micrometres (0 for the machine's own) and the bed. Nothing is held against a job before this is
+ said. From then on a job the machine isn't ready for waits, `ll_device_message` says for what, and a print leaves a
+ clear bed taken until this is said again. Not kept: say it after each opening. `LL_INVALID` for a name that is no filament's, and
+ for a `bed` that is no `ll_bed`.
+
+ # Safety
+ `device` is open; `material` is null or ends with a zero.
+ */
+ll_status ll_device_loaded(struct ll_device *device,
+                           const char *material,
+                           uint32_t nozzle_um,
+                           int32_t bed);
 
 /*
  The machine or a person pauses: no command is given out until `ll_device_resume`.

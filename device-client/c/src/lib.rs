@@ -18,7 +18,10 @@ use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use layerlock_device::embed::{self, EmbedError, Embedded, Next, Provision, State};
+use layerlock_device::{Bed, OwnersWord};
+use layerlock_terms::machine::Material;
 use layerlock_terms::receipt::Outcome;
+use layerlock_terms::units::Micrometres;
 
 pub use host::ll_host;
 
@@ -75,6 +78,18 @@ pub enum ll_state {
     LL_REPORTING = 5,
     /// A person must look.
     LL_STATE_HALTED = 6,
+}
+
+/// What is on a machine's bed.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ll_bed {
+    /// Nothing. A print leaves it taken.
+    LL_BED_CLEAR = 0,
+    /// A print, whole or begun.
+    LL_BED_TAKEN = 1,
+    /// Nothing, whatever was printed: a belt, or a robot.
+    LL_BED_CLEARS_ITSELF = 2,
 }
 
 /// What the machine is to do.
@@ -333,6 +348,43 @@ pub unsafe extern "C" fn ll_device_acknowledged(device: *mut ll_device, commands
     unsafe { with(device, |device| device.acknowledged(commands)) }
 }
 
+/// What is in the machine and on its bed, as its owner says: the filament's name (`pla`, `petg`, `abs`, `asa`, `tpu`; null for any), the
+/// nozzle's diameter in micrometres (0 for the machine's own) and the bed. Nothing is held against a job before this is
+/// said. From then on a job the machine isn't ready for waits, `ll_device_message` says for what, and a print leaves a
+/// clear bed taken until this is said again. Not kept: say it after each opening. `LL_INVALID` for a name that is no filament's, and
+/// for a `bed` that is no `ll_bed`.
+///
+/// # Safety
+/// `device` is open; `material` is null or ends with a zero.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ll_device_loaded(
+    device: *mut ll_device,
+    material: *const c_char,
+    nozzle_um: u32,
+    bed: i32,
+) -> ll_status {
+    // SAFETY: checked for null; the caller promises the zero.
+    let material = (!material.is_null()).then(|| unsafe { CStr::from_ptr(material) });
+    let Some(word) = owners_word(material, nozzle_um, bed) else { return ll_status::LL_INVALID };
+    // SAFETY: the caller promises an open device.
+    unsafe { with(device, |device| device.loaded(word)) }
+}
+
+fn owners_word(material: Option<&CStr>, nozzle_um: u32, bed: i32) -> Option<OwnersWord> {
+    let material = match material {
+        Some(name) => Some(Material::named(name.to_str().ok()?).ok()?),
+        None => None,
+    };
+    let nozzle = i32::try_from(nozzle_um).ok().map(Micrometres)?;
+    let known = [
+        (ll_bed::LL_BED_CLEAR, Bed::Clear),
+        (ll_bed::LL_BED_TAKEN, Bed::Taken),
+        (ll_bed::LL_BED_CLEARS_ITSELF, Bed::ClearsItself),
+    ];
+    let (_, bed) = known.into_iter().find(|(known, _)| *known as i32 == bed)?;
+    Some(OwnersWord { material, nozzle: Some(nozzle).filter(|nozzle| nozzle.0 > 0), bed })
+}
+
 /// The machine or a person pauses: no command is given out until `ll_device_resume`.
 ///
 /// # Safety
@@ -516,5 +568,32 @@ unsafe fn slice<'a>(data: *const u8, length: usize) -> Option<&'a [u8]> {
         (true, _) => None,
         // SAFETY: as the caller of this function promises.
         (false, length) => Some(unsafe { std::slice::from_raw_parts(data, length) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_owner_says_is_taken_whole_or_not_at_all() {
+        let said = owners_word(Some(c"petg"), 600, 2).expect("all known");
+        let wanted = OwnersWord {
+            material: Some(Material::Petg),
+            nozzle: Some(Micrometres(600)),
+            bed: Bed::ClearsItself,
+        };
+        assert_eq!(said, wanted);
+        assert_eq!(owners_word(None, 0, 0), Some(OwnersWord::default()));
+        assert_eq!(owners_word(None, 0, 1).map(|word| word.bed), Some(Bed::Taken));
+        for (material, nozzle, bed) in [
+            (Some(c"unobtainium"), 400, 0),
+            (Some(c"\xff"), 400, 0),
+            (None, u32::MAX, 0),
+            (None, 0, 3),
+            (None, 0, -1),
+        ] {
+            assert_eq!(owners_word(material, nozzle, bed), None, "{material:?} {nozzle} {bed}");
+        }
     }
 }

@@ -73,6 +73,7 @@ int main(void) {
     EXPECT(ll_device_next(NULL, NULL, text, sizeof text), LL_INVALID);
     EXPECT(ll_device_next(NULL, &next, text, 10), LL_INVALID);
     EXPECT(ll_device_acknowledged(NULL, 1), LL_INVALID);
+    EXPECT(ll_device_loaded(NULL, NULL, 0, LL_BED_CLEAR), LL_INVALID);
     EXPECT(ll_device_pause(NULL), LL_INVALID);
     EXPECT(ll_device_resume(NULL), LL_INVALID);
     EXPECT(ll_device_stop(NULL), LL_INVALID);

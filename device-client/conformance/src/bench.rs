@@ -51,7 +51,7 @@ pub(crate) fn judged(against: &Against, case: impl FnOnce(&mut Bench) -> Verdict
     let mut bench = Bench {
         peer: Peer::start(against)?,
         world: World::new(1),
-        maker: Maker::new(),
+        maker: Maker::default(),
         now: NOW,
         welcome_now: None,
         welcome_nonce: None,

@@ -89,10 +89,14 @@ pub trait Recipient {
 
 /// What the client under judgement is given to be a device.
 #[derive(Debug, Clone)]
-pub(crate) struct Maker {
+pub struct Maker {
+    /// Which device it is.
     pub id: DeviceId,
+    /// Seed of its signing key.
     pub sign_seed: [u8; 32],
+    /// Seed of its opening key.
     pub open_seed: [u8; 32],
+    /// The machine behind it.
     pub machine: String,
 }
 
@@ -110,16 +114,20 @@ impl Recipient for Maker {
     }
 }
 
-impl Maker {
-    pub fn new() -> Self {
+impl Default for Maker {
+    fn default() -> Self {
         let (id, machine) = (DeviceId::from_bytes([0x5d; 16]), MACHINE.to_owned());
         Self { id, sign_seed: [0x51; 32], open_seed: [0x52; 32], machine }
     }
+}
 
+impl Maker {
+    /// Verifies what it signs.
     pub fn verifying_key(&self) -> VerifyingKey {
         SigningKey::from_seed(&self.sign_seed).verifying_key()
     }
 
+    /// Opens what is sealed for it.
     pub fn open(&self) -> OpeningKey {
         OpeningKey::from_seed(&self.open_seed)
     }
@@ -193,7 +201,7 @@ impl World {
     }
 
     /// The licensor's certificate for a device.
-    pub(crate) fn certify(&self, device: &Maker) -> Statement {
+    pub fn certify(&self, device: &Maker) -> Statement {
         let certificate = DeviceCertificate {
             device: device.id,
             sign: device.verifying_key().into(),

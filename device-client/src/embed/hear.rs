@@ -18,11 +18,21 @@ use crate::check::{self, Examination, Offer, Refusal};
 use crate::journal::{Active, Entry};
 use crate::ledger;
 use crate::link::{self, LinkError};
+use crate::preflight::{self, Unready};
 use crate::print::Failure;
 use crate::session::{Event, Session, Why};
 
 /// Largest message taken: a segment, or an offer with three statements.
 const MESSAGE_LIMIT: usize = 256 * 1024;
+
+/// Whether an offer was dealt with.
+#[derive(Debug, PartialEq, Eq)]
+enum Fit {
+    /// It is fetched, or refused.
+    Done,
+    /// The machine's owner has something to mend first.
+    Waits,
+}
 
 impl<H: Host> Embedded<H> {
     /// Takes one encoded `VaultMessage` of the open stream.
@@ -109,16 +119,23 @@ impl<H: Host> Embedded<H> {
             }
             Incoming::Segment(_) | Incoming::Manifest(_) | Incoming::Keys(_) | Incoming::Settled(_) => {}
         }
+        self.consider_waiting()
+    }
+
+    pub(super) fn consider_waiting(&mut self) -> Result<(), EmbedError> {
         while matches!(self.session, Session::Idle(_)) {
             let Some(offer) = self.waiting.next() else { break };
-            self.consider(&offer)?;
+            // Those behind one that waits want the same machine.
+            if self.consider(&offer)? == Fit::Waits {
+                break;
+            }
         }
         Ok(())
     }
 
     fn on_offer(&mut self, offer: wire::JobOffer) -> Result<(), EmbedError> {
         match self.session {
-            Session::Idle(_) => self.consider(&offer),
+            Session::Idle(_) => self.consider(&offer).map(drop),
             Session::Fetching(_) if self.session.runs(&offer.job) => self.consider_again(&offer),
             Session::Fetching(_)
             | Session::Unenrolled(_)
@@ -136,14 +153,30 @@ impl<H: Host> Embedded<H> {
     }
 
     /// Everything that is checked before the first segment; then the job is spent here, then it is fetched.
-    fn consider(&mut self, offer: &wire::JobOffer) -> Result<(), EmbedError> {
-        match self.examined(offer) {
-            Ok(examination) => self.begin(examination),
-            Err(refusal) => {
-                self.trouble = Some(refusal.to_string());
-                Ok(())
+    fn consider(&mut self, offer: &wire::JobOffer) -> Result<Fit, EmbedError> {
+        let fit =
+            self.examined(offer).and_then(|examination| Ok((self.ready(offer, &examination)?, examination)));
+        match fit {
+            Ok((Ok(()), examination)) => self.begin(examination)?,
+            Ok((Err(unready), _)) => {
+                self.trouble = Some(unready.to_string());
+                self.waiting.put_back(offer.clone());
+                return Ok(Fit::Waits);
             }
+            Err(refusal) => self.trouble = Some(refusal.to_string()),
         }
+        Ok(Fit::Done)
+    }
+
+    /// Whether the machine could begin with this job now.
+    fn ready(
+        &self,
+        offer: &wire::JobOffer,
+        examination: &Examination,
+    ) -> Result<Result<(), Unready>, Refusal> {
+        let spliced = Refusal::Spliced { this: "profile", that: "header", field: "digest" };
+        let profile = preflight::profile(&offer.profile, examination.profile()).map_err(|()| spliced)?;
+        Ok(self.word.map_or(Ok(()), |word| word.judge(self.machine(), profile.as_ref())))
     }
 
     fn examined(&mut self, offer: &wire::JobOffer) -> Result<Examination, Refusal> {
