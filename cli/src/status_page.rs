@@ -56,6 +56,8 @@ enum State {
     Printing,
     /// The print rests until somebody wants to go on.
     Paused,
+    /// Motion is over; the ledger's entry is awaited.
+    Reporting,
 }
 
 /// What the page shows, and `/status.json` says.
@@ -189,6 +191,7 @@ impl Status {
             Notice::Heating => self.state = State::Heating,
             Notice::Layer(_) | Notice::Resumed => self.state = State::Printing,
             Notice::Paused => self.state = State::Paused,
+            Notice::Ended { .. } => self.state = State::Reporting,
             Notice::Temperatures(reported) => self.celsius = Some((*reported).into()),
             Notice::Progress { layers, of } => (self.layers_printed, self.layers) = (*layers, *of),
             Notice::Over(_) => {

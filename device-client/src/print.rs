@@ -152,6 +152,7 @@ impl Shift<'_> {
         let extent = run.acks.reach(stats.last_acknowledged);
         self.note_machine(stats, printer.record());
         let lost = self.step(Event::Finished(outcome, extent)).await;
+        self.tell(Notice::Ended { outcome, extent, why: failure.as_ref() });
         match failure {
             Some(Failure::Device(error)) => Err(*error),
             other => {

@@ -135,7 +135,12 @@ fn a_print_is_paused_resumed_and_cancelled_and_an_agent_told_to_end_ends_its_onl
     agent.until("printing");
     let pid = Pid::from_raw(i32::try_from(agent.child.0.id()).expect("a number")).expect("it runs");
     kill_process(pid, Signal::INT).expect("it runs");
-    let Agent { mut child, lines, .. } = agent;
+    let Agent { mut child, mut lines, .. } = agent;
+    let ended = told(&mut lines, "cancelled, ");
+    assert!(
+        ended.contains(" layers: stopped by whoever runs the device; the ledger's entry is awaited"),
+        "{ended}"
+    );
     assert!(child.0.wait().expect("it ends").success(), "by itself, not by the signal");
     drop((bought, lines));
     server.end();

@@ -71,6 +71,16 @@ fn a_layer_counts_once_its_last_line_is_acknowledged() {
 }
 
 #[test]
+fn lines_beside_the_toolpath_count_for_nothing_however_many_are_under_way() {
+    let mut acks = Acks::of(3);
+    acks.sent = 30;
+    assert_eq!(acks.reach(30).lines, 30);
+    acks.aside = 5;
+    let lines = [30, 33, 35, 36].map(|acknowledged| acks.reach(acknowledged).lines);
+    assert_eq!(lines, [30, 30, 30, 31], "nor do they take back what was told");
+}
+
+#[test]
 fn plaintext_never_moves_by_itself_and_is_bounded() {
     let mut plain = Plain::default();
     for _ in 0..100 {

@@ -67,6 +67,15 @@ pub enum Notice<'a> {
     Temperatures(Temperatures),
     /// The machine asks or reports something.
     Machine(&'a PrinterEvent),
+    /// Motion is over and the machine is safe; the ledger's entry is awaited.
+    Ended {
+        /// How, as the final receipt says.
+        outcome: Outcome,
+        /// How far it came, as the final receipt says.
+        extent: Extent,
+        /// Why it didn't end as printed.
+        why: Option<&'a Failure>,
+    },
     /// The job is in the ledger, verified.
     Settled(&'a Entered),
     /// Something was refused before any motion.

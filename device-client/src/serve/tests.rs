@@ -326,6 +326,23 @@ async fn a_job_the_vault_ends_before_motion_is_over_without_an_entry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_the_vault_ends_in_motion_stops_the_machine() {
+    let mut scene = scene([]);
+    let desk = scene.vault.clone();
+    let mut watch = |notice: Notice<'_>| {
+        if let Notice::Progress { layers: 2, .. } = notice {
+            desk.desk().withholds_keys = Withholds::WithJobEnded;
+        }
+    };
+    let channel = scene.vault.channel();
+    let served = scene.device.serve(channel, PrinterTarget::Simulated, &mut watch, Until::OneJob).await;
+    let report = served.unwrap().expect("one job was served");
+    assert!(matches!(report.failure, Some(Failure::Withdrawn(_))), "{:?}", report.failure);
+    assert!(report.outcome == Outcome::Failed && (2..7).contains(&report.extent.layers), "{report:?}");
+    assert!(executed(&report).contains(&"M104 S0".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_ledger_that_went_back_halts_the_device() {
     let mut scene = scene([]);
     scene.print().await.unwrap();

@@ -216,6 +216,7 @@ async fn print<W: Write + Send>(
         | Notice::Heating
         | Notice::Paused
         | Notice::Resumed
+        | Notice::Ended { .. }
         | Notice::Temperatures(_)
         | Notice::Settled(_)
         | Notice::Refused(_)

@@ -306,7 +306,10 @@ fn tell(notice: &Notice<'_>, bar: &ProgressBar) -> Option<String> {
             (*attempts <= 1).then(|| format!("no link to the vault: {why}; trying on"))
         }
         Notice::Offered { job } => Some(format!("{job} offered")),
-        Notice::Unready { job, why } => Some(format!("{job} waits: {why}")),
+        Notice::Unready { job, why } => {
+            let then = why.word().map(|word| format!(", then run `layerlock-device set {word}`"));
+            Some(format!("{job} waits: {why}{}", then.unwrap_or_default()))
+        }
         Notice::Segments { stored, .. } => {
             bar.set_message(format!("{stored} segments"));
             None
@@ -324,6 +327,12 @@ fn tell(notice: &Notice<'_>, bar: &ProgressBar) -> Option<String> {
             None
         }
         Notice::Machine(event) => Some(format!("machine: {event:?}")),
+        Notice::Ended { outcome, extent, why } => {
+            let outcome = format!("{outcome:?}").to_lowercase();
+            let of = format!("{} of {} layers", extent.layers, extent.total_layers);
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            Some(format!("{outcome}, {of}{why}; the ledger's entry is awaited"))
+        }
         Notice::Settled(entered) => Some(format!("settled: ledger entry {}, verified", entered.index)),
         Notice::Refused(refusal) => Some(format!("refused: {refusal}")),
         Notice::Over(report) => {

@@ -310,12 +310,15 @@ fn there_and_back(guard: &mut Guard) -> Vec<String> {
 
 #[test]
 fn a_head_that_went_aside_is_where_it_was_in_every_mode_and_corner() {
+    let low = Machine { volume: [250_000, 210_000, 180_000].map(Micrometres), ..machine() };
     for modes in [["G90", "M82"], ["G90", "M83"], ["G91", "M82"], ["G91", "M83"]] {
         for place in
-            ["G1 X0 Y0 Z0", "G1 X250 Y210 Z210", "G1 X-10 Y-10 Z0.2", "G1 X12.345 Y67.891 Z195 F4321"]
+            ["G1 X0 Y0 Z0", "G1 X250 Y210 Z180", "G1 X-10 Y-10 Z0.2", "G1 X12.345 Y67.891 Z165 F4321"]
         {
-            let mut guard = printing();
-            for line in ["G92 E7.5", "G1 Z1 E1 F900", place].into_iter().chain(modes) {
+            let mut guard = Guard::new(&low);
+            for line in
+                ["G28", "M109 S210", "M83", "G92 E7.5", "G1 Z1 E1 F900", place].into_iter().chain(modes)
+            {
                 guard.admit(line).unwrap();
             }
             let away = there_and_back(&mut guard);

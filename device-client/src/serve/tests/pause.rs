@@ -148,14 +148,20 @@ async fn what_has_no_meaning_is_declined_and_a_job_that_comes_can_be_refused() {
     }
     let nothing = Err(Declined::NothingPrints);
     assert_eq!(answers, [nothing, nothing, nothing, Ok(())]);
-    // Whoever has gone is not heard later.
-    let abandoned = ask(&hand, Wish::Cancel);
-    tokio::task::yield_now().await;
-    abandoned.abort();
     let second = press(Nouns::of(&scene.device, 6), &scene.vault.desk().world, &scene.device);
     scene.vault.desk().jobs = vec![second];
     (scene.vault.desk().withholds_keys, scene.vault.desk().leaves) = (Withholds::Nothing, 4);
-    assert_eq!(scene.print().await.unwrap().outcome, Outcome::Printed);
+    // Whoever has gone is not heard later, however far the print is.
+    let mut watch = |notice: Notice<'_>| {
+        if let Notice::Progress { layers: 3.., .. } = notice {
+            let mut abandoned = std::pin::pin!(hand.ask(Wish::Cancel));
+            let waker = std::task::Waker::noop();
+            assert!(abandoned.as_mut().poll(&mut std::task::Context::from_waker(waker)).is_pending());
+        }
+    };
+    let channel = scene.vault.channel();
+    let served = scene.device.serve(channel, PrinterTarget::Simulated, &mut watch, Until::OneJob).await;
+    assert_eq!(served.unwrap().expect("one job was served").outcome, Outcome::Printed);
     drop(scene);
     assert_eq!(hand.ask(Wish::Pause).await, Err(Declined::Gone));
 }
@@ -221,4 +227,37 @@ async fn a_pause_before_the_machine_has_homed_moves_nothing() {
     let (scene, report, paused) = printed_on(Says(&[(12, "//action:pause")])).await;
     assert_printed_once(&scene, &report);
     assert_eq!(paused, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_print_is_paused_as_often_as_its_owner_likes_also_while_the_head_comes_back() {
+    let mut scene = scene([]);
+    let (hand, mut paused) = (scene.device.hand(), 0);
+    let mut watch = |notice: Notice<'_>| match notice {
+        Notice::Progress { layers: 2 | 5, .. } => drop(ask(&hand, Wish::Pause)),
+        Notice::Paused => {
+            paused += 1;
+            let (hand, again) = (hand.clone(), paused == 1);
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                assert_eq!(hand.ask(Wish::Resume).await, Ok(()));
+                // The head is under way: it is paused no more, as far as anybody is told.
+                assert_eq!(hand.ask(Wish::Resume).await, Err(Declined::NotPaused));
+                assert!(!again || hand.ask(Wish::Pause).await.is_ok());
+            });
+        }
+        _ => {}
+    };
+    let channel = scene.vault.channel();
+    let begun = tokio::time::Instant::now();
+    let served = scene.device.serve(channel, PrinterTarget::Simulated, &mut watch, Until::OneJob).await;
+    let report = served.unwrap().expect("one job was served");
+    assert_eq!(
+        (report.outcome, report.extent.layers, paused),
+        (Outcome::Printed, 7, 3),
+        "{:?}",
+        report.failure
+    );
+    assert!(begun.elapsed() >= Duration::from_secs(180), "each pause lasts until somebody goes on");
+    assert_eq!(report.extent.lines, commands(&scene.pressed.pieces).len() as u64);
 }
