@@ -278,6 +278,28 @@ mod tests {
         }
     }
 
+    /// Keeps every message.
+    #[derive(Debug, Default)]
+    struct Noting(std::sync::Mutex<Vec<Vec<u8>>>);
+
+    impl Token for Noting {
+        fn hmac(&self, _: &str, message: &[u8]) -> Result<Zeroizing<[u8; SEED]>, String> {
+            self.0.lock().unwrap().push(message.to_vec());
+            Ok(Zeroizing::new([1; SEED]))
+        }
+    }
+
+    #[test]
+    fn each_key_of_a_token_comes_from_a_message_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let token = Noting::default();
+        let place = KeyPlace::Token(&token, "printer");
+        DeviceKeys::load_or_make(&dir.path().join("keys"), place, &mut Counted::from(1)).unwrap();
+        let asked = token.0.into_inner().unwrap();
+        let distinct: std::collections::BTreeSet<_> = asked.iter().collect();
+        assert_eq!(distinct.len(), 2, "one secret must not be both keys: {asked:?}");
+    }
+
     fn publics(keys: &DeviceKeys) -> ([u8; 32], [u8; 32]) {
         (*keys.sign.verifying_key().as_bytes(), *keys.open.wrapping_key().as_bytes())
     }

@@ -212,6 +212,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn rule_30_a_cable_pulled_at_any_moment_of_a_stop_leaves_no_machine_hot() {
+        let (mut in_the_middle, mut after) = (0, 0);
+        for line in 150..190 {
+            let dir = tempfile::tempdir().unwrap();
+            let place = dir.path().join("by-id");
+            let before = PtyMarlin::plug_in(with(Faults::at([(line, Fault::HangUp)]))).unwrap();
+            let back = PtyMarlin::plug_in(with(Faults::none())).unwrap();
+            std::os::unix::fs::symlink(before.path(), &place).unwrap();
+            let target = PrinterTarget::Serial { path: place.clone(), baud: None };
+            let (mut link, _) = target.connect(&MACHINES[0]).await.unwrap();
+            std::fs::remove_file(&place).unwrap();
+            std::os::unix::fs::symlink(back.path(), &place).unwrap();
+            let printed = print(link.as_mut(), &job(120)).await;
+            let before_stop = before.record().executed().count();
+            link.stop(Stop::Safe).await.unwrap();
+            let (before, back) = (before.record(), back.record());
+            let told: Vec<_> = before.executed().skip(before_stop).chain(back.executed()).collect();
+            assert!(
+                ["M104 S0", "M140 S0"].iter().all(|off| told.contains(off)),
+                "pulled at {line}: {told:?}"
+            );
+            assert!(!back.executed().any(|line| line.starts_with('G')), "what is back is not moved");
+            match back.executed().count() {
+                0 => after += 1,
+                _ => in_the_middle += usize::from(printed.is_ok()),
+            }
+        }
+        assert!(
+            in_the_middle >= 3 && after >= 3,
+            "{in_the_middle} in the middle of a stop, {after} after it"
+        );
+    }
+
+    #[tokio::test]
     async fn a_machine_that_calls_itself_another_than_was_enrolled_is_refused_by_both_names() {
         let named = |name: &str| MACHINES.iter().find(|machine| machine.name == name).unwrap();
         let printer = PtyMarlin::plug_in(Bench::instant(named("ender-3"))).unwrap();

@@ -142,6 +142,18 @@ impl Firmware {
         self.condition == Condition::Killed || self.body.is_off()
     }
 
+    /// Whether it has stopped itself.
+    #[cfg(test)]
+    pub(crate) fn is_halted(&self) -> bool {
+        self.condition == Condition::Killed
+    }
+
+    /// Says nothing from now on, whatever it does.
+    #[cfg(test)]
+    pub(crate) fn be_mute(&mut self) {
+        self.faults = Faults::random(1, &[Fault::AnswerLost], 1000);
+    }
+
     /// Whether its cable is out.
     #[cfg(test)]
     pub(crate) fn is_unplugged(&self) -> bool {

@@ -103,6 +103,22 @@ async fn an_emergency_stop_kills_the_machine() {
     assert!(matches!(printer.drain().await, Err(PrinterError::Over)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn rule_23_a_machine_that_does_not_say_that_it_is_safe_is_halted() {
+    let (mut printer, _greeting) = MarlinPrinter::simulated(Bench::instant(&MACHINES[0])).await.unwrap();
+    for command in &job(20) {
+        printer.send(command).await.unwrap();
+    }
+    let firmware = printer.bench().unwrap();
+    let begun = tokio::time::Instant::now();
+    firmware.lock().unwrap().be_mute();
+    assert!(matches!(printer.stop(Stop::Safe).await, Err(PrinterError::Silent { .. })));
+    assert!(begun.elapsed() <= std::time::Duration::from_secs(61), "{:?}", begun.elapsed());
+    // What was written last is read a moment later.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert!(firmware.lock().unwrap().is_halted());
+}
+
 #[tokio::test]
 async fn a_pause_asked_for_at_the_machine_reaches_whoever_attends() {
     let bench = Bench::instant(&MACHINES[0]);
