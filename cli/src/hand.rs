@@ -144,10 +144,20 @@ async fn hear(listener: UnixListener, hand: Hand) {
 async fn answer(mut stream: UnixStream, hand: Hand) -> io::Result<()> {
     let line = read_line(&mut stream).await?;
     let answer = match wish(line.trim_end()) {
-        Some(wish) => said(hand.ask(wish).await),
+        // Whoever has gone was told that nothing answers: it is not done later.
+        Some(wish) => tokio::select! {
+            biased;
+            () = gone(&mut stream) => return Ok(()),
+            answer = hand.ask(wish) => said(answer),
+        },
         None => "say pause, resume or cancel".to_owned(),
     };
     stream.write_all(format!("{answer}\n").as_bytes()).await
+}
+
+/// Ready once the other end has closed, or says more than its line.
+async fn gone(stream: &mut UnixStream) {
+    let _ = stream.read(&mut [0]).await;
 }
 
 fn said(answer: Result<(), Declined>) -> String {

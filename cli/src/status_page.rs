@@ -56,6 +56,8 @@ enum State {
     Printing,
     /// The print rests until somebody wants to go on.
     Paused,
+    /// The print is broken off, and the machine made safe.
+    Stopping,
     /// Motion is over; the ledger's entry is awaited.
     Reporting,
 }
@@ -176,6 +178,7 @@ impl Status {
             Notice::LinkLost { .. } if self.job.is_none() => self.state = State::NoLink,
             Notice::Unready { job, .. } => {
                 self.job = Some((*job).to_owned());
+                (self.segments, self.layers_printed, self.layers) = (0, 0, 0);
                 self.state = State::Waiting;
             }
             Notice::Offered { job } => {
@@ -191,6 +194,7 @@ impl Status {
             Notice::Heating => self.state = State::Heating,
             Notice::Layer(_) | Notice::Resumed => self.state = State::Printing,
             Notice::Paused => self.state = State::Paused,
+            Notice::Stopping(_) => self.state = State::Stopping,
             Notice::Ended { .. } => self.state = State::Reporting,
             Notice::Temperatures(reported) => self.celsius = Some((*reported).into()),
             Notice::Progress { layers, of } => (self.layers_printed, self.layers) = (*layers, *of),
@@ -200,6 +204,7 @@ impl Status {
                 self.state = State::Idle;
             }
             Notice::LinkUp
+            | Notice::Pausing
             | Notice::LinkLost { .. }
             | Notice::Machine(_)
             | Notice::Settled(_)

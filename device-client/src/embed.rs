@@ -165,6 +165,9 @@ pub enum EmbedError {
     /// The ledger shows something it must not.
     #[error("{0}")]
     Ledger(#[from] LedgerError),
+    /// There is nothing to pause, or to go on with. A job that is coming can be stopped.
+    #[error("nothing is being printed yet; a job that is coming can be stopped")]
+    NothingMoves,
     /// It was halted before.
     #[error("the device is halted: a person must look")]
     Halted,
@@ -377,26 +380,36 @@ impl<H: Host> Embedded<H> {
     /// [`EmbedError`].
     pub fn loaded(&mut self, word: OwnersWord) -> Result<(), EmbedError> {
         self.tick();
-        self.word = Some(word);
+        // Whoever changes the filament in mid-print has not cleared the bed by that.
+        let is_taken = self.session.moves() && word.bed == Bed::Clear;
+        self.word = Some(if is_taken { OwnersWord { bed: Bed::Taken, ..word } } else { word });
         self.consider_waiting()
     }
 
     /// The machine or a person pauses; what was sent is acknowledged all the same.
     ///
     /// # Errors
-    /// [`EmbedError`].
+    /// [`EmbedError::NothingMoves`].
     pub fn pause(&mut self) -> Result<(), EmbedError> {
-        self.tick();
-        self.step(Event::Pause)
+        self.while_moving(Event::Pause)
     }
 
     /// Whoever paused goes on.
     ///
     /// # Errors
-    /// [`EmbedError`].
+    /// [`EmbedError::NothingMoves`].
     pub fn resume(&mut self) -> Result<(), EmbedError> {
+        self.while_moving(Event::Resume)
+    }
+
+    fn while_moving(&mut self, event: Event) -> Result<(), EmbedError> {
         self.tick();
-        self.step(Event::Resume)
+        if !self.session.moves() {
+            return Err(EmbedError::NothingMoves);
+        }
+        // The wait for a key begins anew.
+        self.work.waits_since = None;
+        self.step(event)
     }
 
     fn tick(&mut self) {

@@ -26,11 +26,19 @@ pub enum Declined {
     #[error("nothing is being printed")]
     NothingPrints,
     /// It is paused, or about to be.
-    #[error("the print is paused already")]
+    #[error("the print is paused, or about to be")]
     PausedAlready,
     /// It is not paused.
     #[error("the print is not paused")]
     NotPaused,
+    /// The machine has parked its head itself: only it knows the way back.
+    #[error(
+        "the machine has parked its head itself: go on at the machine or in its own interface, or cancel"
+    )]
+    Parked,
+    /// The last line is out, or the machine is being made safe.
+    #[error("the print is ending")]
+    Ending,
     /// The device serves nobody any more.
     #[error("the device serves no jobs")]
     Gone,

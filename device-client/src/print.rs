@@ -15,9 +15,9 @@ use layerlock_terms::machine::Machine;
 use layerlock_terms::receipt::{Extent, Outcome};
 use layerlock_terms::toolpath::{Layer, Piece, Step};
 use layerlock_terms::wire::Malformed;
-use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use self::pause::Word;
 use crate::check::{Cleared, Refusal};
 use crate::gcode::{Comments, GcodeError, Marlin};
 use crate::guard::{self, Guard};
@@ -138,13 +138,14 @@ impl Shift<'_> {
     pub(crate) async fn print(&mut self, cleared: Cleared) -> Result<(), DeviceError> {
         let mut printer = self.take_printer();
         let mut run = Run::new(cleared, Guard::new(self.machine()));
+        (self.wished, self.is_parked, self.is_ending) = (None, false, false);
         let driven = self.drive(&mut run, &mut *printer).await;
+        let mut made_safe = Ok(());
         let (outcome, failure) = match driven {
             Ok(()) => (Outcome::Printed, None),
             Err(failure) => {
-                if let Err(error) = printer.stop(Stop::Safe).await {
-                    tracing::warn!(%error, "the machine could not be brought into its safe state");
-                }
+                self.tell(Notice::Stopping(&failure));
+                made_safe = self.make_safe(&mut *printer).await;
                 (failure.outcome(), Some(failure))
             }
         };
@@ -152,7 +153,8 @@ impl Shift<'_> {
         let extent = run.acks.reach(stats.last_acknowledged);
         self.note_machine(stats, printer.record());
         let lost = self.step(Event::Finished(outcome, extent)).await;
-        self.tell(Notice::Ended { outcome, extent, why: failure.as_ref() });
+        let unsafe_for = made_safe.as_ref().err();
+        self.tell(Notice::Ended { outcome, extent, why: failure.as_ref(), unsafe_for });
         match failure {
             Some(Failure::Device(error)) => Err(*error),
             other => {
@@ -162,11 +164,28 @@ impl Shift<'_> {
         }
     }
 
+    /// Ends motion; whoever wants something meanwhile hears that it is ending.
+    async fn make_safe(&mut self, printer: &mut dyn Printer) -> Result<(), PrinterError> {
+        let mut stopping = printer.stop(Stop::Safe);
+        let stopped = loop {
+            tokio::select! {
+                biased;
+                asked = self.device.wishes.next() => asked.answer(Err(Declined::Ending)),
+                stopped = &mut stopping => break stopped,
+            }
+        };
+        if let Err(error) = &stopped {
+            tracing::warn!(%error, "the machine could not be brought into its safe state");
+        }
+        stopped
+    }
+
     async fn drive(&mut self, run: &mut Run, printer: &mut dyn Printer) -> Result<(), Failure> {
         self.tell(Notice::Heating);
         while let Some(piece) = self.next_piece(run, printer).await? {
             self.play(run, printer, &piece).await?;
         }
+        self.is_ending = true;
         self.rest(run, printer).await
     }
 
@@ -178,11 +197,14 @@ impl Shift<'_> {
         for line in run.gcode.lines(piece)? {
             let line = Zeroizing::new(line);
             let Some(line) = guard::stripped(&line) else { continue };
-            let command = run.guard.admit(line)?;
+            // The guard stands where the machine was led: what has no room yet is no part of that.
+            let mut beyond = run.guard.clone();
+            let command = beyond.admit(line)?;
             while let Some(event) = self.alongside(printer.ready(Some(&command))).await? {
                 self.heed(run, printer, event).await?;
             }
             self.alongside(printer.send(&command)).await?;
+            run.guard = beyond;
             run.acks.sent += 1;
             self.note_heat(printer.temperatures());
             self.attest_layers(run, printer.stats().last_acknowledged).await?;
@@ -190,7 +212,7 @@ impl Shift<'_> {
                 self.heed(run, printer, event).await?;
             }
             if self.wished.take() == Some(Wish::Pause) {
-                self.pause_aside(run, printer).await?;
+                self.pause(run, printer, Word::None).await?;
             }
         }
         if let Piece::Layer(layer) = piece {
@@ -230,14 +252,8 @@ impl Shift<'_> {
     ) -> Result<(), Failure> {
         self.tell(Notice::Machine(&event));
         match event {
-            PrinterEvent::Pause => self.pause_aside(run, printer).await,
-            PrinterEvent::Paused | PrinterEvent::FilamentOut => self.pause(run, printer).await,
             PrinterEvent::Cancel => Err(Failure::StoppedAtMachine),
-            PrinterEvent::Resume
-            | PrinterEvent::Resumed
-            | PrinterEvent::WaitsForUser
-            | PrinterEvent::Prompt(_)
-            | PrinterEvent::ManyResends { .. } => Ok(()),
+            event => self.heed_word(run, printer, &event).await,
         }
     }
 
@@ -279,16 +295,7 @@ impl Shift<'_> {
             return Ok(());
         }
         self.rest(run, printer).await?;
-        let late = Instant::now() + KEY_PATIENCE;
-        while !self.hand_key(run, epoch)? {
-            let heard = tokio::time::timeout_at(late, self.hear(printer)).await;
-            match heard.map_err(|_| Failure::NoKey { epoch })?? {
-                Heard::Link(event) => self.on_link_in_motion(event).await?,
-                Heard::Machine(event) => self.heed(run, printer, event).await?,
-                Heard::Owner(asked) => self.on_wish(asked)?,
-            }
-        }
-        Ok(())
+        self.rest_for_key(run, printer, epoch).await
     }
 
     async fn hear(&mut self, printer: &mut dyn Printer) -> Result<Heard, Failure> {
@@ -339,8 +346,11 @@ impl Shift<'_> {
             Wish::Cancel => (Ok(()), Err(Failure::Stopped)),
             Wish::Pause if is_paused => (Err(Declined::PausedAlready), Ok(())),
             Wish::Resume if !is_paused => (Err(Declined::NotPaused), Ok(())),
+            Wish::Pause | Wish::Resume if self.is_ending => (Err(Declined::Ending), Ok(())),
+            Wish::Resume if self.is_parked => (Err(Declined::Parked), Ok(())),
             Wish::Pause => {
                 self.wished = Some(Wish::Pause);
+                self.tell(Notice::Pausing);
                 (Ok(()), Ok(()))
             }
             Wish::Resume => {

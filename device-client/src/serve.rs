@@ -155,6 +155,10 @@ pub(crate) struct Shift<'a> {
     pub(crate) interrupt: Option<Failure>,
     /// What the owner wants of the running print, as soon as the machine has taken the line under way.
     pub(crate) wished: Option<Wish>,
+    /// Whether the machine has parked its head itself and is let be.
+    pub(crate) is_parked: bool,
+    /// Whether the last line of the running print is out.
+    pub(crate) is_ending: bool,
     fatal: Option<LinkError>,
     /// Why a job that an earlier run left failed.
     inherited: Option<Failure>,
@@ -208,6 +212,8 @@ impl<'a> Shift<'a> {
             unready: None,
             interrupt: None,
             wished: None,
+            is_parked: false,
+            is_ending: false,
             passed_over: 0,
             fatal: None,
             inherited: None,

@@ -12,11 +12,13 @@ const WAITING: usize = 16;
 pub(crate) struct Waiting(VecDeque<JobOffer>);
 
 impl Waiting {
-    /// Keeps an offer, unless one of its job is here already or there is no room: the vault offers it again then.
+    /// Keeps an offer, in the place of an older one of its job, unless there is no room: the vault offers it again then.
     pub(crate) fn keep(&mut self, offer: JobOffer) {
-        let known = self.0.iter().any(|waiting| waiting.job == offer.job);
-        if !known && self.0.len() < WAITING {
-            self.0.push_back(offer);
+        let has_room = self.0.len() < WAITING;
+        match self.0.iter_mut().find(|waiting| waiting.job == offer.job) {
+            Some(older) => *older = offer,
+            None if has_room => self.0.push_back(offer),
+            None => {}
         }
     }
 
@@ -58,7 +60,9 @@ mod tests {
             waiting.keep(offer(job));
         }
         waiting.forget("job-2");
-        assert_eq!((waiting.next(), waiting.next(), waiting.next()), (Some(offer(1)), Some(offer(3)), None));
+        let anew = JobOffer { hold: vec![1], ..offer(1) };
+        waiting.keep(anew.clone());
+        assert_eq!((waiting.next(), waiting.next(), waiting.next()), (Some(anew), Some(offer(3)), None));
         (0..100).for_each(|job| waiting.keep(offer(job)));
         assert_eq!(std::iter::from_fn(|| waiting.next()).count(), WAITING);
     }

@@ -141,7 +141,7 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
         }
         Args::Cancel { party } => {
             hand::ask(party.home("device")?.path(), Wish::Cancel).await?;
-            writeln!(out, "the print is cancelled, and the machine made safe")?;
+            writeln!(out, "the print is being stopped: the machine is made safe, which may take a minute")?;
         }
         Args::Support { minutes, revoke, party } => {
             let support = Support::of(party.home("device")?.path());

@@ -114,6 +114,7 @@ const fn words(state: State) -> &'static str {
         State::Heating => "heating",
         State::Printing => "printing",
         State::Paused => "paused",
+        State::Stopping => "stopping, the machine is made safe",
         State::Reporting => "over, the ledger's entry is awaited",
     }
 }

@@ -58,6 +58,8 @@ pub enum ll_status {
     LL_LEDGER = 8,
     /// The device is halted: a person must look.
     LL_HALTED = 9,
+    /// Nothing is in motion: there is nothing to pause, or to go on with.
+    LL_NOTHING_MOVES = 10,
 }
 
 /// Where a device stands.
@@ -351,7 +353,7 @@ pub unsafe extern "C" fn ll_device_acknowledged(device: *mut ll_device, commands
 /// What is in the machine and on its bed, as its owner says: the filament's name (`pla`, `petg`, `abs`, `asa`, `tpu`; null for any), the
 /// nozzle's diameter in micrometres (0 for the machine's own) and the bed. Nothing is held against a job before this is
 /// said. From then on a job the machine isn't ready for waits, `ll_device_message` says for what, and a print leaves a
-/// clear bed taken until this is said again. Not kept: say it after each opening. `LL_INVALID` for a name that is no filament's, and
+/// clear bed taken until this is said again after it. Not kept: say it after each opening. `LL_INVALID` for a name that is no filament's, and
 /// for a `bed` that is no `ll_bed`.
 ///
 /// # Safety
@@ -385,7 +387,8 @@ fn owners_word(material: Option<&CStr>, nozzle_um: u32, bed: i32) -> Option<Owne
     Some(OwnersWord { material, nozzle: Some(nozzle).filter(|nozzle| nozzle.0 > 0), bed })
 }
 
-/// The machine or a person pauses: no command is given out until `ll_device_resume`.
+/// The machine or a person pauses: no command is given out until `ll_device_resume`. `LL_NOTHING_MOVES` before the first command: a
+/// job that is coming can be stopped.
 ///
 /// # Safety
 /// `device` is open.
@@ -405,7 +408,8 @@ pub unsafe extern "C" fn ll_device_resume(device: *mut ll_device) -> ll_status {
     unsafe { with(device, Embedded::resume) }
 }
 
-/// A person stops the print: it is reported as cancelled at what was acknowledged. `LL_STOP` comes next.
+/// A person stops the print: it is reported as cancelled at what was acknowledged, and `LL_STOP` comes next. A job that is
+/// coming is refused, and moves nothing.
 ///
 /// # Safety
 /// `device` is open.
@@ -554,6 +558,7 @@ fn status(error: &EmbedError) -> ll_status {
         EmbedError::OutOfTurn(_) => ll_status::LL_OUT_OF_TURN,
         EmbedError::Link(_) => ll_status::LL_LINK,
         EmbedError::Ledger(_) => ll_status::LL_LEDGER,
+        EmbedError::NothingMoves => ll_status::LL_NOTHING_MOVES,
         EmbedError::Halted => ll_status::LL_HALTED,
     }
 }

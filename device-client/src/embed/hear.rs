@@ -26,12 +26,12 @@ use crate::session::{Event, Session, Why};
 const MESSAGE_LIMIT: usize = 256 * 1024;
 
 /// Whether an offer was dealt with.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Fit {
     /// It is fetched, or refused.
     Done,
     /// The machine's owner has something to mend first.
-    Waits,
+    Waits(Unready),
 }
 
 impl<H: Host> Embedded<H> {
@@ -122,20 +122,30 @@ impl<H: Host> Embedded<H> {
         self.consider_waiting()
     }
 
+    /// Takes the first offer that waits and can be printed now.
     pub(super) fn consider_waiting(&mut self) -> Result<(), EmbedError> {
+        let mut waits_on = Vec::new();
         while matches!(self.session, Session::Idle(_)) {
             let Some(offer) = self.waiting.next() else { break };
-            // Those behind one that waits want the same machine.
-            if self.consider(&offer)? == Fit::Waits {
-                break;
+            if let Fit::Waits(why) = self.consider(&offer)? {
+                // What the first one waits for is told.
+                if waits_on.is_empty() {
+                    self.trouble = Some(why.to_string());
+                }
+                waits_on.push(offer);
             }
         }
+        waits_on.into_iter().rev().for_each(|offer| self.waiting.put_back(offer));
         Ok(())
     }
 
     fn on_offer(&mut self, offer: wire::JobOffer) -> Result<(), EmbedError> {
         match self.session {
-            Session::Idle(_) => self.consider(&offer).map(drop),
+            // Behind those that came before it.
+            Session::Idle(_) => {
+                self.waiting.keep(offer);
+                self.consider_waiting()
+            }
             Session::Fetching(_) if self.session.runs(&offer.job) => self.consider_again(&offer),
             Session::Fetching(_)
             | Session::Unenrolled(_)
@@ -158,11 +168,7 @@ impl<H: Host> Embedded<H> {
             self.examined(offer).and_then(|examination| Ok((self.ready(offer, &examination)?, examination)));
         match fit {
             Ok((Ok(()), examination)) => self.begin(examination)?,
-            Ok((Err(unready), _)) => {
-                self.trouble = Some(unready.to_string());
-                self.waiting.put_back(offer.clone());
-                return Ok(Fit::Waits);
-            }
+            Ok((Err(unready), _)) => return Ok(Fit::Waits(unready)),
             Err(refusal) => self.trouble = Some(refusal.to_string()),
         }
         Ok(Fit::Done)

@@ -88,13 +88,17 @@ impl<H: Host> Embedded<H> {
         Ok(())
     }
 
-    /// A person stops the print.
+    /// A person stops the print, or wants none of a job that is coming: that one is refused, and nothing moves.
     ///
     /// # Errors
     /// [`EmbedError`].
     pub fn stop(&mut self) -> Result<(), EmbedError> {
         self.tick();
-        if self.session.moves() { self.fail(Failure::StoppedAtMachine) } else { Ok(()) }
+        match self.session {
+            Session::Printing(_) | Session::Paused(_) => self.fail(Failure::StoppedAtMachine),
+            Session::Fetching(_) | Session::Checked(_) => self.refuse(&Failure::StoppedAtMachine),
+            Session::Unenrolled(_) | Session::Idle(_) | Session::Reporting(_) | Session::Halted(_) => Ok(()),
+        }
     }
 
     /// The machine can't go on.
@@ -204,9 +208,9 @@ impl<H: Host> Embedded<H> {
 
 impl<H: Host> Embedded<H> {
     /// Refuses the running job before any motion.
-    pub(super) fn refuse(&mut self, refusal: &Refusal) -> Result<(), EmbedError> {
-        self.trouble = Some(refusal.to_string());
-        self.work.run = None;
+    pub(super) fn refuse(&mut self, why: &impl ToString) -> Result<(), EmbedError> {
+        self.trouble = Some(why.to_string());
+        (self.work.run, self.work.examination) = (None, None);
         self.step(Event::Unfit)
     }
 

@@ -103,14 +103,19 @@ impl Scene {
 
     /// Sends the whole envelope and the first key: motion begins.
     fn deliver(&mut self, pressed: &Pressed) {
+        self.send_envelope(pressed);
+        let job = pressed.nouns.header.job.to_string();
+        self.say(Incoming::Keys(wire::JobKeys { job, release: pressed.keys[0].emit() }));
+    }
+
+    fn send_envelope(&mut self, pressed: &Pressed) {
         let job = pressed.nouns.header.job.to_string();
         for (index, segment) in (0..).zip(&pressed.recorded.segments) {
             let segment = wire::SealedSegment { job: job.clone(), index, segment: segment.clone().into() };
             self.say(Incoming::Segment(segment));
         }
         let manifest = pressed.recorded.manifest.clone();
-        self.say(Incoming::Manifest(wire::JobManifest { job: job.clone(), manifest }));
-        self.say(Incoming::Keys(wire::JobKeys { job, release: pressed.keys[0].emit() }));
+        self.say(Incoming::Manifest(wire::JobManifest { job, manifest }));
     }
 
     fn fetches(&mut self) -> usize {
@@ -165,6 +170,55 @@ fn a_job_waits_until_its_filament_its_nozzle_and_a_clear_bed_are_there() {
     assert_eq!((scene.device.state(), scene.fetches()), (State::Idle, 1));
     scene.device.loaded(READY).unwrap();
     assert_eq!((scene.device.state(), scene.fetches()), (State::Fetching, 2));
+}
+
+#[test]
+fn a_filament_changed_in_mid_print_clears_no_bed() {
+    let mut scene = scene();
+    let profile = pla(&scene.device);
+    let first = scene.offer(5, &profile);
+    scene.deliver(&first);
+    scene.device.loaded(READY).unwrap();
+    scene.device.stop().unwrap();
+    let ended = wire::JobEnded { job: first.nouns.header.job.to_string(), reason: "over".into() };
+    scene.say(Incoming::Ended(ended));
+    scene.offer(6, &profile);
+    assert!(scene.device.trouble().is_some_and(|told| told.contains("still on the bed")));
+    scene.device.loaded(READY).unwrap();
+    assert_eq!(scene.device.state(), State::Fetching);
+}
+
+#[test]
+fn a_job_behind_one_that_waits_for_its_filament_is_taken() {
+    let mut scene = scene();
+    let profile = pla(&scene.device);
+    scene.device.loaded(OwnersWord { material: Some(Material::Petg), ..READY }).unwrap();
+    scene.offer(5, &profile);
+    assert_eq!(scene.device.state(), State::Idle);
+    // Of a profile that isn't told nothing is held against a job.
+    scene.offer(6, &[]);
+    assert_eq!(scene.device.state(), State::Fetching);
+}
+
+#[test]
+fn a_job_that_is_coming_is_stopped_before_anything_moves_and_has_no_pause() {
+    for is_whole in [false, true] {
+        let mut scene = scene();
+        let profile = pla(&scene.device);
+        let pressed = scene.offer(5, &profile);
+        if is_whole {
+            scene.send_envelope(&pressed);
+        }
+        assert_eq!(scene.device.state(), if is_whole { State::Checked } else { State::Fetching });
+        assert!(matches!(scene.device.pause(), Err(EmbedError::NothingMoves)));
+        assert!(matches!(scene.device.resume(), Err(EmbedError::NothingMoves)));
+        scene.device.stop().unwrap();
+        scene.deliver(&pressed);
+        assert_eq!(
+            (scene.device.state(), scene.device.next_command().unwrap()),
+            (State::Reporting, Next::Nothing)
+        );
+    }
 }
 
 #[test]

@@ -103,7 +103,11 @@ impl Shift<'_> {
 
     async fn on_offer(&mut self, offer: wire::JobOffer) -> Result<(), DeviceError> {
         match self.session {
-            Session::Idle(_) => self.consider(&offer).await,
+            // Behind those that came before it.
+            Session::Idle(_) => {
+                self.waiting.keep(offer);
+                self.consider_waiting().await
+            }
             Session::Fetching(_) if self.session.runs(&offer.job) => self.consider_again(&offer).await,
             Session::Fetching(_)
             | Session::Unenrolled(_)
@@ -120,55 +124,53 @@ impl Shift<'_> {
         }
     }
 
+    /// Takes the first offer that waits and can be printed now; tells what the first of the others waits for, once.
     pub(super) async fn consider_waiting(&mut self) -> Result<(), DeviceError> {
+        let mut waits_on = Vec::new();
+        let mut first = None;
         while matches!(self.session, Session::Idle(_)) {
             let Some(offer) = self.waiting.next() else { break };
-            self.consider(&offer).await?;
-            // It went back to its place: those behind it want the same machine.
-            if self.unready.is_some() {
-                break;
+            if let Some(why) = self.consider(&offer).await? {
+                first.get_or_insert(why);
+                waits_on.push(offer);
             }
         }
+        if let (Some(offer), Some(why)) = (waits_on.first(), &first)
+            && self.unready.as_ref() != Some(why)
+        {
+            self.tell(Notice::Unready { job: &offer.job, why });
+        }
+        self.unready = first;
+        waits_on.into_iter().rev().for_each(|offer| self.waiting.put_back(offer));
         Ok(())
     }
 
-    /// Everything that is checked before the first segment; then the job is spent here, then it is fetched.
-    async fn consider(&mut self, offer: &wire::JobOffer) -> Result<(), DeviceError> {
-        let parsed = Offer::parse(&offer.header, &offer.license, &offer.hold);
-        let begun =
-            parsed.and_then(|parsed| Ok((Examination::begin(&parsed, &self.device.standing())?, parsed)));
-        let (examination, parsed) = match begun {
+    /// Everything that is checked before the first segment; then the job is spent here, then it is fetched. Gives what must be mended
+    /// before that.
+    async fn consider(&mut self, offer: &wire::JobOffer) -> Result<Option<Unready>, DeviceError> {
+        let (examination, parsed) = match self.examined(offer) {
             Ok(begun) => begun,
-            Err(refusal) => return self.decline(refusal),
+            Err(refusal) => return self.decline(refusal).map(|()| None),
         };
         let Ok(profile) = preflight::profile(&offer.profile, examination.profile()) else {
-            return self.decline(Refusal::Spliced { this: "profile", that: "header", field: "digest" });
+            let spliced = Refusal::Spliced { this: "profile", that: "header", field: "digest" };
+            return self.decline(spliced).map(|()| None);
         };
         match self.ready(profile.as_ref()).map_err(DeviceError::Spool)? {
-            Ok(()) => {
-                self.unready = None;
-                self.begin(examination, &parsed).await
-            }
-            Err(why) => {
-                self.wait_for_the_owner(offer, why);
-                Ok(())
-            }
+            Ok(()) => self.begin(examination, &parsed).await.map(|()| None),
+            Err(why) => Ok(Some(why)),
         }
+    }
+
+    fn examined(&mut self, offer: &wire::JobOffer) -> Result<(Examination, Offer), Refusal> {
+        let parsed = Offer::parse(&offer.header, &offer.license, &offer.hold)?;
+        Ok((Examination::begin(&parsed, &self.device.standing())?, parsed))
     }
 
     /// Whether the machine could begin with a job of this profile now.
     fn ready(&self, profile: Option<&Profile>) -> std::io::Result<Result<(), Unready>> {
         let word = OwnersWord::read(&self.device.home)?;
         Ok(preflight::room(&self.device.home).and_then(|()| word.judge(self.machine(), profile)))
-    }
-
-    /// Keeps the job for later, and says once what it waits for.
-    fn wait_for_the_owner(&mut self, offer: &wire::JobOffer, why: Unready) {
-        if self.unready.as_ref() != Some(&why) {
-            self.tell(Notice::Unready { job: &offer.job, why: &why });
-        }
-        self.unready = Some(why);
-        self.waiting.put_back(offer.clone());
     }
 
     async fn begin(&mut self, examination: Examination, parsed: &Offer) -> Result<(), DeviceError> {
@@ -377,17 +379,39 @@ impl Shift<'_> {
         self.step(Event::Withdrawn).await
     }
 
-    /// What the owner asks for while nothing moves: a job that comes can be refused, and that is all.
+    /// What the owner asks for while nothing moves: a job that comes, or waits for somebody, can be refused, and that is all.
     pub(super) async fn on_wish_at_rest(&mut self, asked: Asked) -> Result<(), DeviceError> {
-        match (asked.wish, &self.session) {
-            (Wish::Cancel, Session::Fetching(_) | Session::Checked(_)) => {
+        if asked.wish != Wish::Cancel {
+            asked.answer(Err(Declined::NothingPrints));
+            return Ok(());
+        }
+        match self.session {
+            Session::Fetching(_) | Session::Checked(_) => {
                 asked.answer(Ok(()));
                 self.refuse(Failure::Stopped).await
             }
-            (Wish::Pause | Wish::Resume | Wish::Cancel, _) => {
-                asked.answer(Err(Declined::NothingPrints));
-                Ok(())
+            _ => match self.waiting.next() {
+                Some(offer) => {
+                    asked.answer(Ok(()));
+                    self.refuse_waiting(&offer).await
+                }
+                None => {
+                    asked.answer(Err(Declined::NothingPrints));
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    /// Accepts a job and refuses it at once, so that its copy is free again.
+    async fn refuse_waiting(&mut self, offer: &wire::JobOffer) -> Result<(), DeviceError> {
+        self.unready = None;
+        match self.examined(offer) {
+            Ok((examination, parsed)) => {
+                self.begin(examination, &parsed).await?;
+                self.refuse(Failure::Stopped).await
             }
+            Err(refusal) => self.decline(refusal),
         }
     }
 
@@ -397,6 +421,10 @@ impl Shift<'_> {
             self.tell(Notice::Refused(refusal));
         }
         self.note_failure(Some(failure));
+        if let Some(work) = &mut self.work {
+            // Segments that are under way still belong to nothing.
+            work.examination = None;
+        }
         self.step(Event::Unfit).await
     }
 }

@@ -12,7 +12,7 @@ use crate::link::LinkError;
 use crate::preflight::Unready;
 use crate::print::Failure;
 use crate::printer::simulated::Record;
-use crate::printer::{LinkStats, PrinterEvent, Temperatures};
+use crate::printer::{LinkStats, PrinterError, PrinterEvent, Temperatures};
 use crate::trust::TrustError;
 
 /// What happens, for a person or a picture.
@@ -50,6 +50,8 @@ pub enum Notice<'a> {
     Checked(&'a Cleared),
     /// The first commands go out: the machine heats.
     Heating,
+    /// Its owner wants the print to pause: it does once the machine has made what it holds.
+    Pausing,
     /// The print rests: its owner or the machine asked for it.
     Paused,
     /// It goes on.
@@ -67,7 +69,9 @@ pub enum Notice<'a> {
     Temperatures(Temperatures),
     /// The machine asks or reports something.
     Machine(&'a PrinterEvent),
-    /// Motion is over and the machine is safe; the ledger's entry is awaited.
+    /// The print is broken off: the machine is being made safe.
+    Stopping(&'a Failure),
+    /// Motion is over; the ledger's entry is awaited.
     Ended {
         /// How, as the final receipt says.
         outcome: Outcome,
@@ -75,6 +79,8 @@ pub enum Notice<'a> {
         extent: Extent,
         /// Why it didn't end as printed.
         why: Option<&'a Failure>,
+        /// What kept the machine from being made safe: a person must see to it.
+        unsafe_for: Option<&'a PrinterError>,
     },
     /// The job is in the ledger, verified.
     Settled(&'a Entered),

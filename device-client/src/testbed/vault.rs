@@ -64,6 +64,8 @@ pub(crate) struct Desk {
     pub profile: Vec<u8>,
     /// Pours what it offers in later sessions unasked.
     pub pours: bool,
+    /// The streams that are open.
+    streams: Vec<mpsc::WeakSender<Result<VaultMessage, Status>>>,
     /// Says what no vault says between its words, drawn from this.
     pub raves: Option<Dice>,
     pub heard: Vec<Statement>,
@@ -95,6 +97,7 @@ impl Desk {
             pressed_anew: None,
             profile: Vec::new(),
             pours: false,
+            streams: Vec::new(),
             raves: None,
             heard: Vec::new(),
             counters: Vec::new(),
@@ -205,6 +208,14 @@ impl FakeVault {
         self.0.lock().unwrap()
     }
 
+    /// Says something into every open stream.
+    pub(crate) async fn say_to_all(&self, message: &ToDevice) {
+        let streams = self.desk().streams.clone();
+        for stream in streams.iter().filter_map(mpsc::WeakSender::upgrade) {
+            let _ = stream.send(Ok(VaultMessage { message: Some(message.clone()) })).await;
+        }
+    }
+
     /// A channel to it; every connection is a pipe in memory.
     pub(crate) fn channel(&self) -> Channel {
         let (connect, connections) = mpsc::unbounded_channel();
@@ -232,6 +243,7 @@ impl Sessions for FakeVault {
         request: Request<Streaming<DeviceMessage>>,
     ) -> Result<Response<Outgoing>, Status> {
         let (send, queue) = mpsc::channel(4);
+        self.desk().streams.push(send.downgrade());
         let talk = Talk { vault: self.clone(), from: request.into_inner(), to: send };
         tokio::spawn(talk.run());
         Ok(Response::new(Box::pin(ReceiverStream::new(queue))))

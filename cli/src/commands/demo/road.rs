@@ -214,6 +214,8 @@ async fn print<W: Write + Send>(
         | Notice::Offered { .. }
         | Notice::Segments { .. }
         | Notice::Heating
+        | Notice::Pausing
+        | Notice::Stopping(_)
         | Notice::Paused
         | Notice::Resumed
         | Notice::Ended { .. }

@@ -75,12 +75,12 @@ impl FromStr for MachineAt {
 
 /// One device, ready to serve.
 struct Agent {
+    /// Hears its owner; gone before the device is, which another process may open then.
+    _ear: Option<Ear>,
     device: Device,
     printer: PrinterTarget,
     page: StatusPage,
     connection: Connection,
-    /// Hears its owner as long as it is here.
-    _ear: Ear,
 }
 
 impl Agent {
@@ -100,8 +100,11 @@ impl Agent {
         say(format!("{} waits for jobs: {}", device.id(), in_words(&OwnersWord::read(home)?)));
         let page = StatusPage::new(device.id().to_string(), device.machine().title, printer.to_string())?
             .watched_by(Support::of(home), device.tap());
-        let _ear = Ear::of(home, device.hand())?;
-        Ok(Self { device, printer, page, connection: connection.clone(), _ear })
+        let ear = Ear::of(home, device.hand());
+        if let Err(why) = &ear {
+            say(format!("pause, resume and cancel don't reach this agent: {}: {why}", home.display()));
+        }
+        Ok(Self { _ear: ear.ok(), device, printer, page, connection: connection.clone() })
     }
 
     /// Serves until told to end.
@@ -319,6 +322,7 @@ fn tell(notice: &Notice<'_>, bar: &ProgressBar) -> Option<String> {
             Some("envelope authenticated, whole".into())
         }
         Notice::Heating => Some("heating".into()),
+        Notice::Pausing => Some("pausing, once the machine has made what it holds".into()),
         Notice::Paused => Some("paused".into()),
         Notice::Resumed => Some("going on".into()),
         Notice::Layer(_) | Notice::Temperatures(_) => None,
@@ -327,11 +331,14 @@ fn tell(notice: &Notice<'_>, bar: &ProgressBar) -> Option<String> {
             None
         }
         Notice::Machine(event) => Some(format!("machine: {event:?}")),
-        Notice::Ended { outcome, extent, why } => {
+        Notice::Stopping(why) => Some(format!("stopping: {why}; the machine is being made safe")),
+        Notice::Ended { outcome, extent, why, unsafe_for } => {
             let outcome = format!("{outcome:?}").to_lowercase();
             let of = format!("{} of {} layers", extent.layers, extent.total_layers);
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-            Some(format!("{outcome}, {of}{why}; the ledger's entry is awaited"))
+            let hot =
+                unsafe_for.map(|error| format!("; NOT MADE SAFE, see that its heaters are off: {error}"));
+            Some(format!("{outcome}, {of}{why}; the ledger's entry is awaited{}", hot.unwrap_or_default()))
         }
         Notice::Settled(entered) => Some(format!("settled: ledger entry {}, verified", entered.index)),
         Notice::Refused(refusal) => Some(format!("refused: {refusal}")),

@@ -22,23 +22,21 @@ pub struct Aside {
     pub away: Vec<String>,
     /// Moves it to and fro by a tenth of a millimetre. Machines turn motors off that rest for long, and lose their place.
     pub stir: [String; 2],
-    /// Turns the nozzle's heater off, for a long pause; `None` where it is off.
-    pub cool: Option<String>,
-    /// Heats it again and waits for it.
-    pub heat: Option<String>,
     /// Brings the head back.
     pub back: Vec<String>,
 }
 
 impl Guard {
-    /// The way aside from where the lines so far have led; `None` where they have not yet said where that is.
-    pub fn aside(&self) -> Option<Aside> {
+    /// The way aside from where the lines so far have led; `None` where they have not yet said where that is, or how fast moves
+    /// are. Filament is pulled back only where `is_melted` and the nozzle is to stay so.
+    pub fn aside(&self, is_melted: bool) -> Option<Aside> {
         let state = &self.state;
         let ([true, true, true], [Some(x), Some(y), Some(z)]) = (state.told, state.position) else {
             return None;
         };
+        let feed = state.feed?;
         let [up, across, filament] = SPEEDS.map(|speed| Fixed::whole(speed).min(self.max_speed));
-        let is_hot = state.nozzle >= MELTS;
+        let is_hot = is_melted && state.nozzle >= MELTS;
 
         let mut away = Vec::new();
         let mut back = Vec::new();
@@ -61,16 +59,16 @@ impl Guard {
         if is_hot {
             back.push(format!("G1 E{PULLED_BACK} F{filament}"));
         }
-        back.extend(state.feed.map(|feed| format!("G1 F{feed}")));
+        back.push(format!("G1 F{feed}"));
         back.extend(modes.1.map(str::to_owned));
 
         let stirred = corner_x.plus(Fixed::whole(1).divided(10));
-        Some(Aside {
-            away,
-            stir: [stirred, corner_x].map(|x| format!("G1 X{x} F{across}")),
-            cool: is_hot.then(|| "M104 S0".to_owned()),
-            heat: is_hot.then(|| format!("M109 S{}", state.nozzle)),
-            back,
-        })
+        Some(Aside { away, stir: [stirred, corner_x].map(|x| format!("G1 X{x} F{across}")), back })
+    }
+
+    /// What turns the nozzle's heater off, and what heats it to where it was and waits; `None` where it is off.
+    pub fn nozzle_heat(&self) -> Option<(String, String)> {
+        let target = self.state.nozzle;
+        (target > Fixed::ZERO).then(|| ("M104 S0".to_owned(), format!("M109 S{target}")))
     }
 }

@@ -299,9 +299,10 @@ fn every_catalogue_machines_own_start_and_end_pass() {
 /// Goes aside and back; gives the lines away.
 fn there_and_back(guard: &mut Guard) -> Vec<String> {
     let before = guard.state.clone();
-    let aside = guard.aside().expect("it is known where the head is");
-    let there = aside.away.iter().chain(&aside.stir).chain(&aside.stir).chain(&aside.cool);
-    for line in there.chain(&aside.heat).chain(&aside.back) {
+    let aside = guard.aside(true).expect("it is known where the head is");
+    let (cool, heat) = guard.nozzle_heat().expect("it is hot");
+    let there = aside.away.iter().chain(&aside.stir).chain(&aside.stir);
+    for line in there.chain([&cool, &heat]).chain(&aside.back) {
         guard.admit(line).unwrap_or_else(|refusal| panic!("{line}: {refusal}"));
     }
     assert_eq!(guard.state, before, "as if nothing had been");
@@ -331,21 +332,21 @@ fn a_head_that_went_aside_is_where_it_was_in_every_mode_and_corner() {
 #[test]
 fn a_head_goes_aside_only_from_where_a_move_has_put_it() {
     let mut guard = Guard::new(&machine());
-    assert_eq!(guard.aside(), None);
+    assert_eq!(guard.aside(true), None);
     for line in ["M109 S210", "G28", "G1 X5 Y5 F3000"] {
         guard.admit(line).unwrap();
-        assert_eq!(guard.aside(), None, "{line}: nothing has said how high it is");
+        assert_eq!(guard.aside(true), None, "{line}: nothing has said how high it is");
     }
     guard.admit("G91").unwrap();
     guard.admit("G1 Z5").unwrap();
-    assert_eq!(guard.aside(), None, "so much above a place only the machine knows");
+    assert_eq!(guard.aside(true), None, "so much above a place only the machine knows");
     guard.admit("G90").unwrap();
     guard.admit("G1 Z5").unwrap();
     there_and_back(&mut guard);
     for line in ["M84", "G28 Z"] {
         let mut guard = guard.clone();
         guard.admit(line).unwrap();
-        assert_eq!(guard.aside(), None, "{line}");
+        assert_eq!(guard.aside(true), None, "{line}");
     }
 }
 
@@ -355,7 +356,23 @@ fn a_cold_nozzle_feeds_nothing_on_its_way_aside() {
     for line in ["G1 X5 Y5 Z5 F3000", "M104 S0"] {
         guard.admit(line).unwrap();
     }
-    let aside = guard.aside().unwrap();
-    assert_eq!((aside.cool, aside.heat), (None, None));
-    assert!(!aside.away.iter().chain(&aside.back).any(|line| line.contains('E')));
+    assert_eq!(guard.nozzle_heat(), None);
+    let told_cold = guard.aside(true).unwrap();
+    let heats_up = printing_at("G1 X5 Y5 Z5 F3000").aside(false).unwrap();
+    for aside in [told_cold, heats_up] {
+        let both = aside.away.iter().chain(&aside.back).cloned().collect::<Vec<_>>();
+        assert!(!both.iter().any(|line| line.contains('E')), "{both:?}");
+    }
+}
+
+/// The same after one more line.
+fn printing_at(line: &str) -> Guard {
+    let mut guard = printing();
+    guard.admit(line).unwrap();
+    guard
+}
+
+#[test]
+fn a_head_whose_speed_nobody_has_said_stays_where_it_is() {
+    assert_eq!(printing_at("G1 X5 Y5 Z5").aside(true), None, "nothing would give moves their speed back");
 }
