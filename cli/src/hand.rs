@@ -17,14 +17,18 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use crate::status_page::StatusPage;
+
 /// The socket in the device's folder.
 const FILE: &str = "hand";
 /// How long either end waits for the other's line.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Who may ask at once.
 const ASKERS: usize = 4;
-/// Longest line.
-const LINE: u64 = 256;
+/// Longest line: a status with the last lines said.
+const LINE: u64 = 64 << 10;
+/// What is said for a status.
+const STATUS: &str = "status";
 
 /// Hears wishes for one device until it is dropped.
 #[derive(Debug)]
@@ -37,7 +41,9 @@ pub struct Ear {
 #[derive(Debug, thiserror::Error)]
 pub enum NotDone {
     /// Nobody listens there.
-    #[error("no agent runs for the device in {0}: `layerlock-device run` is what prints")]
+    #[error(
+        "no agent runs for the device in {0}: `layerlock-device run` is what prints; name another folder with --home"
+    )]
     NoAgent(PathBuf),
     /// It listens and doesn't answer.
     #[error("the agent for {0} does not answer: look at its terminal or its log")]
@@ -55,7 +61,7 @@ impl Ear {
     ///
     /// # Errors
     /// The system's.
-    pub fn of(home: &Path, hand: Hand) -> io::Result<Self> {
+    pub fn of(home: &Path, hand: Hand, page: StatusPage) -> io::Result<Self> {
         let path = home.join(FILE);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -64,7 +70,7 @@ impl Ear {
         let folder = File::open(home)?;
         let listener = UnixListener::bind(short(&folder))?;
         fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-        Ok(Self { path, task: tokio::spawn(hear(listener, hand)) })
+        Ok(Self { path, task: tokio::spawn(hear(listener, hand, page)) })
     }
 }
 
@@ -80,18 +86,33 @@ impl Drop for Ear {
 /// # Errors
 /// [`NotDone`].
 pub async fn ask(home: &Path, wish: Wish) -> Result<(), NotDone> {
+    match &*say(home, word(wish)).await? {
+        "done" => Ok(()),
+        why => Err(NotDone::Declined(why.to_owned())),
+    }
+}
+
+/// What the page of the agent of the device in `home` says, as JSON.
+///
+/// # Errors
+/// [`NotDone`].
+pub async fn status(home: &Path) -> Result<String, NotDone> {
+    say(home, STATUS).await
+}
+
+/// Says one line; gives the answer's.
+async fn say(home: &Path, line: &str) -> Result<String, NotDone> {
     let no_agent = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => NotDone::NoAgent(home.into()),
         _ => NotDone::Io(error),
     };
     let folder = File::open(home).map_err(no_agent)?;
     let stream = UnixStream::connect(short(&folder)).await.map_err(no_agent)?;
-    let answered = tokio::time::timeout(PATIENCE, exchange(stream, word(wish))).await;
+    let answered = tokio::time::timeout(PATIENCE, exchange(stream, line)).await;
     let answer = answered.map_err(|_| NotDone::Silent(home.into()))??;
     match answer.trim_end() {
         "" => Err(NotDone::Silent(home.into())),
-        "done" => Ok(()),
-        why => Err(NotDone::Declined(why.to_owned())),
+        answer => Ok(answer.to_owned()),
     }
 }
 
@@ -123,15 +144,15 @@ async fn read_line(stream: &mut UnixStream) -> io::Result<String> {
     Ok(line)
 }
 
-async fn hear(listener: UnixListener, hand: Hand) {
+async fn hear(listener: UnixListener, hand: Hand, page: StatusPage) {
     let room = Arc::new(Semaphore::new(ASKERS));
     loop {
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let hand = hand.clone();
+                let (hand, page) = (hand.clone(), page.clone());
                 tokio::spawn(async move {
-                    let _ = tokio::time::timeout(PATIENCE, answer(stream, hand)).await;
+                    let _ = tokio::time::timeout(PATIENCE, answer(stream, hand, &page)).await;
                     drop(place);
                 });
             }
@@ -141,7 +162,7 @@ async fn hear(listener: UnixListener, hand: Hand) {
     }
 }
 
-async fn answer(mut stream: UnixStream, hand: Hand) -> io::Result<()> {
+async fn answer(mut stream: UnixStream, hand: Hand, page: &StatusPage) -> io::Result<()> {
     let line = read_line(&mut stream).await?;
     let answer = match wish(line.trim_end()) {
         // Whoever has gone was told that nothing answers: it is not done later.
@@ -150,7 +171,8 @@ async fn answer(mut stream: UnixStream, hand: Hand) -> io::Result<()> {
             () = gone(&mut stream) => return Ok(()),
             answer = hand.ask(wish) => said(answer),
         },
-        None => "say pause, resume or cancel".to_owned(),
+        None if line.trim_end() == STATUS => page.json(),
+        None => "say pause, resume, cancel or status".to_owned(),
     };
     stream.write_all(format!("{answer}\n").as_bytes()).await
 }

@@ -69,11 +69,16 @@ struct Status {
     machine: &'static str,
     printer: String,
     state: State,
+    /// Whether the vault is there.
+    vault: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<String>,
     segments: u32,
     layers_printed: u32,
     layers: u32,
+    /// Whether there is a picture.
+    #[serde(skip)]
+    is_drawn: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     celsius: Option<Heat>,
     /// Who watches by a support token.
@@ -109,6 +114,8 @@ impl StatusPage {
             machine,
             printer,
             state: State::NoLink,
+            vault: false,
+            is_drawn: false,
             job: None,
             segments: 0,
             layers_printed: 0,
@@ -157,6 +164,11 @@ impl StatusPage {
         status.lines.push_back(line.to_owned());
     }
 
+    /// What `/status.json` says, in one line.
+    pub fn json(&self) -> String {
+        serde_json::to_string(&*self.status()).expect("a status is JSON")
+    }
+
     /// Held for a copy or a few fields only.
     fn status(&self) -> MutexGuard<'_, Status> {
         self.status.lock().expect("nothing panics while it holds a status")
@@ -174,6 +186,11 @@ pub async fn serve_all(address: SocketAddr, pages: &[(String, StatusPage)]) -> i
 impl Status {
     fn hear(&mut self, notice: &Notice<'_>) {
         match notice {
+            Notice::LinkUp => self.vault = true,
+            Notice::LinkLost { .. } => self.vault = false,
+            _ => {}
+        }
+        match notice {
             Notice::LinkUp if self.state == State::NoLink => self.state = State::Idle,
             Notice::LinkLost { .. } if self.job.is_none() => self.state = State::NoLink,
             Notice::Unready { job, .. } => {
@@ -189,6 +206,7 @@ impl Status {
             Notice::Segments { stored, .. } => self.segments = *stored,
             Notice::Checked(cleared) => {
                 self.layers = cleared.envelope().manifest().layers;
+                self.is_drawn = true;
                 self.state = State::Checked;
             }
             Notice::Heating => self.state = State::Heating,

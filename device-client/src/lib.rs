@@ -33,7 +33,7 @@ use std::path::{Path, PathBuf};
 
 use layerlock_seal::statement::Verified;
 use layerlock_seal::trust::TrustedRoot;
-use layerlock_terms::ids::DeviceId;
+use layerlock_terms::ids::{DeviceId, JobId};
 use layerlock_terms::machine::Machine;
 use layerlock_terms::trust::{DeviceCertificate, Role};
 use rand_core::CryptoRng;
@@ -219,6 +219,11 @@ impl Device {
     ) -> Result<Option<PrintReport>, DeviceError> {
         let berth = Moored { printer, tap: self.tap.clone() };
         Shift::serve(self, vault, &berth, watch, until).await
+    }
+
+    /// The job that is not in the ledger yet, if there is one.
+    pub fn unsettled(&self) -> Option<JobId> {
+        self.journal.memory().active().map(|active| active.job)
     }
 
     /// Where what crosses the wire to its machine can be watched, without movements.

@@ -250,6 +250,10 @@ impl Shift<'_> {
         printer: &mut dyn Printer,
         event: PrinterEvent,
     ) -> Result<(), Failure> {
+        self.note_heat(printer.temperatures());
+        if event == PrinterEvent::Temperatures {
+            return Ok(());
+        }
         self.tell(Notice::Machine(&event));
         match event {
             PrinterEvent::Cancel => Err(Failure::StoppedAtMachine),

@@ -379,9 +379,8 @@ impl<'a> Shift<'a> {
 
     /// Tells temperatures that differ by a degree from those told last.
     pub(crate) fn note_heat(&mut self, reported: Option<Temperatures>) {
-        let degrees = |t: Temperatures| [t.nozzle, t.nozzle_target, t.bed, t.bed_target].map(f32::round);
         if let Some(reported) = reported
-            && self.heat.map(degrees) != Some(degrees(reported))
+            && self.heat.is_none_or(|told| told.differs_from(&reported))
         {
             self.heat = Some(reported);
             self.tell(Notice::Temperatures(reported));

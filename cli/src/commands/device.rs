@@ -1,7 +1,8 @@
 //! `layerlock device …`: enrol once, then wait for jobs and print them.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use layerlock_conformance::Against;
 use layerlock_device::enrol::{self, Enrolment};
@@ -10,10 +11,11 @@ use layerlock_device::{
     Bed, Clock, Device, DeviceError, EnrolError, OpenError, OwnersWord, PrinterTarget, RenewError, Wish,
 };
 use layerlock_seal::statement::Statement;
+use layerlock_terms::ids::JobId;
 use layerlock_terms::machine::{Material, UnknownName};
 use layerlock_terms::units::{Micrometres, Millis};
 
-use crate::args::Device as Args;
+use crate::args::{Device as Args, Party};
 use crate::connect::{ConnectError, Connection};
 use crate::files;
 use crate::hand::{self, NotDone};
@@ -64,6 +66,9 @@ pub enum DeviceCommandError {
         /// Of so many.
         all: usize,
     },
+    /// With `--once`: the one job came to nothing; the lines before say why.
+    #[error("{0} was not printed")]
+    NotPrinted(JobId),
     /// What `--printer` says.
     #[error("--printer: {0}")]
     Printer(String),
@@ -84,8 +89,11 @@ pub enum DeviceCommandError {
     #[error(transparent)]
     Material(#[from] UnknownName),
     /// What `--nozzle` says.
-    #[error("--nozzle takes a diameter in millimetres, as in 0.4, or `any`")]
+    #[error("--nozzle takes a diameter from 0.05 to 5 millimetres, as in 0.4, or `any`")]
     Nozzle,
+    /// What `--against` names.
+    #[error("--against: `{0}` can't be started: {1}")]
+    NoClient(String, #[source] io::Error),
     /// What `--against` or `--only` says.
     #[error("{0}")]
     Conformance(&'static str),
@@ -126,25 +134,25 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
             run::one(home.path(), printer, (once, picture.as_deref(), status), &connection, out).await?;
         }
         Args::Set { material, nozzle, bed, party } => {
-            let home = party.home("device")?;
-            let word = said(OwnersWord::read(home.path())?, material.as_deref(), nozzle.as_deref(), bed)?;
-            word.write(home.path())?;
+            let home = enrolled(&party)?;
+            let word = said(OwnersWord::read(&home)?, material.as_deref(), nozzle.as_deref(), bed)?;
+            word.write(&home)?;
             writeln!(out, "{}", in_words(&word))?;
         }
         Args::Pause { party } => {
-            hand::ask(party.home("device")?.path(), Wish::Pause).await?;
+            hand::ask(&enrolled(&party)?, Wish::Pause).await?;
             writeln!(out, "the print pauses once the machine has made what it holds")?;
         }
         Args::Resume { party } => {
-            hand::ask(party.home("device")?.path(), Wish::Resume).await?;
+            hand::ask(&enrolled(&party)?, Wish::Resume).await?;
             writeln!(out, "the print goes on")?;
         }
         Args::Cancel { party } => {
-            hand::ask(party.home("device")?.path(), Wish::Cancel).await?;
+            hand::ask(&enrolled(&party)?, Wish::Cancel).await?;
             writeln!(out, "the print is being stopped: the machine is made safe, which may take a minute")?;
         }
         Args::Support { minutes, revoke, party } => {
-            let support = Support::of(party.home("device")?.path());
+            let support = Support::of(&enrolled(&party)?);
             match minutes {
                 Some(minutes) => {
                     let token = support.grant(Millis(u64::from(minutes) * 60_000), now())?;
@@ -187,9 +195,28 @@ pub async fn run(args: Args, out: &mut (impl Write + Send)) -> Result<(), Device
             conformance(&against, only.as_deref(), report.as_deref(), out)?;
         }
         Args::Status { party } => {
-            let device = open(party.home("device")?.path())?;
-            writeln!(out, "{}\n  {} ({})", device.id(), device.machine().title, device.machine().name)?;
-            writeln!(out, "  root version {}, digest {}", device.root().version(), device.root().digest())?;
+            let home = enrolled(&party)?;
+            match hand::status(&home).await {
+                Ok(now) => write!(out, "{}", running(&now, &home)?)?,
+                Err(NotDone::NoAgent(_)) => {
+                    let device = open(&home)?;
+                    writeln!(
+                        out,
+                        "{}\n  {} ({})",
+                        device.id(),
+                        device.machine().title,
+                        device.machine().name
+                    )?;
+                    writeln!(
+                        out,
+                        "  root version {}, digest {}",
+                        device.root().version(),
+                        device.root().digest()
+                    )?;
+                    writeln!(out, "  {}\n  no agent runs", in_words(&OwnersWord::read(&home)?))?;
+                }
+                Err(why) => return Err(why.into()),
+            }
         }
     }
     Ok(())
@@ -201,6 +228,40 @@ fn tokens(count: usize) -> String {
         1 => "1 support token".to_owned(),
         count => format!("{count} support tokens"),
     }
+}
+
+/// The folder of a device that is enrolled: what is said for nobody would mislead whoever said it.
+fn enrolled(party: &Party) -> Result<PathBuf, OpenError> {
+    let home = party.device();
+    match std::fs::metadata(home.join("identity")) {
+        Ok(_) => Ok(home),
+        Err(source) => Err(OpenError::NoDevice { path: home, source }),
+    }
+}
+
+/// What a running agent says of itself, for a person.
+fn running(json: &str, home: &Path) -> Result<String, DeviceCommandError> {
+    let now: serde_json::Value = serde_json::from_str(json).map_err(io::Error::from)?;
+    let text = |key: &str| now[key].as_str().unwrap_or_default().to_owned();
+    let mut words =
+        format!("{}\n  {} at {}\n  {}", text("device"), text("machine"), text("printer"), text("state"));
+    if let Some(job) = now["job"].as_str() {
+        words += &format!(", {job}");
+    }
+    if now["layers"].as_u64().is_some_and(|layers| layers > 0) {
+        words += &format!(", layer {} of {}", now["layers_printed"], now["layers"]);
+    }
+    let heat = &now["celsius"];
+    if heat.is_object() {
+        let [nozzle, nozzle_target] = [&heat["nozzle"], &heat["nozzle_target"]];
+        words += &format!(
+            "\n  nozzle {nozzle} of {nozzle_target} °C, bed {} of {} °C",
+            heat["bed"], heat["bed_target"]
+        );
+    }
+    words += &format!("\n  {}\n", in_words(&OwnersWord::read(home)?));
+    words += if now["vault"] == true { "  the vault is there\n" } else { "  the vault is not there\n" };
+    Ok(words)
 }
 
 /// What the owner says now, over what was said before.
@@ -247,6 +308,11 @@ fn conformance(
     let program =
         words.next().ok_or(DeviceCommandError::Conformance("--against: name a program to start"))?;
     let against = Against { program: program.into(), arguments: words.map(str::to_owned).collect() };
+    // One word for what would fail every case.
+    let mut tried = Command::new(&against.program);
+    tried.args(&against.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut tried = tried.spawn().map_err(|why| DeviceCommandError::NoClient(program.to_owned(), why))?;
+    drop((tried.kill(), tried.wait()));
     let mut told = Ok(());
     let found = layerlock_conformance::run(&against, only, &mut |finding| {
         let now = writeln!(out, "{}", finding.line());

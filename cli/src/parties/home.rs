@@ -48,6 +48,11 @@ impl Party {
         Ok(home)
     }
 
+    /// The folder of a device that is there already; none is made.
+    pub fn device(&self) -> PathBuf {
+        self.home.clone().unwrap_or_else(|| base().join("device"))
+    }
+
     /// The server it speaks to.
     pub fn connection(&self) -> Result<Connection, ConnectError> {
         Connection::read(&self.connect.clone().unwrap_or_else(|| server_dir(None).join(CONNECT)))

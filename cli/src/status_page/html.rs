@@ -58,9 +58,9 @@ pub(super) fn of(status: &Status) -> String {
         row(&mut page, "sealed segments", &status.segments.to_string());
     }
     page += "</dl></section>\n";
-    page += match status.layers {
-        0 => "<div class=\"none\">nothing printed yet</div>\n",
-        _ => "<img src=\"picture.png\" alt=\"what lies on the bed\">\n",
+    page += match status.is_drawn {
+        false => "<div class=\"none\">nothing printed yet</div>\n",
+        true => "<img src=\"picture.png\" alt=\"what lies on the bed\">\n",
     };
     page += "<pre>";
     for line in &status.lines {

@@ -75,7 +75,7 @@ fn a_print_is_paused_resumed_and_cancelled_and_an_agent_told_to_end_ends_its_onl
     let seller = run(&["operator", "create-seller"]);
     run(&["seller", "join", "--api-key", word(&seller, "layerlock_"), "--home", "seller"]);
     let design = run(&["seller", "upload", &format!("{DESIGN}.stl"), "--home", "seller"]);
-    let offer = run(&["seller", "offer", word(&design, "design-"), "--copies", "3", "--home", "seller"]);
+    let offer = run(&["seller", "offer", word(&design, "design-"), "--copies", "5", "--home", "seller"]);
     let buyer = run(&["seller", "create-buyer", "--home", "seller"]);
     let id = word(&buyer, "buyer-");
     let license = run(&["seller", "license", word(&offer, "offer-"), "--buyer", id, "--home", "seller"]);
@@ -94,6 +94,13 @@ fn a_print_is_paused_resumed_and_cancelled_and_an_agent_told_to_end_ends_its_onl
 
     let nobody = ask("pause").expect_err("nothing runs");
     assert!(nobody.contains("no agent runs"), "{nobody}");
+    assert!(ask("status").expect("it is enrolled").contains("no agent runs"));
+    for what in [&["pause"][..], &["status"], &["set", "--bed", "clear"], &["support", "--for", "5"]] {
+        let elsewhere = attempt(dir.path(), &[&["device"], what, &["--home", "elsewhere"]].concat());
+        let elsewhere = elsewhere.expect_err("no device is there");
+        assert!(elsewhere.contains("elsewhere holds no enrolled device"), "{what:?}: {elsewhere}");
+    }
+    assert!(!dir.path().join("elsewhere").exists(), "and none is made");
     let mut agent = Agent::start(&server, &[]);
     let mode = fs::metadata(home.join("hand")).expect("a socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "its owner's alone");
@@ -105,8 +112,14 @@ fn a_print_is_paused_resumed_and_cancelled_and_an_agent_told_to_end_ends_its_onl
     agent.until("printing");
     assert!(ask("pause").expect("it prints").contains("pauses"));
     let paused = agent.until("paused");
+    let status = ask("status").expect("it runs");
+    assert!(
+        status.starts_with(device) && status.contains("  paused, job-") && status.contains(", layer "),
+        "{status}"
+    );
+    assert!(status.contains("the vault is there") && status.contains("bed clear"), "{status}");
     let twice = ask("pause").expect_err("it is paused");
-    assert!(twice.contains("paused already"), "{twice}");
+    assert!(twice.contains("is paused, or about to be"), "{twice}");
     thread::sleep(Duration::from_millis(500));
     let layers = |said: &str| said.split("\"layers_printed\":").nth(1).map(|rest| rest[..3].to_owned());
     assert_eq!(layers(&agent.until("paused")), layers(&paused), "nothing is printed meanwhile");
@@ -123,6 +136,8 @@ fn a_print_is_paused_resumed_and_cancelled_and_an_agent_told_to_end_ends_its_onl
     ask("cancel").expect("it prints");
     let offered = told(&mut agent.lines, "job-");
     assert!(offered.ends_with(" offered"), "{offered}");
+    let stopping = told(&mut agent.lines, "stopping: ");
+    assert!(stopping.contains("the machine is being made safe"), "{stopping}");
     let over = told(&mut agent.lines, "job-");
     assert!(over.contains("cancelled: stopped by whoever runs the device"), "{over}");
     drop(bought);
@@ -143,5 +158,15 @@ fn a_print_is_paused_resumed_and_cancelled_and_an_agent_told_to_end_ends_its_onl
     );
     assert!(child.0.wait().expect("it ends").success(), "by itself, not by the signal");
     drop((bought, lines));
+
+    // What it left is settled first and is not the one job; that one comes to nothing, and so does the program.
+    let mut agent = Agent::start(&server, &["--once"]);
+    let left = told(&mut agent.lines, "job-");
+    assert!(left.contains("cancelled"), "{left}");
+    let bought = buy(&server, license, device);
+    agent.until("printing");
+    ask("cancel").expect("it prints");
+    assert!(!agent.child.0.wait().expect("it ends").success(), "nothing was printed");
+    drop(bought);
     server.end();
 }

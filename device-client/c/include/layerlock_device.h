@@ -79,6 +79,10 @@ enum ll_status
    The device is halted: a person must look.
    */
   LL_HALTED = 9,
+  /*
+   Nothing is in motion: there is nothing to pause, or to go on with.
+   */
+  LL_NOTHING_MOVES = 10,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -412,7 +416,7 @@ ll_status ll_device_acknowledged(struct ll_device *device,
  What is in the machine and on its bed, as its owner says: the filament's name (`pla`, `petg`, `abs`, `asa`, `tpu`; null for any), the
  nozzle's diameter in micrometres (0 for the machine's own) and the bed. Nothing is held against a job before this is
  said. From then on a job the machine isn't ready for waits, `ll_device_message` says for what, and a print leaves a
- clear bed taken until this is said again. Not kept: say it after each opening. `LL_INVALID` for a name that is no filament's, and
+ clear bed taken until this is said again after it. Not kept: say it after each opening. `LL_INVALID` for a name that is no filament's, and
  for a `bed` that is no `ll_bed`.
 
  # Safety
@@ -424,7 +428,8 @@ ll_status ll_device_loaded(struct ll_device *device,
                            int32_t bed);
 
 /*
- The machine or a person pauses: no command is given out until `ll_device_resume`.
+ The machine or a person pauses: no command is given out until `ll_device_resume`. `LL_NOTHING_MOVES` before the first command: a
+ job that is coming can be stopped.
 
  # Safety
  `device` is open.
@@ -440,7 +445,8 @@ ll_status ll_device_pause(struct ll_device *device);
 ll_status ll_device_resume(struct ll_device *device);
 
 /*
- A person stops the print: it is reported as cancelled at what was acknowledged. `LL_STOP` comes next.
+ A person stops the print: it is reported as cancelled at what was acknowledged, and `LL_STOP` comes next. A job that is
+ coming is refused, and moves nothing.
 
  # Safety
  `device` is open.

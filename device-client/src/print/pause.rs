@@ -59,6 +59,7 @@ impl Word {
             PrinterEvent::Paused => Some(Self::Parked),
             PrinterEvent::Resume | PrinterEvent::Resumed => Some(Self::Resume),
             PrinterEvent::Cancel
+            | PrinterEvent::Temperatures
             | PrinterEvent::WaitsForUser
             | PrinterEvent::Prompt(_)
             | PrinterEvent::ManyResends { .. } => None,
@@ -273,6 +274,7 @@ impl Shift<'_> {
         rest: &mut Rest,
     ) -> Result<(), Failure> {
         while let Some(event) = self.alongside(printer.ready(None)).await? {
+            self.note_heat(printer.temperatures());
             self.hear_meanwhile(rest, &event)?;
         }
         self.alongside(printer.drain()).await?;
@@ -283,7 +285,9 @@ impl Shift<'_> {
     }
 
     fn hear_meanwhile(&mut self, rest: &mut Rest, event: &PrinterEvent) -> Result<(), Failure> {
-        self.tell(Notice::Machine(event));
+        if *event != PrinterEvent::Temperatures {
+            self.tell(Notice::Machine(event));
+        }
         if *event == PrinterEvent::Cancel {
             return Err(Failure::StoppedAtMachine);
         }

@@ -40,6 +40,8 @@ pub struct MarlinPrinter {
     /// What had crossed the link when it was lost.
     before: Option<LinkStats>,
     wire: Wire,
+    /// The temperatures that were told while there was no room.
+    told: Option<Temperatures>,
     opened: Instant,
     buffer: Box<[u8; 4096]>,
     /// Taken from the wire, not yet taken by the port.
@@ -126,8 +128,8 @@ impl MarlinPrinter {
         let wire = Wire::open(Duration::ZERO, patience);
         let (opened, buffer, unwritten) = (Instant::now(), Box::new([0; 4096]), Vec::new());
         let tapped = Tapped::new(tap);
-        let (place, before) = (None, None);
-        Self { port, place, before, wire, opened, buffer, unwritten, tapped, bench: None }
+        let (place, before, told) = (None, None, None);
+        Self { port, place, before, wire, told, opened, buffer, unwritten, tapped, bench: None }
     }
 
     fn at_speed(&mut self, speed: u32) -> bool {
@@ -313,6 +315,12 @@ impl Printer for MarlinPrinter {
             }
             if let Some(event) = self.wire.take_event() {
                 return Ok(Some(event));
+            }
+            if let Some(reported) = self.temperatures()
+                && self.told.is_none_or(|told| told.differs_from(&reported))
+            {
+                self.told = Some(reported);
+                return Ok(Some(PrinterEvent::Temperatures));
             }
             self.serve().await?;
         }

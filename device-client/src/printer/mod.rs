@@ -132,6 +132,8 @@ pub enum PrinterEvent {
     Cancel,
     /// The filament has run out.
     FilamentOut,
+    /// It reported temperatures that differ by a degree from those before.
+    Temperatures,
     /// It waits for the user at its own display: no hang, tell the user (rule 18).
     WaitsForUser,
     /// A prompt to show the user, as the machine words it.
@@ -171,6 +173,14 @@ pub struct Temperatures {
     pub bed: f32,
     /// Bed target.
     pub bed_target: f32,
+}
+
+impl Temperatures {
+    /// Whether any is another degree.
+    pub(crate) fn differs_from(&self, other: &Self) -> bool {
+        let degrees = |t: &Self| [t.nozzle, t.nozzle_target, t.bed, t.bed_target].map(f32::round);
+        degrees(self) != degrees(other)
+    }
 }
 
 /// Why the machine can't be driven any further. `last` is the last command known to be taken, counted from one.

@@ -13,6 +13,7 @@ use indicatif::ProgressBar;
 use layerlock_device::{
     Device, DeviceError, LinkError, Notice, OwnersWord, PrintReport, PrinterTarget, Until,
 };
+use layerlock_terms::receipt::Outcome;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -77,6 +78,7 @@ impl FromStr for MachineAt {
 struct Agent {
     /// Hears its owner; gone before the device is, which another process may open then.
     _ear: Option<Ear>,
+    home: PathBuf,
     device: Device,
     printer: PrinterTarget,
     page: StatusPage,
@@ -100,11 +102,12 @@ impl Agent {
         say(format!("{} waits for jobs: {}", device.id(), in_words(&OwnersWord::read(home)?)));
         let page = StatusPage::new(device.id().to_string(), device.machine().title, printer.to_string())?
             .watched_by(Support::of(home), device.tap());
-        let ear = Ear::of(home, device.hand());
+        let ear = Ear::of(home, device.hand(), page.clone());
         if let Err(why) = &ear {
             say(format!("pause, resume and cancel don't reach this agent: {}: {why}", home.display()));
         }
-        Ok(Self { _ear: ear.ok(), device, printer, page, connection: connection.clone() })
+        let (home, connection) = (home.to_owned(), connection.clone());
+        Ok(Self { _ear: ear.ok(), home, device, printer, page, connection })
     }
 
     /// Serves until told to end.
@@ -119,7 +122,15 @@ impl Agent {
             if once { Until::OneJobOrStopped(sign) } else { Until::Stopped(sign) }
         };
         let vault = self.connection.lazy(&self.connection.vault)?;
+        let left_over = self.device.unsettled();
         let mut served = self.device.serve(vault.clone(), self.printer.clone(), watch, until()).await;
+        if let Ok(Some(report)) = &served
+            && once
+            && Some(report.job) == left_over
+        {
+            // That one was of an earlier run.
+            served = self.device.serve(vault.clone(), self.printer.clone(), watch, until()).await;
+        }
         // The house may have changed its root while we served: whoever answers is asked once more under a newer one.
         while matches!(served, Err(DeviceError::Link(LinkError::NotTheVault(_)))) {
             let before = self.device.root().version();
@@ -129,7 +140,12 @@ impl Agent {
             }
             served = self.device.serve(vault.clone(), self.printer.clone(), watch, until()).await;
         }
-        Ok(served.map(drop)?)
+        match served? {
+            Some(report) if once && report.outcome != Outcome::Printed => {
+                Err(DeviceCommandError::NotPrinted(report.job))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -175,7 +191,7 @@ pub(super) async fn one(
             _ => Ok(None),
         };
         page.hear(&notice);
-        let lines = tell(&notice, &bar).into_iter().chain(drawn.as_ref().ok().cloned().flatten());
+        let lines = tell(&notice, home, &bar).into_iter().chain(drawn.as_ref().ok().cloned().flatten());
         let told_now = lines.into_iter().try_for_each(|line| {
             page.say(&line);
             bar.suspend(|| writeln!(out, "{line}"))
@@ -250,13 +266,13 @@ async fn work_aloud(
     (once, stop): (bool, watch::Receiver<bool>),
     say: &mpsc::UnboundedSender<String>,
 ) -> Result<(), ()> {
-    let page = agent.page.clone();
+    let (page, home) = (agent.page.clone(), agent.home.clone());
     let bar = ProgressBar::hidden();
     // Who listens has gone when the process ends: then nobody misses the line.
     let aloud = |line: &str| drop(say.send(format!("{name}: {line}")));
     let mut watch = |notice: Notice<'_>| {
         page.hear(&notice);
-        if let Some(line) = tell(&notice, &bar) {
+        if let Some(line) = tell(&notice, &home, &bar) {
             page.say(&line);
             aloud(&line);
         }
@@ -302,7 +318,7 @@ fn draw(report: &PrintReport, file: &Path) -> io::Result<Option<String>> {
 }
 
 /// The line a notice is worth, if any; the bar moves by the way.
-fn tell(notice: &Notice<'_>, bar: &ProgressBar) -> Option<String> {
+fn tell(notice: &Notice<'_>, home: &Path, bar: &ProgressBar) -> Option<String> {
     match notice {
         Notice::LinkUp => Some("the vault is there and has proved itself".into()),
         Notice::LinkLost { attempts, why } => {
@@ -310,7 +326,9 @@ fn tell(notice: &Notice<'_>, bar: &ProgressBar) -> Option<String> {
         }
         Notice::Offered { job } => Some(format!("{job} offered")),
         Notice::Unready { job, why } => {
-            let then = why.word().map(|word| format!(", then run `layerlock-device set {word}`"));
+            let then = why
+                .word()
+                .map(|word| format!(", then run `layerlock-device set {word} --home {}`", home.display()));
             Some(format!("{job} waits: {why}{}", then.unwrap_or_default()))
         }
         Notice::Segments { stored, .. } => {
@@ -326,9 +344,12 @@ fn tell(notice: &Notice<'_>, bar: &ProgressBar) -> Option<String> {
         Notice::Paused => Some("paused".into()),
         Notice::Resumed => Some("going on".into()),
         Notice::Layer(_) | Notice::Temperatures(_) => None,
-        Notice::Progress { layers, .. } => {
+        Notice::Progress { layers, of } => {
             bar.set_position((*layers).into());
-            None
+            // A log is told at every tenth what a terminal sees.
+            let tenth = |layers: u32| u64::from(layers) * 10 / u64::from((*of).max(1));
+            let is_told = bar.is_hidden() && tenth(*layers) > tenth(layers.saturating_sub(1));
+            is_told.then(|| format!("layer {layers} of {of}"))
         }
         Notice::Machine(event) => Some(format!("machine: {event:?}")),
         Notice::Stopping(why) => Some(format!("stopping: {why}; the machine is being made safe")),

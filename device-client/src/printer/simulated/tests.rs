@@ -129,6 +129,25 @@ async fn a_pause_asked_for_at_the_machine_reaches_whoever_attends() {
     assert_eq!(printer.take_event(), None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn temperatures_are_told_while_a_heat_up_leaves_no_room() {
+    let reports = ["T:64.4 /200.0 B:20.0 /0.0", "T:64.6 /200.0 B:20.0 /0.0", "T:64.7 /200.0 B:20.0 /0.0"];
+    let faults = Faults::at((9..).zip(reports.map(Fault::Says)));
+    let manners = Manners { pace: Pace::Times(1.0), ..Manners::default() };
+    let bench = Bench { manners, faults, ..Bench::instant(&MACHINES[0]) };
+    let (mut printer, _greeting) = MarlinPrinter::simulated(bench).await.unwrap();
+    let mut told = Vec::new();
+    for command in &job(20) {
+        while let Some(event) = printer.ready(Some(command)).await.unwrap() {
+            assert_eq!(event, PrinterEvent::Temperatures);
+            told.push(printer.temperatures().unwrap().nozzle);
+        }
+        printer.send(command).await.unwrap();
+    }
+    // Those that came at once, and those of the same degree, are told once.
+    assert_eq!(told, [20.0, 64.7]);
+}
+
 #[tokio::test]
 async fn what_a_machine_asks_for_is_told_while_there_is_no_room_for_the_next_line() {
     let bench = Bench::instant(&MACHINES[0]);
@@ -138,6 +157,9 @@ async fn what_a_machine_asks_for_is_told_while_there_is_no_room_for_the_next_lin
     let mut told = None;
     for command in &job {
         told = printer.ready(Some(command)).await.unwrap();
+        while told == Some(PrinterEvent::Temperatures) {
+            told = printer.ready(Some(command)).await.unwrap();
+        }
         if told.is_some() {
             break;
         }
