@@ -129,7 +129,7 @@ async fn answer(stream: TcpStream, routes: Router) {
 }
 
 async fn picture(State(page): State<StatusPage>) -> Response {
-    match page.drawing.png() {
+    match page.drawing.png().await {
         Some(png) => ([(header::CONTENT_TYPE, "image/png")], png.to_vec()).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }

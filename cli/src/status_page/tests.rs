@@ -90,7 +90,7 @@ async fn what_was_printed_is_drawn_and_nothing_before() {
     page.drawing.add(&Layer { index: 0, z: Micrometres(200), height: Micrometres(200), steps });
     let bare = BodyPicture::new(corner(0), corner(10_000), draw::SIZE[0], draw::SIZE[1]).image().to_png();
     let drawn = async {
-        while page.drawing.png().is_none_or(|png| png[..] == bare[..]) {
+        while page.drawing.png().await.is_none_or(|png| png[..] == bare[..]) {
             tokio::task::yield_now().await;
         }
     };
