@@ -323,7 +323,8 @@ async fn asked_after(seconds: u64) -> (Result<(), Declined>, [usize; 2]) {
                 hand.ask(Wish::Resume).await
             });
         }
-        Notice::Over(_) => {
+        Notice::Over(report) => {
+            assert_eq!(report.outcome, Outcome::Printed, "{:?}", report.failure);
             over += 1;
             vault.desk().leaves += 2;
             if over == 2 {

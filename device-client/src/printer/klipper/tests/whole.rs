@@ -5,6 +5,7 @@ use layerlock_terms::receipt::Outcome;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::hand::{Declined, Wish};
 use crate::printer::klipper::double::Moved;
 use crate::serve::{Berth, Shift};
 use crate::testbed::vault::{FakeVault, one_job};
@@ -176,4 +177,67 @@ async fn k14_a_shutdown_in_mid_print_fails_the_job_with_klippers_reason() {
     assert_eq!(report.outcome, Outcome::Failed);
     let failure = report.failure.unwrap().to_string();
     assert!(failure.contains("check the thermistor") && failure.contains("ADC out of range"), "{failure}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn k15_what_a_person_paused_in_klipper_goes_on_there_and_not_by_our_resume() {
+    let mut scene = scene(Double::new().with_macro("G29"), Tongue::Klipper);
+    let (hand, double, mut is_asked) = (scene.device.hand(), scene.berth.0.clone(), false);
+    let mut watch = |notice: Notice<'_>| match notice {
+        Notice::Progress { layers: 3.., .. } if !std::mem::replace(&mut is_asked, true) => {
+            let double = double.clone();
+            tokio::spawn(async move { double.person("PAUSE").await });
+        }
+        Notice::Paused => {
+            let (hand, double) = (hand.clone(), double.clone());
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(100)).await;
+                assert_eq!(hand.ask(Wish::Resume).await, Err(Declined::Parked));
+                double.person("RESUME").await;
+            });
+        }
+        _ => {}
+    };
+    let report = scene.print(&mut watch).await;
+    assert_eq!((report.outcome, report.extent.layers), (Outcome::Printed, 7), "{:?}", report.failure);
+    scene.berth.0.see(|seen| {
+        let at = |line: &str| seen.lines.iter().position(|said| said == line).expect("a person said it");
+        // The script under way had left already: 100 ms of motion, at most.
+        let between = &seen.lines[at("PAUSE") + 1..at("RESUME")];
+        assert!(between.len() < 8, "nothing more of ours: {between:?}");
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_own_pause_takes_klippers_head_aside_and_back() {
+    let mut scene = scene(Double::new().with_macro("G29"), Tongue::Klipper);
+    let (hand, mut is_asked) = (scene.device.hand(), false);
+    let mut watch = |notice: Notice<'_>| match notice {
+        Notice::Progress { layers: 3.., .. } if !std::mem::replace(&mut is_asked, true) => {
+            let hand = hand.clone();
+            tokio::spawn(async move { hand.ask(Wish::Pause).await });
+        }
+        Notice::Paused => {
+            let hand = hand.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(100)).await;
+                hand.ask(Wish::Resume).await
+            });
+        }
+        _ => {}
+    };
+    let report = scene.print(&mut watch).await;
+    let own = commands(&scene.pressed.pieces);
+    assert_eq!(
+        (report.outcome, report.extent.lines),
+        (Outcome::Printed, own.len() as u64),
+        "{:?}",
+        report.failure
+    );
+    scene.berth.0.see(|seen| {
+        let (led, fed) = ends(seen.lines.iter().map(String::as_str));
+        let (wanted, wanted_fed) = ends(own.iter().map(String::as_str));
+        assert_eq!((led.last(), fed), (wanted.last(), wanted_fed), "what was pulled back was fed again");
+        assert!(led.iter().any(|at| at[..2] == [10 * 100_000, 210 * 100_000]), "it waited in its corner");
+    });
 }
